@@ -1,0 +1,318 @@
+// The public types of the library: what `createNode` takes and gives. Nothing here runs.
+
+import type { RandomBytes } from '../protocol/bytes.ts'
+import type { Clock } from '../net/ports.ts'
+import type { PeerName } from '../net/peer-name.ts'
+
+/** Where a node keeps what it must not forget. A string is the name of a profile in the user's data folder. */
+export type ProfileChoice = string | { readonly dir: string } | { readonly memory: true }
+
+export interface NetworkOptions {
+  /** Multiaddrs to listen on. @default ['/ip4/0.0.0.0/tcp/0', '/ip4/0.0.0.0/tcp/0/ws'] */
+  readonly listen?: readonly string[]
+  /** Multiaddrs to announce instead of the ones listened on. */
+  readonly announce?: readonly string[]
+  /** Multiaddrs (with /p2p/) of peers that know the network. */
+  readonly bootstrap?: readonly string[]
+  /** Find peers on the local network by mDNS. @default false */
+  readonly lan?: boolean
+  /** How many DHT peers hold a bundle; smaller only in test networks. @default 20 */
+  readonly replication?: number
+}
+
+export interface NodeOptions {
+  /** @default { memory: true } */
+  readonly profile?: ProfileChoice
+  /** Shown to contacts. Used when the profile is made. */
+  readonly name?: string
+  /** Called only if the profile is sealed, or to seal a new one. */
+  readonly unlock?: () => Promise<Uint8Array | string>
+  readonly network?: NetworkOptions
+  /** Mailbox links to enrol with. */
+  readonly mailbox?: readonly string[]
+  /** Aborting stops the node. */
+  readonly signal?: AbortSignal
+  readonly clock?: Clock
+  readonly random?: RandomBytes
+}
+
+export type ContactId = string
+export type MessageId = string
+export type Trust = 'unverified' | 'verified' | 'changed'
+export type DeliveryState = 'queued' | 'stored' | 'delivered' | 'read' | 'failed'
+export type FailureReason =
+  'expired' | 'rejected' | 'key_changed' | 'blocked' | 'too_large' | 'cancelled'
+/** The path words of the interface: how a contact can be reached now. */
+export type PathWord = 'direct lan' | 'direct' | 'mailbox only' | 'offline'
+export type BundlePath = 'direct' | 'mailbox' | 'dht'
+
+export interface Identity {
+  /** PeerId of the account, base58: the address that is shared. */
+  readonly peer: PeerName
+  readonly name: string
+  /** `SOTTO:C/1/…` */
+  readonly link: string
+}
+
+/** How a session began. */
+export interface SessionInfo {
+  readonly startedBy: 'ours' | 'theirs'
+  /** A one-time pair was used (else the last-resort prekey). */
+  readonly oneTime: boolean
+  /** ML-KEM-768 took part in the handshake. Always true in suite 1. */
+  readonly postQuantum: boolean
+  readonly answered: boolean
+}
+
+export interface Contact {
+  readonly id: ContactId
+  readonly name: string
+  readonly peer: PeerName
+  readonly trust: Trust
+  /** 'requested': they wrote first and we have neither added them nor answered. */
+  readonly state: 'requested' | 'accepted'
+  readonly path: PathWord
+  readonly addedAt: number
+  readonly verifiedAt: number | null
+  /** The newest verified bundle and who gave it. */
+  readonly bundle: {
+    readonly sequence: number
+    readonly path: BundlePath
+    readonly from: PeerName
+    readonly mailboxes: number
+  } | null
+  readonly session: SessionInfo | null
+  /** Messages not yet delivered. */
+  readonly queued: number
+}
+
+export interface StateChange {
+  readonly state: DeliveryState
+  /** Unix ms. */
+  readonly at: number
+  readonly reason?: FailureReason
+  /** Over which path the state was reached. */
+  readonly path?: 'direct' | 'mailbox'
+  /** Unix ms; of `stored`: how long the mailbox promised to keep it. */
+  readonly keptUntil?: number
+}
+
+export interface Message {
+  readonly kind: 'text'
+  readonly id: MessageId
+  readonly contact: ContactId
+  readonly direction: 'in' | 'out'
+  /** Number in the profile's event log under which it was recorded. */
+  readonly seq: number
+  /** The sender's counter in this conversation. */
+  readonly counter: number
+  readonly text: string
+  /** Unix ms by the sender's clock. */
+  readonly sentAt: number
+  /** Unix ms by our clock. */
+  readonly recordedAt: number
+  /** Messages in: 'delivered', or 'read' once read here. */
+  readonly state: DeliveryState
+  readonly states: readonly StateChange[]
+  /** It opened after a later one of the same sender. */
+  readonly late: boolean
+}
+
+/** Messages of the other side that are known to be missing, counters `from` to `to`. */
+export interface Gap {
+  readonly kind: 'gap'
+  readonly contact: ContactId
+  readonly from: number
+  readonly to: number
+}
+
+export type HistoryEntry = Message | Gap
+
+export interface ContactShort {
+  readonly id: ContactId
+  readonly name: string
+  readonly trust: Trust
+}
+
+interface EventBase {
+  readonly v: 1
+  /** Strictly +1 per profile; absent on ephemeral events. */
+  readonly seq?: number
+  /** Unix ms. */
+  readonly at: number
+}
+
+export type NodeEvent = EventBase &
+  (
+    | {
+        readonly type: 'message.received'
+        readonly contact: ContactShort
+        readonly message: Message
+      }
+    | {
+        readonly type: 'message.state'
+        readonly contact: ContactShort
+        readonly messageId: MessageId
+        readonly from: DeliveryState
+        readonly to: DeliveryState
+        readonly reason?: FailureReason
+        readonly path?: 'direct' | 'mailbox'
+        readonly keptUntil?: number
+      }
+    | { readonly type: 'contact.added'; readonly contact: ContactShort }
+    | { readonly type: 'contact.requested'; readonly contact: ContactShort }
+    | {
+        readonly type: 'contact.trust'
+        readonly contact: ContactShort
+        readonly from: Trust
+        readonly to: Trust
+      }
+    /** Ephemeral from here on. */
+    | {
+        readonly type: 'contact.session'
+        readonly contact: ContactShort
+        readonly session: SessionInfo
+      }
+    | {
+        readonly type: 'contact.found'
+        readonly contact: ContactShort
+        readonly path: BundlePath
+        readonly from: PeerName
+      }
+    | {
+        readonly type: 'node.published'
+        readonly sequence: number
+        readonly holders: readonly PeerName[]
+      }
+    | { readonly type: 'mailbox.connected'; readonly mailbox: PeerName }
+    | { readonly type: 'mailbox.lost'; readonly mailbox: PeerName }
+  )
+
+export type EventType = NodeEvent['type']
+export type EventOf<T extends EventType> = Extract<NodeEvent, { type: T }>
+
+export interface EventsOptions {
+  readonly types?: readonly EventType[]
+  readonly contacts?: readonly ContactId[]
+  /** A named cursor kept in the profile: what was not acknowledged comes again. */
+  readonly consumer?: string
+  /** Where a stream without a cursor starts. @default 'now' ('start' for a new consumer) */
+  readonly from?: number | 'now' | 'start'
+  readonly signal?: AbortSignal
+}
+
+export interface MailboxInfo {
+  readonly peer: PeerName
+  readonly addresses: readonly string[]
+  readonly connected: boolean
+  /** As the mailbox last said; null before it did. */
+  readonly usedBytes: number | null
+  readonly maxBytes: number | null
+  readonly waiting: number | null
+  readonly oneTimePairs: number | null
+}
+
+export interface Status {
+  readonly id: Identity
+  readonly startedAt: number
+  readonly addresses: readonly string[]
+  /** Open libp2p connections. */
+  readonly connections: number
+  /** The bundle we publish. */
+  readonly bundle: {
+    readonly sequence: number
+    readonly expiresAt: number
+    readonly holders: readonly PeerName[]
+  }
+  readonly mailboxes: readonly MailboxInfo[]
+  readonly queue: readonly {
+    readonly contact: ContactShort
+    readonly count: number
+    readonly oldestAt: number
+  }[]
+  readonly contacts: {
+    readonly total: number
+    readonly online: number
+    readonly unverified: number
+    readonly changed: number
+  }
+}
+
+export interface SendOptions {
+  /** Refuse unless the contact is verified. */
+  readonly requireVerified?: boolean
+  readonly signal?: AbortSignal
+}
+
+export interface SentMessage {
+  readonly id: MessageId
+  readonly seq: number
+  readonly state: DeliveryState
+  /** Resolves when the state, or a better one, is reached; rejects with SottoError WAIT_TIMEOUT, or NOT_ALLOWED when it failed. `timeout` in ms. */
+  until(
+    state: 'stored' | 'delivered' | 'read',
+    options?: { readonly timeout?: number; readonly signal?: AbortSignal },
+  ): Promise<SentMessage>
+}
+
+export interface Conversation {
+  readonly contact: Contact
+  send(text: string, options?: SendOptions): Promise<SentMessage>
+  /** Oldest first, by the senders' counters; a missing message is a gap entry. */
+  history(options?: { readonly signal?: AbortSignal }): AsyncIterable<HistoryEntry>
+}
+
+export interface Contacts {
+  /** `address`: a contact link or a bare PeerId. Adding an account again changes its name only. */
+  add(
+    address: string,
+    options?: { readonly name?: string; readonly signal?: AbortSignal },
+  ): Promise<Contact>
+  list(): readonly Contact[]
+  /** By id, name or PeerId; SottoError CONTACT_NOT_FOUND or CONTACT_AMBIGUOUS. */
+  get(ref: string): Contact
+  /** 60 digits, the same on both sides. */
+  safetyNumber(ref: string): string
+  /** Marks as verified when `number` equals the safety number (spaces ignored), else SottoError SAFETY_NUMBER_MISMATCH. */
+  verify(ref: string, number: string): Promise<Contact>
+}
+
+export interface Messages {
+  get(id: MessageId): Promise<Message>
+  list(ref: string, options?: { readonly limit?: number }): Promise<readonly HistoryEntry[]>
+  /** Marks incoming messages as read and tells the sender (contacts only). */
+  markRead(ids: readonly MessageId[]): Promise<void>
+}
+
+export interface Mailboxes {
+  /** Enrols with the mailbox of a link: joins, uploads bundle and one-time keys, and republishes the bundle naming it. */
+  use(link: string, options?: { readonly signal?: AbortSignal }): Promise<MailboxInfo>
+  list(): readonly MailboxInfo[]
+}
+
+export interface Node extends AsyncDisposable {
+  readonly id: Identity
+  readonly status: Status
+  readonly contacts: Contacts
+  readonly messages: Messages
+  readonly mailbox: Mailboxes
+  conversation(ref: string): Conversation
+  /** The event log from a position on, then live. Records come again until `ack` when a consumer is named. */
+  events(options?: EventsOptions): AsyncIterable<NodeEvent & { ack(): Promise<void> }>
+  on<T extends EventType>(
+    type: T,
+    listener: (event: EventOf<T>) => void,
+    options?: { readonly signal?: AbortSignal },
+  ): void
+  stop(): Promise<void>
+}
+
+/** `createNode(options)`: makes the profile when there is none, starts the node. */
+export type CreateNode = (options?: NodeOptions) => Promise<Node>
+
+/** `createProfile`: makes identity and store in an empty folder, without starting a node. SottoError PROFILE_EXISTS. */
+export type CreateProfile = (options: {
+  readonly dir: string
+  readonly name: string
+  readonly unlock?: () => Promise<Uint8Array | string>
+}) => Promise<Identity>
