@@ -1,0 +1,362 @@
+// An in-memory network of `Wire`s: channels are reliable and ordered, connections can be cut, peers can crash. Deterministic: frames
+// travel in microtasks, or after a delay of the given clock. It does not model partial frames: those belong to the channel's own tests.
+import type { Channel, Clock, HandleOptions, OpenOptions, PeerName, Wire } from '../../net/ports.ts'
+
+type Handler = (channel: Channel) => Promise<void>
+
+/** What a filter sees: one frame on its way. */
+export interface FrameInTransit {
+  readonly from: PeerName
+  readonly to: PeerName
+  readonly protocol: string
+  readonly frame: Uint8Array
+}
+
+/** `deliver`, `swallow` (the peer stalls) or `cut` (the connection is lost, this frame with it). */
+export type Fate = 'deliver' | 'swallow' | 'cut'
+
+export interface MemoryNetworkInit {
+  /** With a clock, each frame takes `delayMs` (@default 0: microtasks). */
+  readonly clock?: Clock
+  readonly delayMs?: number
+}
+
+/** Frames in one run of `incoming`, as the contract of `Channel` bounds it. */
+const MAX_RUN = 256
+
+/** Bytes that may wait at the reader before `drained` makes the writer wait. */
+const HIGH_WATER_BYTES = 1024 * 1024
+
+class NamedError extends Error {
+  constructor(name: string, message: string) {
+    super(message)
+    this.name = name
+  }
+}
+
+/** All the peers of one test. */
+export class MemoryNetwork {
+  /** Decides about each frame; replace it to make faults. */
+  filter: (transit: FrameInTransit) => Fate = () => 'deliver'
+  readonly #init: MemoryNetworkInit
+  readonly #wires = new Map<PeerName, MemoryWire>()
+  readonly #walls = new Set<string>()
+
+  constructor(init: MemoryNetworkInit = {}) {
+    this.#init = init
+  }
+
+  /** Adds a peer. `address` is what others see as the remote address of its channels. A name can be used again after `crash`. */
+  wire(self: PeerName, address = '/ip4/127.0.0.1/tcp/1'): MemoryWire {
+    if (this.#wires.has(self)) throw new Error(`${self} is in this network already`)
+    const wire = new MemoryWire(this, self, address)
+    this.#wires.set(self, wire)
+    return wire
+  }
+
+  /** The process is gone: its connections are lost, it handles and opens nothing more. */
+  crash(peer: PeerName): void {
+    const wire = this.#wires.get(peer)
+    this.#wires.delete(peer)
+    for (const other of wire?.peers() ?? []) this.disconnect(peer, other, wire)
+    wire?.retire()
+  }
+
+  /** Cuts the connection of two peers, if there is one: what is on its way is lost, readers throw. */
+  disconnect(a: PeerName, b: PeerName, wireOfA = this.#wires.get(a)): void {
+    wireOfA?.drop(b)
+    this.#wires.get(b)?.drop(a)
+  }
+
+  /** Cuts two peers apart until `join`: opening fails meanwhile. */
+  part(a: PeerName, b: PeerName): void {
+    this.#walls.add(pairOf(a, b))
+    this.disconnect(a, b)
+  }
+
+  join(a: PeerName, b: PeerName): void {
+    this.#walls.delete(pairOf(a, b))
+  }
+
+  /** The wire of a peer that can be reached from `from`. For `MemoryWire` only. */
+  reach(from: PeerName, to: PeerName): MemoryWire | undefined {
+    return this.#walls.has(pairOf(from, to)) ? undefined : this.#wires.get(to)
+  }
+
+  /** Runs `arrive` when a thing sent now arrives. For `MemoryWire` only. */
+  travel(arrive: () => void): void {
+    const { clock, delayMs = 0 } = this.#init
+    if (clock === undefined) queueMicrotask(arrive)
+    else clock.after(delayMs, arrive)
+  }
+}
+
+/** One peer's view of a `MemoryNetwork`. */
+export class MemoryWire implements Wire {
+  readonly self: PeerName
+  readonly address: string
+  readonly #network: MemoryNetwork
+  readonly #handlers = new Map<string, HandleOptions & { readonly handler: Handler }>()
+  readonly #channels = new Map<PeerName, Set<MemoryChannel>>()
+  readonly #listeners = new Set<(peer: PeerName, connected: boolean) => void>()
+  #retired = false
+
+  constructor(network: MemoryNetwork, self: PeerName, address: string) {
+    this.#network = network
+    this.self = self
+    this.address = address
+  }
+
+  async open(peer: PeerName, protocol: string, options: OpenOptions): Promise<Channel> {
+    options.signal.throwIfAborted()
+    await new Promise<void>((resolve) => this.#network.travel(resolve))
+    options.signal.throwIfAborted()
+    const there = this.#retired ? undefined : this.#network.reach(this.self, peer)
+    if (there === undefined) throw new NamedError('DialError', `${peer} cannot be reached`)
+    this.#connect(there)
+    const target = there.#handlers.get(protocol)
+    if (target === undefined)
+      throw new NamedError('UnsupportedProtocolError', `${peer} does not speak ${protocol}`)
+    const [near, far] = channelPair(this.#network, protocol, this, there, {
+      near: options.maxFrameBytes,
+      far: target.maxFrameBytes,
+    })
+    if (there.#count(this.self, protocol) >= target.maxChannels)
+      throw new NamedError('StreamResetError', `too many channels of ${protocol} to ${peer}`)
+    this.#add(peer, near)
+    there.#add(this.self, far)
+    target.handler(far).catch((cause: unknown) => {
+      far.abort(cause instanceof Error ? cause : new Error('handler failed', { cause }))
+    })
+    return near
+  }
+
+  async handle(protocol: string, options: HandleOptions, handler: Handler): Promise<void> {
+    if (this.#handlers.has(protocol)) throw new Error(`${protocol} has a handler`)
+    this.#handlers.set(protocol, { ...options, handler })
+  }
+
+  async unhandle(protocol: string): Promise<void> {
+    this.#handlers.delete(protocol)
+  }
+
+  isConnected(peer: PeerName): boolean {
+    return this.#channels.has(peer)
+  }
+
+  watch(listener: (peer: PeerName, connected: boolean) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Connected peers. */
+  peers(): readonly PeerName[] {
+    return [...this.#channels.keys()]
+  }
+
+  /** Open channels of a protocol, of all peers. */
+  openChannels(protocol: string): number {
+    return this.peers().reduce((sum, peer) => sum + this.#count(peer, protocol), 0)
+  }
+
+  /** This side of a connection is gone. For `MemoryNetwork`. */
+  drop(peer: PeerName): void {
+    const channels = this.#channels.get(peer)
+    if (channels === undefined) return
+    this.#channels.delete(peer)
+    for (const channel of channels) channel.lose()
+    for (const listener of this.#listeners) listener(peer, false)
+  }
+
+  /** No more handling or opening. For `MemoryNetwork`. */
+  retire(): void {
+    this.#retired = true
+    this.#handlers.clear()
+    this.#listeners.clear()
+  }
+
+  /** A channel of ours has ended in both directions. For `MemoryChannel`. */
+  forget(channel: MemoryChannel): void {
+    this.#channels.get(channel.peer)?.delete(channel)
+  }
+
+  #connect(there: MemoryWire): void {
+    if (this.#channels.has(there.self)) return
+    this.#channels.set(there.self, new Set())
+    there.#channels.set(this.self, new Set())
+    for (const listener of this.#listeners) listener(there.self, true)
+    for (const listener of there.#listeners) listener(this.self, true)
+  }
+
+  #add(peer: PeerName, channel: MemoryChannel): void {
+    this.#channels.get(peer)?.add(channel)
+  }
+
+  #count(peer: PeerName, protocol: string): number {
+    return [...(this.#channels.get(peer) ?? [])].filter((c) => c.protocol === protocol).length
+  }
+}
+
+function channelPair(
+  network: MemoryNetwork,
+  protocol: string,
+  from: MemoryWire,
+  to: MemoryWire,
+  limits: { readonly near: number; readonly far: number },
+): [MemoryChannel, MemoryChannel] {
+  const near = new MemoryChannel(network, protocol, from, to, limits.near)
+  const far = new MemoryChannel(network, protocol, to, from, limits.far)
+  near.join(far)
+  far.join(near)
+  return [near, far]
+}
+
+class MemoryChannel implements Channel {
+  readonly peer: PeerName
+  readonly address: string
+  readonly protocol: string
+  readonly incoming: AsyncIterable<readonly Uint8Array[]> = {
+    [Symbol.asyncIterator]: () => this.#read(),
+  }
+  readonly #network: MemoryNetwork
+  readonly #owner: MemoryWire
+  readonly #maxFrameBytes: number
+  #other: MemoryChannel | undefined
+  #arrived: Uint8Array[] = []
+  /** Bytes sent to us that our reader has not taken, on their way or waiting. */
+  #unread = 0
+  #readEnd: 'open' | 'ended' | Error = 'open'
+  #writeEnd: 'open' | 'closed' | Error = 'open'
+  #wake = Promise.withResolvers<void>()
+  #taken = Promise.withResolvers<void>()
+
+  constructor(
+    network: MemoryNetwork,
+    protocol: string,
+    owner: MemoryWire,
+    there: MemoryWire,
+    maxFrameBytes: number,
+  ) {
+    this.#network = network
+    this.#owner = owner
+    this.protocol = protocol
+    this.peer = there.self
+    this.address = there.address
+    this.#maxFrameBytes = maxFrameBytes
+  }
+
+  join(other: MemoryChannel): void {
+    this.#other = other
+  }
+
+  send(frame: Uint8Array): void {
+    if (this.#writeEnd !== 'open')
+      throw new NamedError('ChannelClosedError', 'the channel is closed')
+    const other = this.#peerSide()
+    other.#unread += frame.length
+    const fate = this.#network.filter({
+      from: this.#owner.self,
+      to: this.peer,
+      protocol: this.protocol,
+      frame,
+    })
+    if (fate === 'cut') this.#network.disconnect(this.#owner.self, this.peer)
+    else if (fate === 'deliver') this.#network.travel(() => other.#arrive(frame))
+  }
+
+  async drained(signal?: AbortSignal): Promise<void> {
+    const other = this.#peerSide()
+    while (other.#unread > HIGH_WATER_BYTES) {
+      signal?.throwIfAborted()
+      if (this.#writeEnd !== 'open')
+        throw new NamedError('ChannelClosedError', 'the channel is closed')
+      await Promise.race([other.#taken.promise, aborted(signal)])
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#writeEnd !== 'open') return
+    this.#writeEnd = 'closed'
+    const other = this.#peerSide()
+    this.#network.travel(() => other.#endRead('ended'))
+    this.#settle()
+  }
+
+  abort(reason: Error): void {
+    this.#fail(reason)
+    const other = this.#peerSide()
+    this.#network.travel(() => other.#fail(new NamedError('StreamResetError', 'reset by the peer')))
+  }
+
+  /** The connection is gone: the reader gets what has arrived, then an error; what was on its way is lost. */
+  lose(): void {
+    if (this.#writeEnd === 'open') this.#writeEnd = 'closed'
+    this.#endRead(new NamedError('TruncatedStreamError', 'the connection is lost'))
+  }
+
+  #fail(reason: Error): void {
+    if (this.#writeEnd === 'open') this.#writeEnd = reason
+    this.#arrived = []
+    this.#endRead(reason)
+  }
+
+  #endRead(how: 'ended' | Error): void {
+    if (this.#readEnd === 'open') this.#readEnd = how
+    this.#signal()
+    this.#settle()
+  }
+
+  #settle(): void {
+    if (this.#readEnd !== 'open' && this.#writeEnd !== 'open') this.#owner.forget(this)
+  }
+
+  #arrive(frame: Uint8Array): void {
+    if (this.#readEnd !== 'open') return
+    if (frame.length > this.#maxFrameBytes) {
+      this.abort(new NamedError('FrameTooLargeError', `a frame of ${frame.length} bytes`))
+      return
+    }
+    this.#arrived.push(frame.slice())
+    this.#signal()
+  }
+
+  #signal(): void {
+    this.#wake.resolve()
+    this.#taken.resolve()
+    this.#taken = Promise.withResolvers()
+  }
+
+  async *#read(): AsyncGenerator<readonly Uint8Array[], void, void> {
+    for (;;) {
+      this.#wake = Promise.withResolvers()
+      const run = this.#arrived.splice(0, MAX_RUN)
+      if (run.length > 0) {
+        for (const frame of run) this.#unread -= frame.length
+        this.#taken.resolve()
+        this.#taken = Promise.withResolvers()
+        yield run
+      } else if (this.#readEnd === 'ended') {
+        return
+      } else if (this.#readEnd !== 'open') {
+        throw this.#readEnd
+      } else {
+        await this.#wake.promise
+      }
+    }
+  }
+
+  #peerSide(): MemoryChannel {
+    if (this.#other === undefined) throw new Error('a channel without its other end')
+    return this.#other
+  }
+}
+
+function pairOf(a: PeerName, b: PeerName): string {
+  return a < b ? `${a} ${b}` : `${b} ${a}`
+}
+
+function aborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+}
