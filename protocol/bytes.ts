@@ -1,0 +1,125 @@
+// Byte strings: branding, joining, comparing, integers and the list encoding of the key schedule.
+// Everything here is public data; secrets live in `secret.ts`.
+
+import { DecodeError } from './errors.ts'
+
+declare const brand: unique symbol
+
+/** A value that only one constructor makes, so that the unchecked thing cannot be passed on. */
+export type Brand<T, Name extends string> = T & { readonly [brand]: Name }
+
+/** Draws `length` random bytes. Keys need the platform's generator; tests pass a seeded stream. */
+export type RandomBytes = (length: number) => Uint8Array
+
+/** Largest integer that is written or read anywhere: 2^53 - 1. */
+export const MAX_INTEGER = Number.MAX_SAFE_INTEGER
+
+/** A copy of all parts, one after the other. */
+export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0
+  for (const part of parts) length += part.length
+  const joined = new Uint8Array(length)
+  let offset = 0
+  for (const part of parts) {
+    joined.set(part, offset)
+    offset += part.length
+  }
+  return joined
+}
+
+/** Whether both hold the same bytes; the time depends on the lengths only. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  let difference = 0
+  for (let i = 0; i < a.length; i += 1) difference |= (a[i] ?? 0) ^ (b[i] ?? 0)
+  return difference === 0
+}
+
+/** Byte order, the shorter of two with a common start first. Not constant time. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const shared = Math.min(a.length, b.length)
+  for (let i = 0; i < shared; i += 1) {
+    const difference = (a[i] ?? 0) - (b[i] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return a.length - b.length
+}
+
+/** Unsigned big-endian integer of 8 bits. Throws `RangeError` outside its range. */
+export function u8(value: number): Uint8Array {
+  return bigEndian(value, 1)
+}
+
+/** Unsigned big-endian integer of 16 bits. Throws `RangeError` outside its range. */
+export function u16(value: number): Uint8Array {
+  return bigEndian(value, 2)
+}
+
+/** Unsigned big-endian integer of 32 bits. Throws `RangeError` outside its range. */
+export function u32(value: number): Uint8Array {
+  return bigEndian(value, 4)
+}
+
+/** Unsigned big-endian integer of 64 bits, at most 2^53 - 1. Throws `RangeError` outside its range. */
+export function u64(value: number): Uint8Array {
+  return bigEndian(value, 8)
+}
+
+/** `LP(a, b, ...)` of docs/protocol.md, "Notation": each item after its u32 length; absent is length 0. */
+export function lp(...items: readonly (Uint8Array | undefined)[]): Uint8Array {
+  const parts: Uint8Array[] = []
+  for (const item of items) {
+    parts.push(u32(item?.length ?? 0))
+    if (item !== undefined) parts.push(item)
+  }
+  return concat(...parts)
+}
+
+/** UTF-8 bytes of a text. */
+export function utf8(text: string): Uint8Array {
+  return encoder.encode(text)
+}
+
+/** The text of UTF-8 bytes. Throws `DecodeError` where they are not valid UTF-8. */
+export function fromUtf8(bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes)
+  } catch (cause) {
+    throw new DecodeError('ERR_MALFORMED', { cause })
+  }
+}
+
+/** Lower-case hexadecimal digits. */
+export function toHex(bytes: Uint8Array): string {
+  let text = ''
+  for (const byte of bytes) text += HEX[byte] ?? ''
+  return text
+}
+
+/** The bytes of lower- or upper-case hexadecimal digits. Throws `DecodeError` on anything else. */
+export function fromHex(text: string): Uint8Array {
+  if (!/^(?:[0-9a-f]{2})*$/i.test(text)) throw new DecodeError('ERR_MALFORMED')
+  const bytes = new Uint8Array(text.length / 2)
+  for (let i = 0; i < bytes.length; i += 1) {
+    bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16)
+  }
+  return bytes
+}
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
+function bigEndian(value: number, size: number): Uint8Array {
+  if (!Number.isSafeInteger(value) || value < 0 || value >= 256 ** size) {
+    throw new RangeError(`not an unsigned integer of ${size} bytes`)
+  }
+  const bytes = new Uint8Array(size)
+  let rest = value
+  // Division, not shifts: shifts end at 32 bits.
+  for (let i = size - 1; i >= 0; i -= 1) {
+    bytes[i] = rest % 256
+    rest = Math.floor(rest / 256)
+  }
+  return bytes
+}
