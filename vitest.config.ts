@@ -1,15 +1,70 @@
+import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
+import { ProtocolCounts } from './test/support/protocol-counts.ts'
+import { findChromium } from './tools/chromium.ts'
+
+/** Where `npm run verify` wants the counts as JSON. */
+const report = process.env['SOTTO_TEST_REPORT']
+
+const chromium = findChromium()
+if (chromium === undefined) {
+  process.stderr.write(
+    'No Chromium found: test/protocol runs in Node only. Install it (Debian: apt-get install ' +
+      'chromium) or name it in CHROMIUM to run the project "browser" too.\n',
+  )
+}
+
+function jsonReport(outputFile: string): ['json', { outputFile: string }] {
+  return ['json', { outputFile }]
+}
+
+/** The same files as in Node, in the browser that the machine has. */
+const browser = (executablePath: string) => ({
+  optimizeDeps: {
+    include: [
+      'libsodium-wrappers',
+      '@bufbuild/protobuf',
+      '@bufbuild/protobuf/codegenv2',
+      'fast-check',
+    ],
+  },
+  test: {
+    name: 'browser',
+    include: ['test/protocol/**/*.test.ts'],
+    testTimeout: 60_000,
+    browser: {
+      enabled: true,
+      headless: true,
+      screenshotFailures: false,
+      provider: playwright({
+        launchOptions: {
+          executablePath,
+          args: [
+            '--no-sandbox', // root in a container has no user namespace to build one from
+            '--disable-gpu',
+            '--disable-quic',
+            '--no-first-run',
+            '--disable-background-networking',
+            '--disable-component-update',
+            '--disable-sync',
+          ],
+        },
+      }),
+      instances: [{ browser: 'chromium' as const }],
+    },
+  },
+})
 
 export default defineConfig({
   test: {
+    reporters: [
+      'default',
+      new ProtocolCounts(),
+      ...(report === undefined ? [] : [jsonReport(report)]),
+    ],
     projects: [
-      {
-        test: {
-          name: 'node',
-          include: ['test/**/*.test.ts'],
-          testTimeout: 60_000,
-        },
-      },
+      { test: { name: 'node', include: ['test/**/*.test.ts'], testTimeout: 60_000 } },
+      ...(chromium === undefined ? [] : [browser(chromium)]),
     ],
   },
 })
