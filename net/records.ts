@@ -1,0 +1,328 @@
+/**
+ * The store of both services: sealed values, group commit. One batch is on its way at a time; everything that arrives
+ * meanwhile goes into the next, so that many messages share one fsync. Not a cache: reads see what is committed, nothing else.
+ */
+import { utf8 } from '../protocol/bytes.ts'
+import { openBytes, sealBytes } from '../protocol/crypto.ts'
+import { StoreError, storeError } from './store-error.ts'
+import type { AbstractBatchOptions } from 'abstract-level'
+import type { RandomBytes } from '../protocol/bytes.ts'
+import type { Secret } from '../protocol/secret.ts'
+import type { Clock, Store, Timer } from './ports.ts'
+
+export type Operation =
+  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
+  | { readonly type: 'del'; readonly key: string }
+
+export interface RecordsInit {
+  readonly store: Store
+  /** 32 bytes. Stays with its owner, who wipes it after `close`. */
+  readonly dataKey: Secret<'DataKey'>
+  readonly clock: Clock
+  readonly random: RandomBytes
+  /**
+   * How long `later` waits for a commit to ride with, in ms.
+   *
+   * @default 50
+   */
+  readonly lazyMs?: number
+  /**
+   * Called after a failed batch, before the next one: closes and opens the database again, so that its log is read to the last
+   * whole record and ends there. A write that was cut short would otherwise leave a hole behind which nothing is found.
+   */
+  readonly reopen?: () => Promise<void>
+}
+
+export interface Range {
+  /** First key to give (the last, with `reverse`), inclusive. Must start with the prefix. */
+  readonly from?: string
+  readonly limit?: number
+  readonly reverse?: boolean
+}
+
+export interface StoredRecord {
+  readonly key: string
+  readonly value: Uint8Array
+}
+
+export interface RecordCounts {
+  /** Batches written, and those of them with an fsync. */
+  readonly batches: number
+  readonly synced: number
+}
+
+/** One caller's operations: written together or not at all. */
+interface Group {
+  readonly operations: readonly Operation[]
+  readonly synced: boolean
+  readonly resolve: () => void
+  readonly reject: (error: StoreError) => void
+}
+
+/** A batch larger than this would hold up the callers behind it for longer than two smaller ones. */
+const MAX_BATCH_OPERATIONS = 4096
+
+const MAX_BATCH_BYTES = 8 * 1024 * 1024
+
+const NONCE_BYTES = 24
+
+/** Values fetched at a time by an iterator, and the bytes it may hold for that. */
+const READ_AHEAD = 256
+const READ_AHEAD_BYTES = 1024 * 1024
+
+/** No record has this name. Deleting it makes LevelDB sync its log without changing anything. */
+const BARRIER = '\u007f'
+
+export class Records {
+  readonly #store: Store
+  readonly #dataKey: Secret<'DataKey'>
+  readonly #clock: Clock
+  readonly #random: RandomBytes
+  readonly #lazyMs: number
+  readonly #reopen: (() => Promise<void>) | undefined
+  /** A read from LevelDB's cache takes less time than a turn through its threads. */
+  readonly #readsAtOnce: boolean
+  readonly #listeners: ((error: StoreError) => void)[] = []
+
+  #queue: Group[] = []
+  #writing: Promise<void> | undefined
+  #timer: Timer | undefined
+  #mustReopen = false
+  #reopening: Promise<void> | undefined
+  /** Something was written without fsync since the last fsync. */
+  #unsynced = false
+  #closed = false
+  #batches = 0
+  #synced = 0
+
+  constructor(init: RecordsInit) {
+    this.#store = init.store
+    this.#readsAtOnce = 'getSync' in init.store.supports && init.store.supports.getSync === true
+    this.#dataKey = init.dataKey
+    this.#clock = init.clock
+    this.#random = init.random
+    this.#lazyMs = init.lazyMs ?? 50
+    this.#reopen = init.reopen
+  }
+
+  get counts(): RecordCounts {
+    return { batches: this.#batches, synced: this.#synced }
+  }
+
+  /** The committed value. Throws `StoreError`: `ERR_CORRUPT` if it does not open, or as the database fails. */
+  async get(key: string): Promise<Uint8Array | undefined> {
+    await this.#reopening
+    let sealed: Uint8Array | undefined
+    try {
+      sealed = this.#readsAtOnce ? this.#store.getSync(key) : await this.#store.get(key)
+    } catch (cause) {
+      throw storeError(cause)
+    }
+    return sealed === undefined ? undefined : this.#open(key, sealed)
+  }
+
+  /**
+   * Committed records whose key starts with `prefix`, in key order, as of the first step. Throws like `get`; after
+   * `ERR_CORRUPT`, whoever can do without that record begins again behind its key.
+   */
+  async *range(prefix: string, options: Range = {}): AsyncGenerator<StoredRecord, void, undefined> {
+    await this.#reopening
+    const iterator = this.#store.iterator({ ...bounds(prefix, options), ...READ_OPTIONS })
+    try {
+      for (;;) {
+        const entries = await iterator.nextv(READ_AHEAD)
+        if (entries.length === 0) return
+        for (const [key, sealed] of entries) yield { key, value: this.#open(key, sealed) }
+      }
+    } catch (cause) {
+      throw storeError(cause)
+    } finally {
+      await iterator.close()
+    }
+  }
+
+  /**
+   * Writes the operations in one synced batch, shared with everything that is queued meanwhile, in the order of the calls.
+   * Resolves after fsync. Rejects with `StoreError`, and then nothing of it is in the store, nor of anything queued behind it.
+   * The values are sealed before this returns: the caller may wipe them at once.
+   */
+  commit(operations: readonly Operation[]): Promise<void> {
+    return this.#enqueue(operations, true)
+  }
+
+  /** Goes with the next commit or, when none comes, unsynced after `lazyMs`. Failures reach `onFailure` only. */
+  later(operations: readonly Operation[]): void {
+    this.#enqueue(operations, false).catch(() => undefined) // told by onFailure
+    if (this.#writing === undefined && !this.#closed) this.#startLater()
+  }
+
+  /** Resolves when everything queued so far is on the disk, `later` included. Rejects as a commit does. */
+  async flush(): Promise<void> {
+    if (this.#closed) throw new StoreError('ERR_CLOSED')
+    await this.#barrier()
+  }
+
+  /** Flushes and refuses everything after. The database stays open: it belongs to whoever opened it. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    const flushed = this.#barrier()
+    this.#closed = true
+    await flushed
+  }
+
+  /**
+   * Called once per failed batch, before its callers learn of it. What they had queued is gone: an owner of cached state drops
+   * it here and reads it again.
+   */
+  onFailure(listener: (error: StoreError) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  async #barrier(): Promise<void> {
+    const busy = this.#writing !== undefined || this.#queue.length > 0
+    if (busy || this.#unsynced) await this.#enqueue([{ type: 'del', key: BARRIER }], true)
+  }
+
+  #enqueue(operations: readonly Operation[], synced: boolean): Promise<void> {
+    if (this.#closed) return Promise.reject(new StoreError('ERR_CLOSED'))
+    const sealed = operations.map((operation) => this.#seal(operation))
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#queue.push({ operations: sealed, synced, resolve, reject })
+    if (synced) this.#start()
+    return promise
+  }
+
+  #start(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    this.#writing ??= this.#write()
+  }
+
+  #startLater(): void {
+    this.#timer ??= this.#clock.after(this.#lazyMs, () => {
+      this.#timer = undefined
+      this.#start()
+    })
+  }
+
+  /** Writes one batch, and more while a commit waits. Never rejects. */
+  async #write(): Promise<void> {
+    await undefined // commits of this turn travel together
+    do {
+      const groups = this.#take()
+      try {
+        await this.#batch(groups)
+        for (const group of groups) group.resolve()
+      } catch (cause) {
+        this.#fail(groups, storeError(cause))
+      }
+    } while (this.#queue.some((group) => group.synced))
+    this.#writing = undefined
+    if (this.#queue.length > 0) this.#startLater()
+  }
+
+  /** The next batch: whole groups, oldest first, within the bounds, at least one. */
+  #take(): readonly Group[] {
+    let operations = 0
+    let bytes = 0
+    let count = 0
+    for (const group of this.#queue) {
+      operations += group.operations.length
+      bytes += sizeOf(group.operations)
+      if (count > 0 && (operations > MAX_BATCH_OPERATIONS || bytes > MAX_BATCH_BYTES)) break
+      count++
+    }
+    const groups = this.#queue.slice(0, count)
+    this.#queue = this.#queue.slice(count)
+    return groups
+  }
+
+  async #batch(groups: readonly Group[]): Promise<void> {
+    const operations = groups.flatMap((group) => group.operations)
+    if (operations.length === 0) return
+    if (this.#mustReopen) await this.#openAgain()
+    const options: BatchOptions = { sync: groups.some((group) => group.synced) }
+    await this.#store.batch(operations.slice(), options)
+    this.#batches++
+    if (options.sync) this.#synced++
+    this.#unsynced = !options.sync
+  }
+
+  async #openAgain(): Promise<void> {
+    const opened = this.#reopen?.()
+    this.#reopening = opened?.catch(() => undefined) // readers then meet the closed store
+    try {
+      await opened
+      this.#mustReopen = false
+    } finally {
+      this.#reopening = undefined
+    }
+  }
+
+  #fail(groups: readonly Group[], error: StoreError): void {
+    const behind = this.#queue
+    this.#queue = []
+    this.#mustReopen = true
+    for (const listener of this.#listeners) listener(error)
+    for (const group of [...groups, ...behind]) group.reject(error)
+  }
+
+  #seal(operation: Operation): Operation {
+    if (operation.type === 'del') return operation
+    const nonce = this.#random(NONCE_BYTES)
+    const ciphertext = sealBytes(this.#dataKey, nonce, utf8(operation.key), operation.value)
+    const value = new Uint8Array(NONCE_BYTES + ciphertext.length)
+    value.set(nonce)
+    value.set(ciphertext, NONCE_BYTES)
+    return { type: 'put', key: operation.key, value }
+  }
+
+  #open(key: string, sealed: Uint8Array): Uint8Array {
+    try {
+      const nonce = sealed.subarray(0, NONCE_BYTES)
+      return openBytes(this.#dataKey, nonce, utf8(key), sealed.subarray(NONCE_BYTES))
+    } catch (cause) {
+      throw new StoreError('ERR_CORRUPT', { cause, key })
+    }
+  }
+}
+
+/** `sync` is an option of LevelDB that the common type leaves out; a memory or browser store ignores it. */
+interface BatchOptions extends AbstractBatchOptions<string, Uint8Array> {
+  readonly sync: boolean
+}
+
+const READ_OPTIONS = {
+  // LevelDB's own default of 16 KiB would make sixteen fetches of what one can do.
+  highWaterMarkBytes: READ_AHEAD_BYTES,
+  fillCache: false,
+}
+
+interface Bounds {
+  gte: string
+  lt?: string
+  lte?: string
+  limit: number
+  reverse: boolean
+}
+
+function bounds(prefix: string, { from, limit, reverse = false }: Range): Bounds {
+  const range: Bounds = { gte: prefix, limit: limit ?? -1, reverse }
+  if (prefix !== '') range.lt = successor(prefix)
+  if (from === undefined) return range
+  if (!reverse) return { ...range, gte: from }
+  delete range.lt
+  return { ...range, lte: from }
+}
+
+/** The smallest string behind everything that starts with `prefix`; our keys end in ASCII. */
+function successor(prefix: string): string {
+  const last = prefix.length - 1
+  return prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1)
+}
+
+function sizeOf(operations: readonly Operation[]): number {
+  let bytes = 0
+  for (const operation of operations) if (operation.type === 'put') bytes += operation.value.length
+  return bytes
+}
