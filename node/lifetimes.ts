@@ -1,0 +1,49 @@
+/** How long keys and records of a node live: docs/protocol.md, "Lifetimes". All in ms; test/node/lifetimes.test.ts holds the relations. */
+
+export const HOUR = 3_600_000
+export const DAY = 24 * HOUR
+
+/** Signed prekey and last-resort KEM prekey are replaced after this. */
+export const PREKEY_ROTATION = 7 * DAY
+
+/** A bundle is signed again while online after this, so that readers see a fresh one. */
+export const BUNDLE_RESIGN = DAY
+
+/** A bundle is put into the DHT again after at most this: values lapse there after 48 h. */
+export const BUNDLE_REPUBLISH = 12 * HOUR
+
+/** How long a DHT peer keeps a value. */
+export const DHT_VALUE_LIFE = 48 * HOUR
+
+/** From issue to expiry of a bundle; also "use by" of a first message at its sender. */
+export const BUNDLE_VALIDITY = 30 * DAY
+
+/** A bundle older than this is shown as stale. */
+export const BUNDLE_STALE = 14 * DAY
+
+/** How long a mailbox keeps a first message, and an envelope of a session. */
+export const FIRST_MESSAGE_TTL = 14 * DAY
+export const SESSION_MAIL_TTL = 21 * DAY
+
+/** How far two clocks may be apart in all that is measured in days. */
+export const CLOCK_MARGIN = 2 * DAY
+
+/** Private halves of a prekey are kept this long after the last bundle that named it was issued. */
+export const PREKEY_RETENTION = 49 * DAY
+
+/** A one-time pair, from its issue: taken off the shelf of its mailbox, refused by readers, destroyed unused by its owner. */
+export const PAIR_SHELF_LIFE = 30 * DAY
+export const PAIR_EXPIRY = 60 * DAY
+export const PAIR_RETENTION = 76 * DAY
+
+/** A device certificate, from its issue: refused by readers, replaced by its owner. */
+export const CERTIFICATE_VALIDITY = 180 * DAY
+export const CERTIFICATE_RENEWAL = 60 * DAY
+
+/** Kept skipped message keys; sessions that only receive; marks of envelopes that were seen. */
+export const SKIPPED_KEY_LIFE = 30 * DAY
+export const RECEIVE_ONLY_LIFE = 40 * DAY
+export const SEEN_MARK_LIFE = 30 * DAY
+
+/** A clock that moves by more than this without that time passing stops all destruction. */
+export const CLOCK_JUMP = HOUR
