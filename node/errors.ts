@@ -22,6 +22,8 @@ export type SottoErrorCode =
   | 'STORE_DAMAGED'
   | 'NEWER_FORMAT'
   | 'BAD_PASSPHRASE'
+  | 'CONFIG_INVALID'
+  | 'RATE_LIMITED'
 
 export interface SottoErrorOptions extends ErrorOptions {
   /** What to do now, one line. */
