@@ -46,7 +46,7 @@ function installedVersion(name: string): string | undefined {
 
 function readManifest(path: string): Manifest | undefined {
   try {
-    return JSON.parse(readFileSync(path, 'utf8'))
+    return JSON.parse(readFileSync(path, 'utf8')) as Manifest
   } catch {
     return undefined // not installed yet
   }
