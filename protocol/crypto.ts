@@ -1,0 +1,329 @@
+// Every cryptographic operation of sotto, and the only importer of libsodium. Keys go in and out as `Secret`;
+// whatever the library reports (a number, `false`, a thrown string) becomes a `CryptoError` here.
+//
+// libsodium's own randomness and every function that draws from it are not used: keys come from seeds.
+
+import sodium from 'libsodium-wrappers'
+import type { Brand, RandomBytes } from './bytes.ts'
+import { concat, utf8 } from './bytes.ts'
+import { CryptoError } from './errors.ts'
+import { checkKnownAnswers } from './known-answers.ts'
+import type { HashLabel, KdfContext, KeyedLabel } from './labels.ts'
+import { kdfContexts, labelBytes } from './labels.ts'
+import type { Primitives, SodiumModule } from './primitives.ts'
+import {
+  KEM_CIPHERTEXT_BYTES,
+  KEM_PUBLIC_KEY_BYTES,
+  KEM_SEED_BYTES,
+  wasmPrimitives,
+} from './primitives.ts'
+import { Secret } from './secret.ts'
+
+export { equalBytes } from './bytes.ts'
+export { KEM_CIPHERTEXT_BYTES, KEM_PUBLIC_KEY_BYTES, KEM_SEED_BYTES } from './primitives.ts'
+
+/** An X25519 pair: 32 public bytes (canonical), 32 secret ones. */
+export interface KeyPair<Name extends string = string> {
+  readonly publicKey: Brand<Uint8Array, Name>
+  readonly privateKey: Secret<Name>
+}
+
+/** 1184 bytes, every coefficient reduced. Safe to log. */
+export type KemPublicKey = Brand<Uint8Array, 'KemPublicKey'>
+
+/** Key of a keyed hash: one secret, several joined, or public bytes; 32 or 64 bytes together. */
+export type HashKey = Secret | Uint8Array | readonly Secret[]
+
+let primitives: Primitives | undefined
+
+/**
+ * Settles once libsodium runs and has given the published answers; rejects with `CryptoError` ERR_SELF_TEST.
+ * Everything else in this file is synchronous and throws ERR_SELF_TEST before that.
+ */
+export const ready: Promise<void> = start()
+
+/** `G(length, none, label; message)`: BLAKE2b without a key. */
+export function hash(
+  length: number,
+  label: HashLabel,
+  ...message: readonly Uint8Array[]
+): Uint8Array {
+  return blake2b(length, NO_KEY, label, message)
+}
+
+/** `G(length, key, label; message)` with a public result: a salt or a tag. */
+export function keyedHash(
+  length: number,
+  key: HashKey,
+  label: KeyedLabel,
+  ...message: readonly (Uint8Array | Secret)[]
+): Uint8Array {
+  return blake2b(length, hashKey(key), label, message)
+}
+
+/** `G(length, key, label; message)` with a secret result. */
+export function deriveSecret<Name extends string>(
+  name: Name,
+  length: number,
+  key: HashKey,
+  label: KeyedLabel,
+  ...message: readonly (Uint8Array | Secret)[]
+): Secret<Name> {
+  return new Secret(name, blake2b(length, hashKey(key), label, message))
+}
+
+/** `D(length, key, context, id)`: `crypto_kdf` under a 32-byte key. */
+export function kdf<Name extends string>(
+  name: Name,
+  length: 32 | 64,
+  key: Secret,
+  context: KdfContext,
+  id: number,
+): Secret<Name> {
+  const keyBytes = sized(Secret.reveal(key), 32)
+  return new Secret(name, loaded().kdf(length, id, contexts[context], keyBytes))
+}
+
+/** `SEAL(key, salt, ad, text)`: XChaCha20-Poly1305, the nonce is the 16-byte salt and 8 zero bytes. */
+export function aeadSeal(
+  key: Secret,
+  salt: Uint8Array,
+  ad: Uint8Array | readonly Uint8Array[],
+  text: Uint8Array,
+): Uint8Array {
+  return seal(key, sized(salt, SALT_BYTES), ad, text)
+}
+
+/** The text of `aeadSeal`. Throws `CryptoError` ERR_AEAD. */
+export function aeadOpen(
+  key: Secret,
+  salt: Uint8Array,
+  ad: Uint8Array | readonly Uint8Array[],
+  sealed: Uint8Array,
+): Uint8Array {
+  return open(key, sized(salt, SALT_BYTES), ad, sealed)
+}
+
+/** XChaCha20-Poly1305 with a whole random nonce of 24 bytes: for what is stored under a long-lived key. */
+export function sealBytes(
+  key: Secret,
+  nonce: Uint8Array,
+  ad: Uint8Array,
+  text: Uint8Array,
+): Uint8Array {
+  return seal(key, sized(nonce, NONCE_BYTES), ad, text)
+}
+
+/** The text of `sealBytes`. Throws `CryptoError` ERR_AEAD. */
+export function openBytes(
+  key: Secret,
+  nonce: Uint8Array,
+  ad: Uint8Array,
+  sealed: Uint8Array,
+): Uint8Array {
+  return open(key, sized(nonce, NONCE_BYTES), ad, sealed)
+}
+
+/** The X25519 pair of 32 random bytes; they become the private key, under the name they have. */
+export function x25519KeyPair<Name extends string>(privateKey: Secret<Name>): KeyPair<Name> {
+  const publicKey = loaded().x25519Base(sized(Secret.reveal(privateKey), 32))
+  return { publicKey: publicKey as Brand<Uint8Array, Name>, privateKey }
+}
+
+/** X25519. Throws `CryptoError` for a key that is not canonical and for an all-zero result (ERR_LOW_ORDER). */
+export function dh(privateKey: Secret, publicKey: Uint8Array): Secret<'DhOutput'> {
+  if (!isBelowPrime(sized(publicKey, 32), 0xff)) throw new CryptoError('ERR_NOT_CANONICAL')
+  const shared = loaded().x25519(sized(Secret.reveal(privateKey), 32), publicKey)
+  if (shared === undefined) throw new CryptoError('ERR_LOW_ORDER')
+  return new Secret('DhOutput', shared)
+}
+
+/** Throws `CryptoError` unless these are the 32 bytes of a canonical u-coordinate that is not of low order. */
+export function checkX25519PublicKey(bytes: Uint8Array): void {
+  if (!isBelowPrime(sized(bytes, 32), 0xff)) throw new CryptoError('ERR_NOT_CANONICAL')
+  // Every private key is a multiple of 8 after clamping, so any one of them finds the low-order points.
+  if (loaded().x25519(ANY_SCALAR, bytes) === undefined) throw new CryptoError('ERR_LOW_ORDER')
+}
+
+/** The ML-KEM-768 encapsulation key of a 64-byte seed. The seed is what is kept: it is expanded on use. */
+export function kemKeyPair(seed: Secret): { readonly publicKey: KemPublicKey } {
+  const publicKey = loaded().kemPublicKey(sized(Secret.reveal(seed), KEM_SEED_BYTES))
+  return { publicKey: publicKey as KemPublicKey }
+}
+
+/** Throws `CryptoError` unless these are 1184 bytes with every coefficient reduced (FIPS 203, 7.2). */
+export function checkKemPublicKey(bytes: Uint8Array): void {
+  sized(bytes, KEM_PUBLIC_KEY_BYTES)
+  for (let i = 0; i < KEM_COEFFICIENT_BYTES; i += 3) {
+    const middle = bytes[i + 1] ?? 0
+    const first = (bytes[i] ?? 0) | ((middle & 0x0f) << 8)
+    const second = (middle >> 4) | ((bytes[i + 2] ?? 0) << 4)
+    if (first >= KEM_MODULUS || second >= KEM_MODULUS) throw new CryptoError('ERR_NOT_CANONICAL')
+  }
+}
+
+/** ML-KEM-768 encapsulation over 32 bytes drawn from `random`. Throws `CryptoError` for a key that is not reduced. */
+export function kemEncapsulate(
+  publicKey: Uint8Array,
+  random: RandomBytes,
+): { readonly ciphertext: Uint8Array; readonly secret: Secret<'KemSecret'> } {
+  sized(publicKey, KEM_PUBLIC_KEY_BYTES)
+  const randomness = sized(random(32), 32)
+  const result = loaded().kemEncapsulate(publicKey, randomness)
+  randomness.fill(0)
+  if (result === undefined) throw new CryptoError('ERR_NOT_CANONICAL')
+  return { ciphertext: result.ciphertext, secret: new Secret('KemSecret', result.secret) }
+}
+
+/** ML-KEM-768 decapsulation. A ciphertext for another key gives an unrelated secret, not an error. */
+export function kemDecapsulate(seed: Secret, ciphertext: Uint8Array): Secret<'KemSecret'> {
+  const seedBytes = sized(Secret.reveal(seed), KEM_SEED_BYTES)
+  const secret = loaded().kemDecapsulate(seedBytes, sized(ciphertext, KEM_CIPHERTEXT_BYTES))
+  return new Secret('KemSecret', secret)
+}
+
+/** The Ed25519 public key of a 32-byte seed. */
+export function ed25519KeyPair(seed: Secret): { readonly publicKey: Uint8Array } {
+  return { publicKey: loaded().ed25519PublicKey(sized(Secret.reveal(seed), 32)) }
+}
+
+/** Ed25519 signature, 64 bytes, deterministic (RFC 8032). */
+export function sign(seed: Secret, message: Uint8Array): Uint8Array {
+  return loaded().ed25519Sign(sized(Secret.reveal(seed), 32), message)
+}
+
+/** Whether an Ed25519 signature holds: cofactorless, canonical S, no small-order key or R. */
+export function verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  if (publicKey.length !== 32 || signature.length !== 64) return false
+  return loaded().ed25519Verify(publicKey, message, signature)
+}
+
+/**
+ * Throws `CryptoError` unless these 32 bytes are a canonical Ed25519 point (else ERR_NOT_CANONICAL) on the curve
+ * and in its prime-order subgroup (else ERR_LOW_ORDER).
+ */
+export function checkAccountPoint(bytes: Uint8Array): void {
+  if (!isBelowPrime(sized(bytes, 32), 0x7f)) throw new CryptoError('ERR_NOT_CANONICAL')
+  if (!loaded().ed25519IsPrimeOrder(bytes)) throw new CryptoError('ERR_LOW_ORDER')
+}
+
+/** Makes a secret of bytes that the caller gives up: no other view of them may stay in use. */
+export function importSecret<Name extends string>(name: Name, bytes: Uint8Array): Secret<Name> {
+  return new Secret(name, bytes)
+}
+
+/** A fresh secret. `random` must be the platform's generator, never a pool. */
+export function generateSecret<Name extends string>(
+  name: Name,
+  length: number,
+  random: RandomBytes,
+): Secret<Name> {
+  return new Secret(name, sized(random(length), length))
+}
+
+/** The two halves of a 64-byte secret, which is wiped. */
+export function splitSecret<First extends string, Second extends string>(
+  secret: Secret,
+  first: First,
+  second: Second,
+): [Secret<First>, Secret<Second>] {
+  const bytes = sized(Secret.reveal(secret), 64)
+  const halves: [Secret<First>, Secret<Second>] = [
+    new Secret(first, bytes.slice(0, 32)),
+    new Secret(second, bytes.slice(32)),
+  ]
+  secret.wipe()
+  return halves
+}
+
+const SALT_BYTES = 16
+const NONCE_BYTES = 24
+const KEM_MODULUS = 3329
+const KEM_COEFFICIENT_BYTES = 1152
+const MAX_HASH_BYTES = 64
+const MIN_HASH_BYTES = 16
+const NO_KEY: readonly Uint8Array[] = []
+const ANY_SCALAR = new Uint8Array(32).fill(1)
+
+const contexts: Readonly<Record<KdfContext, Uint8Array>> = {
+  So1Root_: utf8('So1Root_'),
+  So1Chain: utf8('So1Chain'),
+  So1Head_: utf8('So1Head_'),
+  So1Epoch: utf8('So1Epoch'),
+}
+
+async function start(): Promise<void> {
+  await sodium.ready
+  // The typings leave out the module below the wrappers.
+  const { libsodium } = sodium as unknown as { readonly libsodium: SodiumModule }
+  const candidate = wasmPrimitives(libsodium)
+  checkKnownAnswers(candidate)
+  primitives = candidate
+}
+
+function loaded(): Primitives {
+  if (primitives === undefined) throw new CryptoError('ERR_SELF_TEST')
+  return primitives
+}
+
+function sized(bytes: Uint8Array, length: number): Uint8Array {
+  if (bytes.length !== length) throw new CryptoError('ERR_LENGTH')
+  return bytes
+}
+
+function blake2b(
+  length: number,
+  key: readonly Uint8Array[],
+  label: HashLabel | KeyedLabel,
+  message: readonly (Uint8Array | Secret)[],
+): Uint8Array {
+  if (length < MIN_HASH_BYTES || length > MAX_HASH_BYTES) throw new CryptoError('ERR_LENGTH')
+  const parts = [labelBytes(label)]
+  for (const part of message) parts.push(part instanceof Secret ? Secret.reveal(part) : part)
+  return loaded().blake2b(length, key, parts)
+}
+
+function hashKey(key: HashKey): readonly Uint8Array[] {
+  let parts: readonly Uint8Array[]
+  if (key instanceof Secret) parts = [Secret.reveal(key)]
+  else if (key instanceof Uint8Array) parts = [key]
+  else parts = key.map(Secret.reveal)
+  let length = 0
+  for (const part of parts) length += part.length
+  if (length !== 32 && length !== 64) throw new CryptoError('ERR_LENGTH')
+  return parts
+}
+
+function seal(
+  key: Secret,
+  nonce: Uint8Array,
+  ad: Uint8Array | readonly Uint8Array[],
+  text: Uint8Array,
+): Uint8Array {
+  const sealed = loaded().seal(sized(Secret.reveal(key), 32), nonce, listOf(ad), text)
+  if (sealed === undefined) throw new CryptoError('ERR_AEAD')
+  return sealed
+}
+
+function open(
+  key: Secret,
+  nonce: Uint8Array,
+  ad: Uint8Array | readonly Uint8Array[],
+  sealed: Uint8Array,
+): Uint8Array {
+  const text = loaded().open(sized(Secret.reveal(key), 32), nonce, listOf(ad), sealed)
+  if (text === undefined) throw new CryptoError('ERR_AEAD')
+  return text
+}
+
+function listOf(ad: Uint8Array | readonly Uint8Array[]): readonly Uint8Array[] {
+  return ad instanceof Uint8Array ? [ad] : ad
+}
+
+/** Whether the little-endian number, its last byte under `mask`, is below 2^255 - 19. */
+function isBelowPrime(bytes: Uint8Array, mask: number): boolean {
+  const last = (bytes[31] ?? 0) & mask
+  if (last !== 0x7f) return last < 0x7f
+  for (let i = 30; i > 0; i -= 1) if (bytes[i] !== 0xff) return true
+  return (bytes[0] ?? 0) < 0xed
+}

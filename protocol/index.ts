@@ -1,0 +1,5 @@
+export * from './bytes.ts'
+export * from './crypto.ts'
+export * from './errors.ts'
+export * from './labels.ts'
+export * from './secret.ts'

@@ -1,0 +1,328 @@
+// The primitives as plain functions over bytes, and their binding to libsodium's WebAssembly.
+// Only `crypto.ts` uses this file: everybody else gets secrets as `Secret` and failures as typed errors.
+//
+// The functions are called by address in one region of WebAssembly memory. Inputs are written there part by
+// part, so nothing is joined first, and the region is overwritten after every call, so no key stays behind.
+
+/** What a provider of primitives offers. Lengths were checked by the caller; `undefined` is a refusal. */
+export interface Primitives {
+  /** BLAKE2b of the joined parts; the joined key is 0, 32 or 64 bytes. */
+  blake2b(length: number, key: readonly Uint8Array[], message: readonly Uint8Array[]): Uint8Array
+  /** `crypto_kdf_derive_from_key`. */
+  kdf(length: number, id: number, context: Uint8Array, key: Uint8Array): Uint8Array
+  /** XChaCha20-Poly1305 (IETF); a nonce shorter than 24 bytes is followed by zeros. */
+  seal(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    ad: readonly Uint8Array[],
+    text: Uint8Array,
+  ): Uint8Array | undefined
+  open(
+    key: Uint8Array,
+    nonce: Uint8Array,
+    ad: readonly Uint8Array[],
+    sealed: Uint8Array,
+  ): Uint8Array | undefined
+  /** X25519; `undefined` where the result is all zero. */
+  x25519(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array | undefined
+  x25519Base(privateKey: Uint8Array): Uint8Array
+  ed25519PublicKey(seed: Uint8Array): Uint8Array
+  ed25519Sign(seed: Uint8Array, message: Uint8Array): Uint8Array
+  ed25519Verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean
+  /** On the curve, in the prime-order subgroup, not the identity. Says nothing about the encoding. */
+  ed25519IsPrimeOrder(point: Uint8Array): boolean
+  /** ML-KEM-768 encapsulation key of a 64-byte seed `d ‖ z`. */
+  kemPublicKey(seed: Uint8Array): Uint8Array
+  /** `undefined` where the public key is not reduced. `randomness` is the `m` of FIPS 203. */
+  kemEncapsulate(
+    publicKey: Uint8Array,
+    randomness: Uint8Array,
+  ): { readonly ciphertext: Uint8Array; readonly secret: Uint8Array } | undefined
+  /** Never refuses: a ciphertext that was not made for this key gives an unrelated secret. */
+  kemDecapsulate(seed: Uint8Array, ciphertext: Uint8Array): Uint8Array
+}
+
+/** The part of libsodium's WebAssembly module that is called. 64-bit lengths go in two halves. */
+export interface SodiumModule {
+  readonly HEAPU8: Uint8Array
+  _malloc(length: number): number
+  _free(address: number): void
+  _crypto_generichash(
+    out: number,
+    outLength: number,
+    message: number,
+    length: number,
+    lengthHigh: number,
+    key: number,
+    keyLength: number,
+  ): number
+  _crypto_kdf_derive_from_key(
+    out: number,
+    outLength: number,
+    id: number,
+    idHigh: number,
+    context: number,
+    key: number,
+  ): number
+  _crypto_aead_xchacha20poly1305_ietf_encrypt(
+    out: number,
+    outLength: number,
+    message: number,
+    length: number,
+    lengthHigh: number,
+    ad: number,
+    adLength: number,
+    adLengthHigh: number,
+    secretNonce: number,
+    nonce: number,
+    key: number,
+  ): number
+  _crypto_aead_xchacha20poly1305_ietf_decrypt(
+    out: number,
+    outLength: number,
+    secretNonce: number,
+    sealed: number,
+    length: number,
+    lengthHigh: number,
+    ad: number,
+    adLength: number,
+    adLengthHigh: number,
+    nonce: number,
+    key: number,
+  ): number
+  _crypto_scalarmult(out: number, privateKey: number, publicKey: number): number
+  _crypto_scalarmult_base(out: number, privateKey: number): number
+  _crypto_sign_seed_keypair(publicKey: number, privateKey: number, seed: number): number
+  _crypto_sign_detached(
+    out: number,
+    outLength: number,
+    message: number,
+    length: number,
+    lengthHigh: number,
+    privateKey: number,
+  ): number
+  _crypto_sign_verify_detached(
+    signature: number,
+    message: number,
+    length: number,
+    lengthHigh: number,
+    publicKey: number,
+  ): number
+  _crypto_sign_ed25519_pk_to_curve25519(out: number, publicKey: number): number
+  _crypto_kem_mlkem768_seed_keypair(publicKey: number, privateKey: number, seed: number): number
+  _crypto_kem_mlkem768_enc_deterministic(
+    ciphertext: number,
+    secret: number,
+    publicKey: number,
+    randomness: number,
+  ): number
+  _crypto_kem_mlkem768_dec(secret: number, ciphertext: number, privateKey: number): number
+}
+
+/** Lengths in bytes. */
+export const KEM_PUBLIC_KEY_BYTES = 1184
+export const KEM_CIPHERTEXT_BYTES = 1088
+export const KEM_SEED_BYTES = 64
+const KEM_EXPANDED_BYTES = 2400
+const AEAD_TAG_BYTES = 16
+const AEAD_NONCE_BYTES = 24
+const POINT_BYTES = 32
+const SIGNATURE_BYTES = 64
+const ED25519_EXPANDED_BYTES = 64
+
+/** Room for the largest envelope, its associated data and the result; grown when a call needs more. */
+const FIRST_REGION_BYTES = 320 * 1024
+/** Beside the message, no call needs more than this. */
+const FIXED_BYTES = 8 * 1024
+
+/** The reference provider. The module must be initialised. */
+export function wasmPrimitives(sodium: SodiumModule): Primitives {
+  let capacity = FIRST_REGION_BYTES
+  let base = sodium._malloc(capacity)
+  let top = base
+
+  /** Runs one call in the region and overwrites what it used, whatever happens. */
+  function within<T>(needed: number, call: () => T): T {
+    if (needed + FIXED_BYTES > capacity) {
+      sodium._free(base)
+      capacity = needed + FIXED_BYTES
+      base = sodium._malloc(capacity)
+    }
+    top = base
+    try {
+      return call()
+    } finally {
+      sodium.HEAPU8.fill(0, base, top)
+    }
+  }
+
+  function reserve(length: number): number {
+    top += length
+    return top - length
+  }
+
+  function put(bytes: Uint8Array): number {
+    const address = reserve(bytes.length)
+    sodium.HEAPU8.set(bytes, address)
+    return address
+  }
+
+  function putAll(parts: readonly Uint8Array[]): number {
+    const address = top
+    for (const part of parts) put(part)
+    return address
+  }
+
+  function read(address: number, length: number): Uint8Array {
+    return sodium.HEAPU8.slice(address, address + length)
+  }
+
+  function putNonce(nonce: Uint8Array): number {
+    const address = reserve(AEAD_NONCE_BYTES)
+    sodium.HEAPU8.fill(0, address, address + AEAD_NONCE_BYTES)
+    sodium.HEAPU8.set(nonce, address)
+    return address
+  }
+
+  /** Failures that no input can cause: the module itself is broken. */
+  function must(status: number): void {
+    if (status !== 0) throw new Error('libsodium failed')
+  }
+
+  return {
+    blake2b: (length, key, message) =>
+      within(size(message), () => {
+        const keyAt = putAll(key)
+        const messageAt = putAll(message)
+        const messageLength = top - messageAt
+        const out = reserve(length)
+        const keyLength = messageAt - keyAt
+        must(sodium._crypto_generichash(out, length, messageAt, messageLength, 0, keyAt, keyLength))
+        return read(out, length)
+      }),
+
+    kdf: (length, id, context, key) =>
+      within(0, () => {
+        const out = reserve(length)
+        must(sodium._crypto_kdf_derive_from_key(out, length, id, 0, put(context), put(key)))
+        return read(out, length)
+      }),
+
+    seal: (key, nonce, ad, text) =>
+      within(size(ad) + 2 * text.length, () => {
+        const adAt = putAll(ad)
+        const adLength = top - adAt
+        const textAt = put(text)
+        const keyAt = put(key)
+        const nonceAt = putNonce(nonce)
+        const length = text.length + AEAD_TAG_BYTES
+        const out = reserve(length)
+        // prettier-ignore
+        const status = sodium._crypto_aead_xchacha20poly1305_ietf_encrypt(
+          out, 0, textAt, text.length, 0, adAt, adLength, 0, 0, nonceAt, keyAt)
+        return status === 0 ? read(out, length) : undefined
+      }),
+
+    open: (key, nonce, ad, sealed) =>
+      within(size(ad) + 2 * sealed.length, () => {
+        if (sealed.length < AEAD_TAG_BYTES) return undefined
+        const adAt = putAll(ad)
+        const adLength = top - adAt
+        const sealedAt = put(sealed)
+        const keyAt = put(key)
+        const nonceAt = putNonce(nonce)
+        const length = sealed.length - AEAD_TAG_BYTES
+        const out = reserve(length)
+        // prettier-ignore
+        const status = sodium._crypto_aead_xchacha20poly1305_ietf_decrypt(
+          out, 0, 0, sealedAt, sealed.length, 0, adAt, adLength, 0, nonceAt, keyAt)
+        return status === 0 ? read(out, length) : undefined
+      }),
+
+    x25519: (privateKey, publicKey) =>
+      within(0, () => {
+        const out = reserve(POINT_BYTES)
+        const status = sodium._crypto_scalarmult(out, put(privateKey), put(publicKey))
+        return status === 0 ? read(out, POINT_BYTES) : undefined
+      }),
+
+    x25519Base: (privateKey) =>
+      within(0, () => {
+        const out = reserve(POINT_BYTES)
+        must(sodium._crypto_scalarmult_base(out, put(privateKey)))
+        return read(out, POINT_BYTES)
+      }),
+
+    ed25519PublicKey: (seed) =>
+      within(0, () => {
+        const publicKey = reserve(POINT_BYTES)
+        const expanded = reserve(ED25519_EXPANDED_BYTES)
+        must(sodium._crypto_sign_seed_keypair(publicKey, expanded, put(seed)))
+        return read(publicKey, POINT_BYTES)
+      }),
+
+    ed25519Sign: (seed, message) =>
+      within(message.length, () => {
+        const publicKey = reserve(POINT_BYTES)
+        const expanded = reserve(ED25519_EXPANDED_BYTES)
+        const out = reserve(SIGNATURE_BYTES)
+        must(sodium._crypto_sign_seed_keypair(publicKey, expanded, put(seed)))
+        must(sodium._crypto_sign_detached(out, 0, put(message), message.length, 0, expanded))
+        return read(out, SIGNATURE_BYTES)
+      }),
+
+    ed25519Verify: (publicKey, message, signature) =>
+      within(message.length, () => {
+        const signatureAt = put(signature)
+        const messageAt = put(message)
+        const length = message.length
+        return (
+          sodium._crypto_sign_verify_detached(signatureAt, messageAt, length, 0, put(publicKey)) ===
+          0
+        )
+      }),
+
+    // The conversion to X25519 refuses what is off the curve, of small order or of mixed order.
+    ed25519IsPrimeOrder: (point) =>
+      within(0, () => {
+        const out = reserve(POINT_BYTES)
+        return sodium._crypto_sign_ed25519_pk_to_curve25519(out, put(point)) === 0
+      }),
+
+    kemPublicKey: (seed) =>
+      within(0, () => {
+        const publicKey = reserve(KEM_PUBLIC_KEY_BYTES)
+        const expanded = reserve(KEM_EXPANDED_BYTES)
+        must(sodium._crypto_kem_mlkem768_seed_keypair(publicKey, expanded, put(seed)))
+        return read(publicKey, KEM_PUBLIC_KEY_BYTES)
+      }),
+
+    kemEncapsulate: (publicKey, randomness) =>
+      within(0, () => {
+        const ciphertext = reserve(KEM_CIPHERTEXT_BYTES)
+        const secret = reserve(32)
+        const publicKeyAt = put(publicKey)
+        // prettier-ignore
+        const status = sodium._crypto_kem_mlkem768_enc_deterministic(
+          ciphertext, secret, publicKeyAt, put(randomness))
+        if (status !== 0) return undefined
+        return { ciphertext: read(ciphertext, KEM_CIPHERTEXT_BYTES), secret: read(secret, 32) }
+      }),
+
+    kemDecapsulate: (seed, ciphertext) =>
+      within(0, () => {
+        const publicKey = reserve(KEM_PUBLIC_KEY_BYTES)
+        const expanded = reserve(KEM_EXPANDED_BYTES)
+        const secret = reserve(32)
+        must(sodium._crypto_kem_mlkem768_seed_keypair(publicKey, expanded, put(seed)))
+        must(sodium._crypto_kem_mlkem768_dec(secret, put(ciphertext), expanded))
+        return read(secret, 32)
+      }),
+  }
+}
+
+function size(parts: readonly Uint8Array[]): number {
+  let length = 0
+  for (const part of parts) length += part.length
+  return length
+}
