@@ -1,0 +1,184 @@
+import { expect, test } from 'vitest'
+import { kdfContexts, labels } from '../protocol/labels.ts'
+import { type SourceFile, sourcesOf, withoutComments } from './support/sources.ts'
+
+/** Folders in the order of dependency; each may import what stands in its list, and itself. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  protocol: [],
+  net: ['protocol'],
+  node: ['protocol', 'net'],
+  mailbox: ['protocol', 'net'],
+  daemon: ['protocol', 'net', 'node', 'mailbox'],
+  testnet: ['protocol', 'net', 'node', 'mailbox', 'daemon'],
+  cli: ['protocol', 'net', 'node', 'mailbox', 'daemon', 'testnet'],
+  examples: ['protocol', 'net', 'node', 'mailbox'],
+}
+
+/** Where I/O, timers, the platform and libp2p's modules come in. */
+const EDGES: readonly RegExp[] = [
+  /^net\/platform\//,
+  /^node\/platform\//,
+  /^node\/create-node\.ts$/,
+  /^mailbox\/(main|host)\.ts$/,
+]
+
+/** Packages of the core: protobuf in `protocol/`, interfaces and byte helpers above it. */
+const PROTOCOL_PACKAGES = ['@bufbuild/protobuf']
+const CORE_PACKAGES = [
+  '@bufbuild/protobuf',
+  '@libp2p/interface',
+  '@libp2p/peer-id',
+  '@multiformats/multiaddr',
+  'abstract-level',
+  'interface-datastore',
+  'uint8-varint',
+  'uint8arraylist',
+  'uint8arrays',
+]
+
+const core = sourcesOf('protocol', 'net', 'node', 'mailbox').filter((file) => !isEdge(file))
+
+test('imports are found at all', () => {
+  const crypto = core.find((file) => file.path === 'protocol/crypto.ts')
+  expect(crypto?.imports).toEqual(
+    expect.arrayContaining(['libsodium-wrappers', 'protocol/secret.ts', 'protocol/labels.ts']),
+  )
+})
+
+test('folders depend on each other in one direction', () => {
+  const wrong = sourcesOf(...Object.keys(MAY_IMPORT)).flatMap((file) => {
+    const folder = folderOf(file.path)
+    const allowed = [folder, ...(MAY_IMPORT[folder] ?? [])]
+    return ownImports(file)
+      .filter((name) => !allowed.includes(folderOf(name)))
+      .map((name) => `${file.path} imports ${name}`)
+  })
+  expect(wrong).toEqual([])
+})
+
+test('the core does not import an edge', () => {
+  const wrong = core.flatMap((file) =>
+    ownImports(file)
+      .filter((name) => EDGES.some((edge) => edge.test(name)) && !file.path.endsWith('/index.ts'))
+      .map((name) => `${file.path} imports ${name}`),
+  )
+  expect(wrong).toEqual([])
+})
+
+test('the core imports only the packages on its list, and nothing of Node', () => {
+  const wrong = core.flatMap((file) =>
+    packagesOf(file)
+      .filter((name) => !allowedPackages(file).some((allowed) => isPackage(name, allowed)))
+      .map((name) => `${file.path} imports ${name}`),
+  )
+  expect(wrong).toEqual([])
+})
+
+test('libsodium runs in protocol/crypto.ts only', () => {
+  const importers = sourcesOf(...Object.keys(MAY_IMPORT))
+    .filter((file) => packagesOf(file).some((name) => name.startsWith('libsodium')))
+    .map((file) => file.path)
+  expect(importers).toEqual(['protocol/crypto.ts'])
+})
+
+test('time, timers, chance and the platform come in through the ports', () => {
+  const forbidden: readonly RegExp[] = [
+    /\bDate\.now\b/,
+    /\bnew Date\(/,
+    /\bperformance\.now\b/,
+    /\bMath\.random\b/,
+    /\bset(?:Timeout|Interval|Immediate)\b/,
+    /\bAbortSignal\.timeout\b/,
+    /\bcrypto\.(?:getRandomValues|subtle|randomUUID)\b/,
+    /\bBuffer\b/,
+    /\bprocess\./,
+    /\b(?:window|document|localStorage|indexedDB|navigator)\./,
+  ]
+  expect(core.flatMap((file) => found(file, forbidden))).toEqual([])
+})
+
+test('protocol/ is synchronous', () => {
+  const files = core.filter((file) => folderOf(file.path) === 'protocol')
+  const others = files.filter((file) => file.path !== 'protocol/crypto.ts') // it waits for libsodium
+  expect(others.flatMap((file) => found(file, [/\basync\b/, /\bawait\b/]))).toEqual([])
+})
+
+test('secrets are revealed in three files only', () => {
+  const files = sourcesOf(...Object.keys(MAY_IMPORT))
+  const revealing = files.filter((file) => /\breveal\s*\(/.test(file.code)).map((file) => file.path)
+  const allowed =
+    /^protocol\/(?:crypto|session-codec)\.ts$|\/identity-codec\.ts$|^protocol\/secret\.ts$/
+  expect(revealing).toContain('protocol/crypto.ts')
+  expect(revealing.filter((path) => !allowed.test(path))).toEqual([])
+})
+
+test('there are no default exports, enums, namespaces or switched-off checks', () => {
+  const files = sourcesOf(...Object.keys(MAY_IMPORT), 'bench', 'tools', 'test')
+    .filter((file) => !file.path.endsWith('.config.ts'))
+    .filter((file) => file.path !== 'test/architecture.test.ts')
+  const forbidden = [
+    /\bexport default\b/,
+    /^\s*(?:export )?(?:const )?enum \w/m,
+    /^\s*namespace \w/m,
+  ]
+  expect(files.flatMap((file) => found(file, forbidden))).toEqual([])
+})
+
+test('no label is listed twice, and contexts have their eight characters', () => {
+  const all = [...labels.none, ...labels.key64, ...labels.key32]
+  expect(new Set(all).size).toBe(all.length)
+  expect(Object.keys(kdfContexts).every((context) => context.length === 8)).toBe(true)
+})
+
+test('each label has one use', () => {
+  const users = core.filter((file) => file.path !== 'protocol/labels.ts')
+  const all = [...labels.none, ...labels.key64, ...labels.key32]
+  const repeated = all
+    .map((label) => ({ label, uses: users.flatMap((file) => usesOf(label, file)) }))
+    .filter(({ uses }) => uses.length > 1)
+  expect(repeated).toEqual([])
+})
+
+test('the reader of sources sees through comments, strings and patterns', () => {
+  expect(withoutComments("a // b\n'//c' /* d */ `/* e */` f = /[/*]\"/ // g")).toBe(
+    "a  \n'//c'   `/* e */` f = /[/*]\"/  ",
+  )
+})
+
+function isEdge(file: SourceFile): boolean {
+  return EDGES.some((edge) => edge.test(file.path))
+}
+
+function folderOf(path: string): string {
+  return path.split('/')[0] ?? ''
+}
+
+/** Imports that are files of this repository. */
+function ownImports(file: SourceFile): readonly string[] {
+  return file.imports.filter((name) => name.endsWith('.ts'))
+}
+
+function packagesOf(file: SourceFile): readonly string[] {
+  return file.imports.filter((name) => !name.endsWith('.ts'))
+}
+
+function allowedPackages(file: SourceFile): readonly string[] {
+  if (file.path === 'protocol/crypto.ts') return [...PROTOCOL_PACKAGES, 'libsodium-wrappers']
+  return folderOf(file.path) === 'protocol' ? PROTOCOL_PACKAGES : CORE_PACKAGES
+}
+
+function isPackage(name: string, allowed: string): boolean {
+  return name === allowed || name.startsWith(`${allowed}/`)
+}
+
+function found(file: SourceFile, patterns: readonly RegExp[]): readonly string[] {
+  return patterns
+    .filter((pattern) => pattern.test(file.code))
+    .map((pattern) => `${file.path}: ${pattern.source}`)
+}
+
+/** Call sites of the hash functions that name the label. */
+function usesOf(label: string, file: SourceFile): readonly string[] {
+  const call = new RegExp(`\\b(?:hash|keyedHash|deriveSecret)(?:<[^>]*>)?\\([^;]*?'${label}'`, 'g')
+  return [...file.code.matchAll(call)].map(() => file.path)
+}
