@@ -52,7 +52,13 @@ export interface Wire {
 
 export interface OpenOptions {
   /** Multiaddrs to try besides those that are known. At most 16 are looked at. */
-  readonly addresses?: readonly string[]
+  readonly addresses?: readonly string[] | undefined
+  /**
+   * Whether to ask the network for newer addresses when those that are known fail.
+   *
+   * @default false
+   */
+  readonly search?: boolean
   /** A larger frame from the peer ends the channel. */
   readonly maxFrameBytes: number
   readonly signal: AbortSignal
@@ -73,14 +79,14 @@ export interface Channel {
   /**
    * Runs of whole frames: all that have arrived, at most 256 of them, so that a reader can commit them together. One reader
    * only. Frames are copies that the reader owns. Not reading stops the sender. Ends when the peer has closed between two
-   * frames; throws `TruncatedStreamError` when the stream is cut inside one or the connection is lost,
-   * `FrameTooLargeError`, or the reason of an abort.
+   * frames; throws `ChannelError` when the stream is cut inside one or the connection is lost
+   * (`ERR_TRUNCATED`) or a frame is too large or malformed, the library's error after a reset, or the reason of an abort.
    */
   readonly incoming: AsyncIterable<readonly Uint8Array[]>
 
   /**
    * Queues a frame. Nothing is copied: do not write to it or wipe it afterwards. The frames of one event-loop turn leave in
-   * one write. Throws `ChannelClosedError` once the channel is closing.
+   * one write. Throws `ChannelError` once the channel is closing.
    */
   send(frame: Uint8Array): void
 

@@ -150,10 +150,15 @@ export class Records {
     return this.#enqueue(operations, true)
   }
 
-  /** Goes with the next commit or, when none comes, unsynced after `lazyMs`. Failures reach `onFailure` only. */
-  later(operations: readonly Operation[]): void {
-    this.#enqueue(operations, false).catch(() => undefined) // told by onFailure
+  /**
+   * Goes with the next commit or, when none comes, unsynced after `lazyMs`. Resolves when written. Failures reach `onFailure`
+   * too, so the result may be ignored.
+   */
+  later(operations: readonly Operation[]): Promise<void> {
+    const written = this.#enqueue(operations, false)
+    written.catch(() => undefined) // told by onFailure
     if (this.#writing === undefined && !this.#closed) this.#startLater()
+    return written
   }
 
   /** Resolves when everything queued so far is on the disk, `later` included. Rejects as a commit does. */
