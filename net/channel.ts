@@ -7,7 +7,6 @@ import { Uint8ArrayList } from 'uint8arraylist'
 import { accountOf } from './peer-name.ts'
 import { ChannelError, toError } from './channel-error.ts'
 import { FrameDecoder, frameHeader } from './frames.ts'
-import { afterTurn } from './turn.ts'
 import type { Connection, Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 import type { Channel, Clock, PeerName, Timer } from './ports.ts'
 
@@ -91,7 +90,7 @@ class StreamChannel implements Channel {
     }
     if (this.#flushing) return
     this.#flushing = true
-    afterTurn(() => {
+    this.#clock.after(0, () => {
       this.#flushing = false
       this.#flush()
     })

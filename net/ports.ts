@@ -18,7 +18,10 @@ export interface Timer {
 export interface Clock {
   /** Unix time in ms. May jump: whoever destroys by it must allow for that. */
   now(): number
-  /** Runs once, about `ms` from now. The timer alone does not keep a process alive. */
+  /**
+   * Runs once, about `ms` from now; for 0, when all that is ready in this turn of the event loop has run. The timer alone does
+   * not keep a process alive, except for 0.
+   */
   after(ms: number, run: () => void): Timer
 }
 

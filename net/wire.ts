@@ -4,7 +4,6 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { channelOf } from './channel.ts'
 import { ChannelError, toError } from './channel-error.ts'
 import { accountOf } from './peer-name.ts'
-import { systemClock } from './platform/clock.ts'
 import type {
   AbortOptions,
   Connection,
@@ -47,8 +46,8 @@ const MAX_ADDRESSES = 16
 /** Channels of one protocol that we open to one peer. */
 const MAX_OUTBOUND_CHANNELS = 8
 
-/** The wire of one node. `clock` times only how long a closed channel may linger. */
-export function libp2pWire(components: WireComponents, clock: Clock = systemClock): Wire {
+/** The wire of one node. `clock` gathers the frames of a turn and times how long a closed channel may linger. */
+export function libp2pWire(components: WireComponents, clock: Clock): Wire {
   return new Libp2pWire(components, clock)
 }
 

@@ -1,17 +1,40 @@
-import type { Clock } from '../ports.ts'
+import type { Clock, Timer } from '../ports.ts'
 
 /** The real clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  after: (ms, run) => (ms <= 0 ? afterTurn(run) : afterTime(ms, run)),
+}
 
-  after(ms, run) {
-    const timer: unknown = setTimeout(run, ms)
-    // Node's timers keep the process alive unless told otherwise; a browser's are plain numbers.
-    if (isTimeout(timer)) timer.unref()
-    return { cancel: () => clearTimeout(timer as number) }
-  },
+function afterTime(ms: number, run: () => void): Timer {
+  const timer: unknown = setTimeout(run, ms)
+  // Node's timers keep the process alive unless told otherwise; a browser's are plain numbers.
+  if (isTimeout(timer)) timer.unref()
+  return { cancel: () => clearTimeout(timer as number) }
 }
 
 function isTimeout(timer: unknown): timer is { unref(): void } {
   return typeof timer === 'object' && timer !== null && 'unref' in timer
+}
+
+function afterTurn(run: () => void): Timer {
+  let cancelled = false
+  schedule(() => {
+    if (!cancelled) run()
+  })
+  return { cancel: () => void (cancelled = true) }
+}
+
+const schedule: (task: () => void) => void =
+  typeof setImmediate === 'function' ? (task) => void setImmediate(task) : messageTask()
+
+/** Browsers have no `setImmediate`; a posted message does not wait as a timer does. */
+function messageTask(): (task: () => void) => void {
+  const tasks: (() => void)[] = []
+  const { port1, port2 } = new MessageChannel()
+  port1.onmessage = () => tasks.shift()?.()
+  return (task) => {
+    tasks.push(task)
+    port2.postMessage(undefined)
+  }
 }
