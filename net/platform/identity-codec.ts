@@ -1,0 +1,42 @@
+/** The bytes of an identity, outside of `Secret`: for the identity file and for libp2p's own signing key. */
+import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
+import { concat } from '../../protocol/bytes.ts'
+import { importSecret } from '../../protocol/crypto.ts'
+import { DecodeError } from '../../protocol/errors.ts'
+import { Secret } from '../../protocol/secret.ts'
+import type { Ed25519PrivateKey } from '@libp2p/interface'
+import type { Account } from '../../protocol/account.ts'
+
+/** What the identity file keeps. */
+export interface Identity {
+  /** 32 bytes: the Ed25519 seed of the account. */
+  readonly accountSeed: Secret<'AccountSeed'>
+  /** 32 bytes: seals the values of the store. */
+  readonly dataKey: Secret<'DataKey'>
+}
+
+const VERSION = 1
+const SECRET_BYTES = 32
+
+/** version u8 ‖ account seed[32] ‖ data key[32]. */
+export const IDENTITY_BYTES = 1 + 2 * SECRET_BYTES
+
+/** Secret bytes: seal them at once, or write them to a file that only its owner reads, and overwrite them. */
+export function encodeIdentity({ accountSeed, dataKey }: Identity): Uint8Array {
+  return concat(Uint8Array.of(VERSION), Secret.reveal(accountSeed), Secret.reveal(dataKey))
+}
+
+/** Takes over `bytes` and overwrites them. Throws `DecodeError` on any other length or version. */
+export function decodeIdentity(bytes: Uint8Array): Identity {
+  if (bytes.length !== IDENTITY_BYTES) throw new DecodeError('ERR_MALFORMED')
+  if (bytes[0] !== VERSION) throw new DecodeError('ERR_UNKNOWN_VERSION')
+  const accountSeed = importSecret('AccountSeed', bytes.slice(1, 1 + SECRET_BYTES))
+  const dataKey = importSecret('DataKey', bytes.slice(1 + SECRET_BYTES))
+  bytes.fill(0)
+  return { accountSeed, dataKey }
+}
+
+/** The account's key in libp2p's form. libp2p keeps it for as long as the node lives. */
+export function libp2pKey(account: Account): Promise<Ed25519PrivateKey> {
+  return generateKeyPairFromSeed('Ed25519', Secret.reveal(account.seed).slice())
+}

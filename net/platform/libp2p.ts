@@ -1,0 +1,152 @@
+/** A libp2p node with the transports, limits and services that all of sotto shares. */
+import { noise } from '@chainsafe/libp2p-noise'
+import { identify, identifyPush } from '@libp2p/identify'
+import { mdns } from '@libp2p/mdns'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { webSockets } from '@libp2p/websockets'
+import { yamux } from '@libp2p/yamux'
+import { createLibp2p } from 'libp2p'
+import { ready } from '../../protocol/crypto.ts'
+import { AGENT, MDNS_SERVICE_TAG } from '../names.ts'
+import { keepDialling } from './bootstrap.ts'
+import { systemClock } from './clock.ts'
+import { libp2pKey } from './identity-codec.ts'
+import { platformRandom } from './random.ts'
+import { silentLogger } from './silent-logger.ts'
+import type { Identify, IdentifyPush } from '@libp2p/identify'
+import type { KadDHT, KadDHTComponents } from '@libp2p/kad-dht'
+import type { ComponentLogger, Libp2p, PeerDiscovery, PeerInfo } from '@libp2p/interface'
+import type { MulticastDNSComponents } from '@libp2p/mdns'
+import type { Ping } from '@libp2p/ping'
+import type { Datastore } from 'interface-datastore'
+import type { ServiceFactoryMap } from 'libp2p'
+import type { RandomBytes } from '../../protocol/bytes.ts'
+import type { Account } from '../../protocol/account.ts'
+import type { Clock } from '../ports.ts'
+
+export interface NetworkOptions<Services extends Record<string, unknown>> {
+  readonly account: Account
+  /** Multiaddrs; none at all makes a node that only dials. When none of them works, starting fails. */
+  readonly listen: readonly string[]
+  /** What to tell others instead of the listen addresses, for instance behind a TLS proxy. */
+  readonly announce?: readonly string[]
+  /** Multiaddrs that are dialled again and again while there is no connection to them. */
+  readonly bootstrap: readonly string[]
+  /** Whether to announce this node on the local network and to look for others there. */
+  readonly lan: boolean
+  /** For the peer store and the DHT; opened and closed by the caller. Absent: kept in memory. */
+  readonly datastore?: Datastore
+  /** The service half of `directory`. */
+  readonly dht: (components: KadDHTComponents) => KadDHT
+  /** More services, for instance `chat` or `mailbox`. */
+  readonly services?: ServiceFactoryMap<Services>
+  /**
+   * New connections a second from one address. Test networks share one address, and so do all clients of a TLS proxy.
+   *
+   * @default 1000
+   */
+  readonly inboundConnectionThreshold?: number
+  /** @default 300 */
+  readonly maxConnections?: number
+  /** @default a logger that writes nothing: log lines hold peer ids and addresses */
+  readonly logger?: ComponentLogger
+  readonly clock?: Clock
+  readonly random?: RandomBytes
+}
+
+/** The services of every node; a type, because libp2p wants an index signature. */
+export type NetworkServices = {
+  readonly identify: Identify
+  readonly identifyPush: IdentifyPush
+  readonly ping: Ping
+  readonly dht: KadDHT
+}
+
+const MAX_STREAMS = 128
+
+/** Below the read buffer of a stream, or a reader that pauses would be cut off by a fast sender. */
+const STREAM_WINDOW_BYTES = 1024 * 1024
+
+/** A writer that never waits loses the stream instead of the memory. */
+const STREAM_WRITE_BYTES = 8 * 1024 * 1024
+
+/** Peers found on the local network that are dialled at the same time. */
+const MAX_LAN_DIALS = 8
+
+const LAN_DIAL_MS = 10_000
+
+/**
+ * Starts a node. Its `stop` ends everything that was begun here. The options are read once and not changed, so that the same
+ * object may start several nodes. Rejects with libp2p's error when it cannot listen.
+ */
+export async function startNetwork<Services extends Record<string, unknown>>(
+  options: NetworkOptions<Services>,
+): Promise<Libp2p<NetworkServices & Services>> {
+  await ready
+  const node = await createLibp2p<NetworkServices & Services>(await configuration(options))
+  const stopDialling = keepDialling(node, options.bootstrap, {
+    clock: options.clock ?? systemClock,
+    random: options.random ?? platformRandom,
+  })
+  node.addEventListener('stop', stopDialling, { once: true })
+  return node
+}
+
+async function configuration<Services extends Record<string, unknown>>(
+  options: NetworkOptions<Services>,
+): Promise<Parameters<typeof createLibp2p<NetworkServices & Services>>[0]> {
+  return {
+    privateKey: await libp2pKey(options.account),
+    nodeInfo: { name: AGENT, version: '1', userAgent: AGENT },
+    logger: options.logger ?? silentLogger,
+    addresses: { listen: [...options.listen], announce: [...(options.announce ?? [])] },
+    transports: [tcp(), webSockets()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [
+      yamux({
+        maxInboundStreams: MAX_STREAMS,
+        maxOutboundStreams: MAX_STREAMS,
+        streamOptions: {
+          maxStreamWindowSize: STREAM_WINDOW_BYTES,
+          maxWriteBufferLength: STREAM_WRITE_BYTES,
+        },
+      }),
+    ],
+    connectionManager: {
+      maxConnections: options.maxConnections ?? 300,
+      inboundConnectionThreshold: options.inboundConnectionThreshold ?? 1000,
+    },
+    peerDiscovery: options.lan ? [lanDiscovery()] : [],
+    services: {
+      ...options.services,
+      identify: identify(),
+      identifyPush: identifyPush(),
+      ping: ping(),
+      dht: options.dht,
+    } as ServiceFactoryMap<NetworkServices & Services>, // TypeScript does not see through the spread of a generic map
+    ...(options.datastore === undefined ? {} : { datastore: options.datastore }),
+  }
+}
+
+interface LanComponents extends MulticastDNSComponents {
+  readonly connectionManager: KadDHTComponents['connectionManager']
+}
+
+/** Multicast DNS under a service tag of our own: only sotto answers. libp2p finds peers, we dial them. */
+function lanDiscovery(): (components: LanComponents) => PeerDiscovery {
+  return (components) => {
+    const discovery = mdns({ serviceTag: MDNS_SERVICE_TAG })(components)
+    const { connectionManager } = components
+    let dialling = 0
+    discovery.addEventListener('peer', ({ detail: peer }: CustomEvent<PeerInfo>) => {
+      if (dialling >= MAX_LAN_DIALS || connectionManager.getConnections(peer.id).length > 0) return
+      dialling++
+      connectionManager
+        .openConnection(peer.multiaddrs, { signal: AbortSignal.timeout(LAN_DIAL_MS) })
+        .catch(() => undefined) // it announces itself again
+        .finally(() => dialling--)
+    })
+    return discovery
+  }
+}
