@@ -1,0 +1,181 @@
+/**
+ * The one-time pairs whose private halves we hold, each meant for one of our mailboxes. A pair is stored before its public
+ * halves leave, and deleted in the commit that stores the session it made. Only own-keys.ts uses this.
+ */
+import { equalBytes } from '../protocol/bytes.ts'
+import { SessionError } from '../protocol/errors.ts'
+import { createOneTimePair } from '../protocol/prekeys.ts'
+import { wipeAll } from '../protocol/secret.ts'
+import { ONE_TIME_KEPT, ONE_TIME_SHELF, ONE_TIME_VALIDITY } from './lifetimes.ts'
+import { decodePair, encodePair, usablePair, wipeValues } from './own-codec.ts'
+import type { Account, AccountKey } from '../protocol/account.ts'
+import type { RandomBytes } from '../protocol/bytes.ts'
+import type { OneTimePair } from '../protocol/prekeys.ts'
+import type { Clock } from '../net/ports.ts'
+import type { Operation, Records } from '../net/records.ts'
+import type { StoredPair } from './own-codec.ts'
+
+export interface OneTimePairsInit {
+  readonly account: Account
+  readonly records: Records
+  readonly clock: Clock
+  readonly random: RandomBytes
+  /** Whether another prekey of the device has this id. */
+  readonly taken: (id: number) => boolean
+}
+
+/** The public half, as it goes to its mailbox. */
+export interface SignedPair {
+  readonly id: number
+  readonly signed: Uint8Array
+}
+
+/**
+ * Held for one mailbox at a time, handed out or not: 20 refills. A mailbox that keeps saying that its shelf is empty gets no
+ * more until some are used or die.
+ */
+const MAX_PAIRS = 2_000
+
+const PREFIX = 'own/pair/'
+
+export class OneTimePairs {
+  readonly #init: OneTimePairsInit
+  readonly #pairs = new Map<number, StoredPair>()
+  /** In a commit that is on its way: not to be used a second time. */
+  readonly #spending = new Map<number, StoredPair>()
+
+  constructor(init: OneTimePairsInit) {
+    this.#init = init
+  }
+
+  async load(): Promise<void> {
+    for await (const { value } of this.#init.records.range(PREFIX)) {
+      const pair = decodePair(value)
+      this.#pairs.set(pair.id, pair)
+    }
+  }
+
+  has(id: number): boolean {
+    return this.#pairs.has(id) || this.#spending.has(id)
+  }
+
+  /** The pair, unless it is unknown, spent or dead. */
+  get(id: number): OneTimePair | undefined {
+    const pair = this.#pairs.get(id)
+    return pair === undefined ? undefined : usablePair(pair)
+  }
+
+  /** Pairs that the mailbox has not acknowledged and may still get. */
+  pending(mailbox: AccountKey): readonly SignedPair[] {
+    const oldest = this.#init.clock.now() - ONE_TIME_SHELF
+    return this.#of(mailbox).filter((pair) => !pair.uploaded && pair.issuedAt > oldest)
+  }
+
+  /** Makes pairs and stores them; fewer than `count` where the mailbox has too many out already. */
+  async create(device: number, mailbox: AccountKey, count: number): Promise<readonly SignedPair[]> {
+    const pairs: StoredPair[] = []
+    const room = MAX_PAIRS - this.#of(mailbox).length
+    const ids = new Set<number>()
+    for (let i = 0; i < Math.min(count, room); i += 1) {
+      const pair = this.#make(device, mailbox, ids)
+      ids.add(pair.id)
+      pairs.push(pair)
+    }
+    await this.#commit(pairs)
+    for (const pair of pairs) this.#pairs.set(pair.id, pair)
+    return pairs
+  }
+
+  /** The mailbox has them. A lost mark costs one upload more. */
+  uploaded(ids: readonly number[]): void {
+    for (const id of ids) {
+      const pair = this.#pairs.get(id)
+      if (pair === undefined) continue
+      const marked = { ...pair, uploaded: true }
+      this.#pairs.set(id, marked)
+      this.#later(marked)
+    }
+  }
+
+  /** The operations that delete the pair, for the commit that stores its session. From now on it is not given out. */
+  spend(id: number): readonly Operation[] {
+    const pair = this.#pairs.get(id)
+    if (pair === undefined) throw new SessionError('ERR_UNKNOWN_PREKEY')
+    this.#pairs.delete(id)
+    this.#spending.set(id, pair)
+    return [{ type: 'del', key: keyOf(id) }]
+  }
+
+  /** The commit is done. */
+  forget(id: number): void {
+    const pair = this.#spending.get(id)
+    this.#spending.delete(id)
+    if (pair !== undefined) wipe(pair)
+  }
+
+  /** The commit failed: the pair is as good as before. */
+  restore(id: number): void {
+    const pair = this.#spending.get(id)
+    this.#spending.delete(id)
+    if (pair !== undefined) this.#pairs.set(id, pair)
+  }
+
+  /** Destroys what is too old to be named by a first message that may still come. */
+  async expire(now: number): Promise<void> {
+    const dead = [...this.#pairs.values()].filter((pair) => pair.issuedAt < now - ONE_TIME_KEPT)
+    if (dead.length === 0) return
+    await this.#init.records.commit(dead.map(({ id }) => ({ type: 'del', key: keyOf(id) })))
+    for (const pair of dead) {
+      // One that is being spent at this moment is wiped by `forget`.
+      if (this.#pairs.delete(pair.id)) wipe(pair)
+    }
+  }
+
+  /** Wipes the private halves; nothing can be used until the next `load`. */
+  unload(): void {
+    for (const pair of [...this.#pairs.values(), ...this.#spending.values()]) wipe(pair)
+    this.#pairs.clear()
+    this.#spending.clear()
+  }
+
+  #make(device: number, mailbox: AccountKey, ids: ReadonlySet<number>): StoredPair {
+    const { account, clock, random, taken } = this.#init
+    const issuedAt = clock.now()
+    const expiresAt = issuedAt + ONE_TIME_VALIDITY
+    const isTaken = (id: number): boolean => ids.has(id) || this.has(id) || taken(id)
+    const lifetime = { issuedAt, expiresAt }
+    const pair = createOneTimePair({ account, device, mailbox, ...lifetime, random, isTaken })
+    const { id, keyPair, kem, signed } = pair
+    const secrets = { oneTimePrekey: keyPair.privateKey, kemSeed: kem.seed }
+    return { id, mailbox, ...secrets, signed, ...lifetime, uploaded: false }
+  }
+
+  #of(mailbox: AccountKey): readonly StoredPair[] {
+    return [...this.#pairs.values()].filter((pair) => equalBytes(pair.mailbox, mailbox))
+  }
+
+  async #commit(pairs: readonly StoredPair[]): Promise<void> {
+    const operations = pairs.map(putOf)
+    const committed = this.#init.records.commit(operations)
+    wipeValues(operations) // sealed by now
+    await committed
+  }
+
+  #later(pair: StoredPair): void {
+    const operations = [putOf(pair)]
+    this.#init.records.later(operations)
+    wipeValues(operations)
+  }
+}
+
+function keyOf(id: number): string {
+  return PREFIX + id.toString(16).padStart(8, '0')
+}
+
+function putOf(pair: StoredPair): Operation {
+  return { type: 'put', key: keyOf(pair.id), value: encodePair(pair) }
+}
+
+function wipe(pair: StoredPair): void {
+  wipeAll([pair.oneTimePrekey, pair.kemSeed])
+}

@@ -1,0 +1,264 @@
+/**
+ * The device key, the prekeys of every bundle that a first message may still name, and the bundle that is published now. Each
+ * change is one commit, and shows only once that is done. When something is due is decided by own-keys.ts, the only user.
+ */
+import { signBundle, verifyBundle } from '../protocol/bundle.ts'
+import { equalBytes } from '../protocol/bytes.ts'
+import { generateSecret, x25519KeyPair } from '../protocol/crypto.ts'
+import { certifyDevice } from '../protocol/device.ts'
+import { RecordError } from '../protocol/errors.ts'
+import { createLastResortKemPrekey, createSignedPrekey } from '../protocol/prekeys.ts'
+import { wipeAll } from '../protocol/secret.ts'
+import { BUNDLE_VALIDITY, CERTIFICATE_VALIDITY, PREKEY_KEPT } from './lifetimes.ts'
+import {
+  decodeDevice,
+  decodeGeneration,
+  decodeIssuedBundle,
+  encodeDevice,
+  encodeGeneration,
+  encodeIssuedBundle,
+  wipeValues,
+} from './own-codec.ts'
+import type { Account } from '../protocol/account.ts'
+import type { BundleMailbox, VerifiedBundle } from '../protocol/bundle.ts'
+import type { RandomBytes } from '../protocol/bytes.ts'
+import type { Device, DeviceCertificate } from '../protocol/device.ts'
+import type { Operation, Records } from '../net/records.ts'
+import type { IssuedBundle, PrekeyGeneration, StoredDevice } from './own-codec.ts'
+
+export interface OwnBundlesInit {
+  readonly account: Account
+  readonly records: Records
+  readonly random: RandomBytes
+  /** Whether a one-time pair has this id. */
+  readonly taken: (id: number) => boolean
+}
+
+/** One device per account for now. */
+export const DEVICE_ID = 1
+
+const DEVICE = 'own/device'
+const CURRENT = 'own/bundle'
+const GENERATIONS = 'own/prekeys/'
+const ISSUED = 'own/issued/'
+
+export class OwnBundles {
+  readonly #account: Account
+  readonly #records: Records
+  readonly #random: RandomBytes
+  readonly #taken: (id: number) => boolean
+  #device: StoredDevice | undefined
+  /** By the id of the signed prekey. */
+  #generations: ReadonlyMap<number, PrekeyGeneration> = new Map()
+  /** Every bundle whose prekeys are held. */
+  #issued: readonly IssuedBundle[] = []
+  #current: VerifiedBundle | undefined
+
+  constructor(init: OwnBundlesInit) {
+    this.#account = init.account
+    this.#records = init.records
+    this.#random = init.random
+    this.#taken = init.taken
+  }
+
+  /** Loads what is stored; makes device, prekeys and a first bundle where there is nothing. Throws as `OwnKeys.start`. */
+  async start(now: number): Promise<void> {
+    const stored = await this.#records.get(DEVICE)
+    if (stored === undefined) await this.#create(now)
+    else await this.#load(decodeDevice(stored))
+  }
+
+  /** Wipes the private halves in memory. */
+  stop(): void {
+    for (const generation of this.#generations.values()) wipe(generation)
+    this.#device?.identityKeyPair.privateKey.wipe()
+    this.#generations = new Map()
+    this.#issued = []
+    this.#device = undefined
+    this.#current = undefined
+  }
+
+  /** The bundle that is published now. */
+  get bundle(): VerifiedBundle {
+    if (this.#current === undefined) throw notStarted()
+    return this.#current
+  }
+
+  /** The prekeys that `bundle` names. */
+  get generation(): PrekeyGeneration {
+    const generation = this.#generations.get(this.bundle.signedPrekey.id)
+    if (generation === undefined) throw notStarted()
+    return generation
+  }
+
+  /** The prekeys with this signed prekey. */
+  byId(signedPrekeyId: number): PrekeyGeneration | undefined {
+    return this.#generations.get(signedPrekeyId)
+  }
+
+  /** The device as one of its certificates names it. */
+  deviceWith(certificate: DeviceCertificate): Device {
+    if (this.#device === undefined) throw notStarted()
+    const { account, identityKeyPair } = { ...this.#device, account: this.#account.key }
+    return { account, certificate, identityKeyPair }
+  }
+
+  /** Whether a prekey of a bundle has this id. */
+  holds(id: number): boolean {
+    return [...this.#generations.values()].some(
+      ({ signed, kem }) => signed.id === id || kem.id === id,
+    )
+  }
+
+  /** Whether this very bundle was signed here and its prekeys are held. */
+  isKnown(sequence: number, digest: Uint8Array): boolean {
+    return this.#issued.some((one) => one.sequence === sequence && equalBytes(one.digest, digest))
+  }
+
+  /** Signs a bundle with the present prekeys and these mailboxes. */
+  async sign(
+    now: number,
+    mailboxes: readonly BundleMailbox[],
+    alongside: readonly Operation[] = [],
+  ): Promise<void> {
+    await this.#issue(this.generation, now, mailboxes, alongside)
+  }
+
+  /** Signs a bundle with new prekeys; with a new certificate too, where `certify` says so. */
+  async rotate(now: number, certify: boolean): Promise<void> {
+    const { certificate } = this.generation
+    const next = certify ? this.#certify(now, certificate.sequence) : certificate
+    await this.#issue(this.#makePrekeys(next, now), now, this.bundle.mailboxes, [])
+  }
+
+  /** Destroys prekeys that no first message may name any more, and what was remembered with them. */
+  async destroy(now: number): Promise<void> {
+    const dead = [...this.#generations.values()].filter(
+      (one) => one !== this.generation && one.lastIssuedAt < now - PREKEY_KEPT,
+    )
+    if (dead.length === 0) return
+    const ids = new Set(dead.map(({ signed }) => signed.id))
+    const forgotten = this.#issued.filter((one) => ids.has(one.signedPrekeyId))
+    await this.#records.commit([
+      ...dead.map(({ signed }) => ({ type: 'del', key: generationKey(signed.id) }) as const),
+      ...forgotten.map(({ sequence }) => ({ type: 'del', key: issuedKey(sequence) }) as const),
+    ])
+    this.#issued = this.#issued.filter((one) => !ids.has(one.signedPrekeyId))
+    this.#generations = new Map([...this.#generations].filter(([id]) => !ids.has(id)))
+    for (const generation of dead) wipe(generation)
+  }
+
+  async #create(now: number): Promise<void> {
+    const identityKey = generateSecret('IdentityKey', 32, this.#random)
+    const account = this.#account.key
+    const device = { account, device: DEVICE_ID, identityKeyPair: x25519KeyPair(identityKey) }
+    this.#device = device
+    const prekeys = this.#makePrekeys(this.#certify(now, 0), now)
+    const record: Operation = { type: 'put', key: DEVICE, value: encodeDevice(device) }
+    await this.#issue(prekeys, now, [], [record])
+    wipeValues([record])
+  }
+
+  async #load(device: StoredDevice): Promise<void> {
+    if (!equalBytes(device.account, this.#account.key)) throw new RecordError('ERR_WRONG_ACCOUNT')
+    this.#device = device
+    const generations = new Map<number, PrekeyGeneration>()
+    for await (const { value } of this.#records.range(GENERATIONS)) {
+      const generation = decodeGeneration(value)
+      generations.set(generation.signed.id, generation)
+    }
+    this.#generations = generations
+    const issued: IssuedBundle[] = []
+    for await (const { value } of this.#records.range(ISSUED)) {
+      issued.push(decodeIssuedBundle(value))
+    }
+    this.#issued = issued
+    const newest = issued.reduce((a, b) => (b.sequence > a.sequence ? b : a))
+    // As of its issue: it may have expired while the node was off, and is signed again then.
+    this.#current = verifyBundle((await this.#records.get(CURRENT)) ?? new Uint8Array(0), {
+      account: this.#account.key,
+      now: newest.issuedAt,
+    })
+  }
+
+  /** Sequences follow the clock, so that an account restored without its store is still ahead of what it signed before. */
+  #certify(now: number, previous: number): DeviceCertificate {
+    if (this.#device === undefined) throw notStarted()
+    return certifyDevice(this.#account, {
+      device: DEVICE_ID,
+      identityKey: this.#device.identityKeyPair.publicKey,
+      sequence: Math.max(previous + 1, now),
+      issuedAt: now,
+      expiresAt: now + CERTIFICATE_VALIDITY,
+    })
+  }
+
+  #makePrekeys(certificate: DeviceCertificate, now: number): PrekeyGeneration {
+    const isTaken = (id: number): boolean => this.holds(id) || this.#taken(id)
+    const signed = createSignedPrekey(this.#random, isTaken)
+    const kem = createLastResortKemPrekey(this.#random, (id) => id === signed.id || isTaken(id))
+    return { signed, kem, certificate, createdAt: now, lastIssuedAt: now, lastExpiresAt: now }
+  }
+
+  async #issue(
+    prekeys: PrekeyGeneration,
+    now: number,
+    mailboxes: readonly BundleMailbox[],
+    alongside: readonly Operation[],
+  ): Promise<void> {
+    const expiresAt = now + BUNDLE_VALIDITY
+    const bundle = signBundle(this.#account, {
+      certificate: prekeys.certificate,
+      signedPrekey: { id: prekeys.signed.id, key: prekeys.signed.keyPair.publicKey },
+      lastResortKemPrekey: { id: prekeys.kem.id, key: prekeys.kem.publicKey },
+      sequence: Math.max((this.#current?.sequence ?? 0) + 1, now),
+      issuedAt: now,
+      expiresAt,
+      mailboxes,
+    })
+    const generation = {
+      ...prekeys,
+      lastIssuedAt: Math.max(prekeys.lastIssuedAt, now),
+      lastExpiresAt: Math.max(prekeys.lastExpiresAt, expiresAt),
+    }
+    const signedPrekeyId = generation.signed.id
+    const { sequence, digest } = bundle
+    const issued: IssuedBundle = { sequence, digest, signedPrekeyId, issuedAt: now }
+    const operations = operationsOf(bundle, generation, issued)
+    const committed = this.#records.commit([...alongside, ...operations])
+    wipeValues(operations) // sealed by now
+    await committed
+    this.#current = bundle
+    this.#issued = [...this.#issued, issued]
+    this.#generations = new Map([...this.#generations, [signedPrekeyId, generation]])
+  }
+}
+
+function operationsOf(
+  bundle: VerifiedBundle,
+  generation: PrekeyGeneration,
+  issued: IssuedBundle,
+): readonly Operation[] {
+  return [
+    { type: 'put', key: generationKey(generation.signed.id), value: encodeGeneration(generation) },
+    { type: 'put', key: issuedKey(issued.sequence), value: encodeIssuedBundle(issued) },
+    // A copy: the values of a commit are overwritten, the bundle lives on.
+    { type: 'put', key: CURRENT, value: bundle.bytes.slice() },
+  ]
+}
+
+function generationKey(signedPrekeyId: number): string {
+  return GENERATIONS + signedPrekeyId.toString(16).padStart(8, '0')
+}
+
+function issuedKey(sequence: number): string {
+  return ISSUED + sequence.toString(16).padStart(14, '0')
+}
+
+function wipe({ signed, kem }: PrekeyGeneration): void {
+  wipeAll([signed.keyPair.privateKey, kem.seed])
+}
+
+function notStarted(): Error {
+  return new Error('own keys are not loaded')
+}
