@@ -1,0 +1,315 @@
+// The methods of the local API, one function each. The socket and a node inside a command use this same table, so both answer
+// the same.
+
+import { SottoError } from '../node/errors.ts'
+import type {
+  ContactShort,
+  DeliveryState,
+  EventType,
+  Identity,
+  MailboxInfo,
+  Node,
+  SentMessage,
+} from '../node/api.ts'
+import { either, integer, listOf, oneOf, optional, readParams, text } from './params.ts'
+import { DetailedError } from './rpc-errors.ts'
+import type { Session } from './session.ts'
+import { contactView, historyView, mailboxView, messageView, statusView } from './views.ts'
+import type { ContactView, GapView, MessageView, StatusView } from './views.ts'
+
+/** Version of the local API; a client with another major number must not talk to it. */
+export const API_VERSION = '1.0'
+
+/** Longest text of one message, in UTF-16 units; the node checks the bytes. */
+const MAX_TEXT = 65_536
+const MAX_REF = 256
+/** A contact link has at most 176 characters, a mailbox link somewhat more. */
+const MAX_LINK = 2048
+const MAX_WAIT_MS = 366 * 86_400_000
+const MAX_LIST = 1000
+const MAX_CONSUMER = 64
+
+/** What a method may use besides the node and its parameters. */
+export interface MethodContext {
+  readonly node: Node
+  readonly session: Session
+  /** Version of the program that runs the node. */
+  readonly version: string
+  /** Ends the node after the reply has left. */
+  readonly stop: () => void
+  /** Aborted when the caller cancels or leaves. */
+  readonly signal: AbortSignal
+}
+
+/** The wait states of `message.send`. */
+export type WaitState = Exclude<DeliveryState, 'failed'>
+
+/** Parameters and result of every method; the client and the commands are typed by it. */
+export interface MethodTypes {
+  'meta.hello': Method<NoParams, HelloView>
+  'id.get': Method<NoParams, Identity>
+  'id.card': Method<{ readonly format?: 'link' }, { readonly link: string }>
+  'contact.add': Method<{ readonly link: string; readonly name?: string }, ContactView>
+  'contact.list': Method<NoParams, { readonly contacts: readonly ContactView[] }>
+  'contact.get': Method<ContactParams, ContactView>
+  'contact.safetyNumber': Method<ContactParams, SafetyNumberView>
+  'contact.confirm': Method<ConfirmParams, ContactView>
+  'message.send': Method<SendParams, SentView>
+  'message.get': Method<{ readonly id: string }, MessageView>
+  'message.list': Method<
+    ContactParams & { readonly limit?: number },
+    { readonly messages: readonly (MessageView | GapView)[] }
+  >
+  'message.markRead': Method<{ readonly ids: readonly string[] }, { readonly marked: number }>
+  'mailbox.use': Method<{ readonly link: string }, MailboxInfo>
+  'mailbox.list': Method<NoParams, { readonly mailboxes: readonly MailboxInfo[] }>
+  'node.status': Method<NoParams, StatusView>
+  'node.stop': Method<NoParams, { readonly stopping: true }>
+  'event.subscribe': Method<SubscribeParams, { readonly subscription: number }>
+  'event.ack': Method<AckParams, { readonly acknowledged: number }>
+}
+
+export type MethodName = keyof MethodTypes
+export type ParamsOf<M extends MethodName> = MethodTypes[M]['params']
+export type ResultOf<M extends MethodName> = MethodTypes[M]['result']
+
+interface Method<Params, Result> {
+  readonly params: Params
+  readonly result: Result
+}
+type NoParams = Readonly<Record<string, never>>
+interface ContactParams {
+  readonly contact: string
+}
+interface ConfirmParams extends ContactParams {
+  readonly method: 'number'
+  readonly value: string
+}
+interface SendParams {
+  readonly to: string
+  readonly text: string
+  /** Answer when this state is reached. @default 'queued' */
+  readonly wait?: WaitState
+  /** Ms to wait for it at most; then the error WAIT_TIMEOUT carries the message. */
+  readonly timeout?: number
+}
+interface SubscribeParams {
+  readonly types?: readonly EventType[]
+  readonly consumer?: string
+  readonly from?: number | 'now' | 'start'
+}
+interface AckParams {
+  readonly consumer?: string
+  readonly subscription?: number
+  readonly seq: number
+}
+
+/** What a client learns first. */
+export interface HelloView {
+  readonly version: string
+  readonly api: string
+  readonly pid: number
+  readonly methods: readonly string[]
+}
+
+/** The number two people compare: 60 digits. */
+export interface SafetyNumberView {
+  readonly contact: ContactShort
+  readonly number: string
+}
+
+/** A message on its way, with the contact it goes to. */
+export type SentView = MessageView & { readonly to: ContactShort & { readonly path: string } }
+
+type Table = {
+  readonly [M in MethodName]: (context: MethodContext, params: unknown) => Promise<ResultOf<M>>
+}
+
+const ref = text(MAX_REF)
+const contactOnly = { contact: ref }
+const eventTypes = oneOf<EventType>(
+  'message.received',
+  'message.state',
+  'contact.added',
+  'contact.requested',
+  'contact.trust',
+  'contact.session',
+  'contact.found',
+  'node.published',
+  'mailbox.connected',
+  'mailbox.lost',
+)
+const seq = integer(0, Number.MAX_SAFE_INTEGER)
+
+/** Every method by name. Each checks its own parameters; all reject with SottoError only. */
+export const methods: Table = {
+  'meta.hello': async (context, params) => {
+    readParams(params, {})
+    const names = Object.keys(methods).sort()
+    return { version: context.version, api: API_VERSION, pid: process.pid, methods: names }
+  },
+
+  'id.get': async ({ node }, params) => {
+    readParams(params, {})
+    const { peer, name, link } = node.id
+    return { peer, name, link }
+  },
+
+  'id.card': async ({ node }, params) => {
+    readParams(params, { format: optional(oneOf('link')) })
+    return { link: node.id.link }
+  },
+
+  'contact.add': async ({ node, signal }, params) => {
+    const { link, name } = readParams(params, {
+      link: text(MAX_LINK),
+      name: optional(text(MAX_REF)),
+    })
+    return contactView(
+      await node.contacts.add(link, { ...(name === undefined ? {} : { name }), signal }),
+    )
+  },
+
+  'contact.list': async ({ node }, params) => {
+    readParams(params, {})
+    return { contacts: node.contacts.list().map(contactView) }
+  },
+
+  'contact.get': async ({ node }, params) => {
+    const { contact } = readParams(params, contactOnly)
+    return contactView(node.contacts.get(contact))
+  },
+
+  'contact.safetyNumber': async ({ node }, params) => {
+    const { contact } = readParams(params, contactOnly)
+    const { id, name, trust } = node.contacts.get(contact)
+    return { contact: { id, name, trust }, number: node.contacts.safetyNumber(id) }
+  },
+
+  'contact.confirm': async ({ node }, params) => {
+    const checks = { ...contactOnly, method: oneOf('number'), value: text(MAX_REF) }
+    const { contact, value } = readParams(params, checks)
+    return contactView(await node.contacts.verify(contact, value))
+  },
+
+  'message.send': async ({ node, signal }, params) => {
+    const {
+      to,
+      text: body,
+      wait,
+      timeout,
+    } = readParams(params, {
+      to: ref,
+      text: text(MAX_TEXT),
+      wait: optional(oneOf('queued', 'stored', 'delivered', 'read')),
+      timeout: optional(integer(0, MAX_WAIT_MS)),
+    })
+    const sent = await node.conversation(to).send(body, { signal })
+    await untilState(node, sent, to, wait ?? 'queued', timeout, signal)
+    return sentView(node, sent.id, to)
+  },
+
+  'message.get': async ({ node }, params) => {
+    const { id } = readParams(params, { id: ref })
+    return messageView(await node.messages.get(id))
+  },
+
+  'message.list': async ({ node }, params) => {
+    const { contact, limit } = readParams(params, {
+      ...contactOnly,
+      limit: optional(integer(1, MAX_LIST)),
+    })
+    const entries = await node.messages.list(contact, { limit: limit ?? MAX_LIST })
+    return { messages: entries.map(historyView) }
+  },
+
+  'message.markRead': async ({ node }, params) => {
+    const { ids } = readParams(params, { ids: listOf(ref, MAX_LIST) })
+    await node.messages.markRead(ids)
+    return { marked: ids.length }
+  },
+
+  'mailbox.use': async ({ node, signal }, params) => {
+    const { link } = readParams(params, { link: text(MAX_LINK) })
+    return mailboxView(await node.mailbox.use(link, { signal }))
+  },
+
+  'mailbox.list': async ({ node }, params) => {
+    readParams(params, {})
+    return { mailboxes: node.mailbox.list().map(mailboxView) }
+  },
+
+  'node.status': async ({ node }, params) => {
+    readParams(params, {})
+    return statusView(node.status)
+  },
+
+  'node.stop': async ({ stop }, params) => {
+    readParams(params, {})
+    stop()
+    return { stopping: true }
+  },
+
+  'event.subscribe': async ({ node, session }, params) => {
+    const { types, consumer, from } = readParams(params, {
+      types: optional(listOf(eventTypes, 32)),
+      consumer: optional(text(MAX_CONSUMER)),
+      from: optional(either(oneOf('now', 'start'), seq)),
+    })
+    const subscription = session.subscribe(node, {
+      ...(types === undefined ? {} : { types }),
+      ...(consumer === undefined ? {} : { consumer }),
+      ...(from === undefined ? {} : { from }),
+    })
+    return { subscription }
+  },
+
+  'event.ack': async ({ session }, params) => {
+    const read = readParams(params, {
+      consumer: optional(text(MAX_CONSUMER)),
+      subscription: optional(seq),
+      seq,
+    })
+    if (read.subscription !== undefined) {
+      await session.acknowledge({ subscription: read.subscription }, read.seq)
+    } else if (read.consumer !== undefined) {
+      await session.acknowledge({ consumer: read.consumer }, read.seq)
+    } else {
+      throw new SottoError('INVALID_ARGUMENT', 'event.ack needs a consumer or a subscription')
+    }
+    return { acknowledged: read.seq }
+  },
+}
+
+/** True when `name` is a method; nothing inherited counts. */
+export function isMethod(name: string): name is MethodName {
+  return Object.hasOwn(methods, name)
+}
+
+/** Waits for the state. A miss is an error that carries the message, which stays queued or stored. */
+async function untilState(
+  node: Node,
+  sent: SentMessage,
+  to: string,
+  state: WaitState,
+  timeout: number | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  if (state === 'queued') return
+  try {
+    await sent.until(state, { signal, ...(timeout === undefined ? {} : { timeout }) })
+  } catch (cause) {
+    if (!(cause instanceof SottoError)) throw cause
+    const { code, message, hint, retryable } = cause
+    const details = { message: { ...(await sentView(node, sent.id, to)) } }
+    throw new DetailedError(code, message, JSON.parse(JSON.stringify(details)), {
+      ...{ cause, hint, retryable },
+    })
+  }
+}
+
+async function sentView(node: Node, id: string, to: string): Promise<SentView> {
+  const message = messageView(await node.messages.get(id))
+  const { id: contactId, name, trust, path } = node.contacts.get(to)
+  return { ...message, to: { id: contactId, name, trust, path } }
+}

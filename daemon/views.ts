@@ -1,0 +1,166 @@
+// The JSON shapes of the local API: what the methods answer and the commands print with --json.
+// Times are RFC 3339 in UTC with milliseconds, sizes bytes, everything else as in the library.
+
+import type {
+  Contact,
+  ContactShort,
+  DeliveryState,
+  HistoryEntry,
+  MailboxInfo,
+  Message,
+  NodeEvent,
+  SessionInfo,
+  StateChange,
+  Status,
+} from '../node/api.ts'
+
+/** A contact as the API shows it. */
+export interface ContactView {
+  readonly id: string
+  readonly name: string
+  readonly peer: string
+  readonly trust: Contact['trust']
+  readonly state: Contact['state']
+  readonly path: Contact['path']
+  readonly addedAt: string
+  readonly verifiedAt: string | null
+  readonly bundle: Contact['bundle']
+  readonly session: SessionInfo | null
+  readonly queued: number
+}
+
+/** One step of a message's way. */
+export interface StateView extends Omit<StateChange, 'at' | 'keptUntil'> {
+  readonly at: string
+  readonly keptUntil?: string
+}
+
+/** A message as the API shows it. */
+export interface MessageView {
+  readonly id: string
+  readonly kind: 'text'
+  readonly contact: string
+  readonly direction: 'in' | 'out'
+  readonly seq: number
+  readonly counter: number
+  readonly text: string
+  readonly sentAt: string
+  readonly recordedAt: string
+  readonly state: DeliveryState
+  readonly states: readonly StateView[]
+  readonly late: boolean
+  readonly replyTo: null
+}
+
+/** Messages of the other side known to be missing. */
+export interface GapView {
+  readonly kind: 'gap'
+  readonly contact: string
+  readonly from: number
+  readonly to: number
+}
+
+/** The state behind `sotto status`. */
+export interface StatusView extends Omit<Status, 'startedAt' | 'bundle' | 'queue'> {
+  readonly startedAt: string
+  readonly bundle: Omit<Status['bundle'], 'expiresAt'> & { readonly expiresAt: string }
+  readonly queue: readonly {
+    readonly contact: ContactShort
+    readonly count: number
+    readonly oldestAt: string
+  }[]
+}
+
+/** One record of the event stream; `message` of `message.received` is shortened to what a reader needs. */
+export type EventView = { readonly v: 1; readonly seq?: number; readonly at: string } & (
+  | {
+      readonly type: 'message.received'
+      readonly contact: ContactShort
+      readonly message: {
+        readonly id: string
+        readonly kind: 'text'
+        readonly text: string
+        readonly sentAt: string
+        readonly replyTo: null
+      }
+    }
+  | Exclude<StripBase<NodeEvent>, { readonly type: 'message.received' }>
+)
+
+type StripBase<T> = T extends unknown ? Omit<T, 'v' | 'seq' | 'at'> : never
+
+/** Unix ms as RFC 3339 UTC. */
+export function rfc3339(ms: number): string {
+  return new Date(ms).toISOString()
+}
+
+export function contactView(contact: Contact): ContactView {
+  const { id, name, peer, trust, state, path, bundle, session, queued } = contact
+  const verifiedAt = contact.verifiedAt === null ? null : rfc3339(contact.verifiedAt)
+  const addedAt = rfc3339(contact.addedAt)
+  return { id, name, peer, trust, state, path, addedAt, verifiedAt, bundle, session, queued }
+}
+
+export function messageView(message: Message): MessageView {
+  const { id, kind, contact, direction, seq, counter, text, state, late } = message
+  return {
+    ...{ id, kind, contact, direction, seq, counter, text },
+    sentAt: rfc3339(message.sentAt),
+    recordedAt: rfc3339(message.recordedAt),
+    state,
+    states: message.states.map(stateView),
+    late,
+    replyTo: null,
+  }
+}
+
+export function historyView(entry: HistoryEntry): MessageView | GapView {
+  if (entry.kind === 'text') return messageView(entry)
+  const { kind, contact, from, to } = entry
+  return { kind, contact, from, to }
+}
+
+export function mailboxView(info: MailboxInfo): MailboxInfo {
+  const { peer, addresses, connected, usedBytes, maxBytes, waiting, oneTimePairs } = info
+  return { peer, addresses, connected, usedBytes, maxBytes, waiting, oneTimePairs }
+}
+
+export function statusView(status: Status): StatusView {
+  const { id, addresses, connections, contacts } = status
+  return {
+    ...{ id, addresses, connections, contacts },
+    startedAt: rfc3339(status.startedAt),
+    bundle: { ...status.bundle, expiresAt: rfc3339(status.bundle.expiresAt) },
+    mailboxes: status.mailboxes.map(mailboxView),
+    queue: status.queue.map(({ contact, count, oldestAt }) => ({
+      contact,
+      count,
+      oldestAt: rfc3339(oldestAt),
+    })),
+  }
+}
+
+export function eventView(event: NodeEvent): EventView {
+  const { v, seq, at, ...rest } = event
+  const base = { v, ...(seq === undefined ? {} : { seq }) }
+  if (rest.type !== 'message.received') return { ...base, at: rfc3339(at), ...plain(rest) }
+  const { id, kind, text, sentAt } = rest.message
+  const message = { id, kind, text, sentAt: rfc3339(sentAt), replyTo: null }
+  return { ...base, type: rest.type, at: rfc3339(at), contact: rest.contact, message }
+}
+
+/** Drops what is not data, such as the `ack` function of a streamed event. */
+function plain<T extends object>(value: T): T {
+  return Object.fromEntries(
+    Object.entries(value).filter(([, field]) => typeof field !== 'function'),
+  ) as T
+}
+
+function stateView(change: StateChange): StateView {
+  const { at, keptUntil, ...rest } = change
+  return {
+    ...rest,
+    at: rfc3339(at),
+    ...(keptUntil === undefined ? {} : { keptUntil: rfc3339(keptUntil) }),
+  }
+}
