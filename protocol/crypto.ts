@@ -10,6 +10,12 @@ import { CryptoError } from './errors.ts'
 import { checkKnownAnswers } from './known-answers.ts'
 import type { HashLabel, KdfContext, KeyedLabel } from './labels.ts'
 import { kdfContexts, labelBytes } from './labels.ts'
+import {
+  isCanonicalEd25519,
+  isCanonicalX25519,
+  isLowOrderX25519,
+  isReducedKemKey,
+} from './public-keys.ts'
 import type { Primitives, SodiumModule } from './primitives.ts'
 import {
   KEM_CIPHERTEXT_BYTES,
@@ -132,7 +138,7 @@ export function x25519KeyPair<Name extends string>(privateKey: Secret<Name>): Ke
 
 /** X25519. Throws `CryptoError` for a key that is not canonical and for an all-zero result (ERR_LOW_ORDER). */
 export function dh(privateKey: Secret, publicKey: Uint8Array): Secret<'DhOutput'> {
-  if (!isBelowPrime(sized(publicKey, 32), 0xff)) throw new CryptoError('ERR_NOT_CANONICAL')
+  if (!isCanonicalX25519(sized(publicKey, 32))) throw new CryptoError('ERR_NOT_CANONICAL')
   const shared = loaded().x25519(sized(Secret.reveal(privateKey), 32), publicKey)
   if (shared === undefined) throw new CryptoError('ERR_LOW_ORDER')
   return new Secret('DhOutput', shared)
@@ -140,9 +146,8 @@ export function dh(privateKey: Secret, publicKey: Uint8Array): Secret<'DhOutput'
 
 /** Throws `CryptoError` unless these are the 32 bytes of a canonical u-coordinate that is not of low order. */
 export function checkX25519PublicKey(bytes: Uint8Array): void {
-  if (!isBelowPrime(sized(bytes, 32), 0xff)) throw new CryptoError('ERR_NOT_CANONICAL')
-  // Every private key is a multiple of 8 after clamping, so any one of them finds the low-order points.
-  if (loaded().x25519(ANY_SCALAR, bytes) === undefined) throw new CryptoError('ERR_LOW_ORDER')
+  if (!isCanonicalX25519(sized(bytes, 32))) throw new CryptoError('ERR_NOT_CANONICAL')
+  if (isLowOrderX25519(bytes)) throw new CryptoError('ERR_LOW_ORDER')
 }
 
 /** The ML-KEM-768 encapsulation key of a 64-byte seed. The seed is what is kept: it is expanded on use. */
@@ -153,12 +158,8 @@ export function kemKeyPair(seed: Secret): { readonly publicKey: KemPublicKey } {
 
 /** Throws `CryptoError` unless these are 1184 bytes with every coefficient reduced (FIPS 203, 7.2). */
 export function checkKemPublicKey(bytes: Uint8Array): void {
-  sized(bytes, KEM_PUBLIC_KEY_BYTES)
-  for (let i = 0; i < KEM_COEFFICIENT_BYTES; i += 3) {
-    const middle = bytes[i + 1] ?? 0
-    const first = (bytes[i] ?? 0) | ((middle & 0x0f) << 8)
-    const second = (middle >> 4) | ((bytes[i + 2] ?? 0) << 4)
-    if (first >= KEM_MODULUS || second >= KEM_MODULUS) throw new CryptoError('ERR_NOT_CANONICAL')
+  if (!isReducedKemKey(sized(bytes, KEM_PUBLIC_KEY_BYTES))) {
+    throw new CryptoError('ERR_NOT_CANONICAL')
   }
 }
 
@@ -203,7 +204,7 @@ export function verify(publicKey: Uint8Array, message: Uint8Array, signature: Ui
  * and in its prime-order subgroup (else ERR_LOW_ORDER).
  */
 export function checkAccountPoint(bytes: Uint8Array): void {
-  if (!isBelowPrime(sized(bytes, 32), 0x7f)) throw new CryptoError('ERR_NOT_CANONICAL')
+  if (!isCanonicalEd25519(sized(bytes, 32))) throw new CryptoError('ERR_NOT_CANONICAL')
   if (!loaded().ed25519IsPrimeOrder(bytes)) throw new CryptoError('ERR_LOW_ORDER')
 }
 
@@ -238,12 +239,9 @@ export function splitSecret<First extends string, Second extends string>(
 
 const SALT_BYTES = 16
 const NONCE_BYTES = 24
-const KEM_MODULUS = 3329
-const KEM_COEFFICIENT_BYTES = 1152
 const MAX_HASH_BYTES = 64
 const MIN_HASH_BYTES = 16
 const NO_KEY: readonly Uint8Array[] = []
-const ANY_SCALAR = new Uint8Array(32).fill(1)
 
 const contexts: Readonly<Record<KdfContext, Uint8Array>> = {
   So1Root_: utf8('So1Root_'),
@@ -318,12 +316,4 @@ function open(
 
 function listOf(ad: Uint8Array | readonly Uint8Array[]): readonly Uint8Array[] {
   return ad instanceof Uint8Array ? [ad] : ad
-}
-
-/** Whether the little-endian number, its last byte under `mask`, is below 2^255 - 19. */
-function isBelowPrime(bytes: Uint8Array, mask: number): boolean {
-  const last = (bytes[31] ?? 0) & mask
-  if (last !== 0x7f) return last < 0x7f
-  for (let i = 30; i > 0; i -= 1) if (bytes[i] !== 0xff) return true
-  return (bytes[0] ?? 0) < 0xed
 }

@@ -1,0 +1,145 @@
+// What a message says, before padding and encryption (docs/protocol.md, "Content").
+
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import type { Brand, RandomBytes } from './bytes.ts'
+import { utf8 } from './bytes.ts'
+import { DecodeError } from './errors.ts'
+import type { Content as ContentMessage } from './generated/content_pb.ts'
+import { ContentSchema } from './generated/content_pb.ts'
+import { decodeExtensible, encodeMessage, toInteger } from './protobuf.ts'
+
+/** 16 random bytes: the same message sent again in another session keeps it. Safe to log. */
+export type MessageId = Brand<Uint8Array, 'MessageId'>
+
+/** The kinds of content. Nothing in it can be trusted beyond "this contact wrote it". */
+export type ContentBody =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'delivery-receipt'; readonly messageIds: readonly MessageId[] }
+  | { readonly kind: 'read-receipt'; readonly messageIds: readonly MessageId[] }
+  | { readonly kind: 'profile'; readonly name: string }
+  | { readonly kind: 'control' }
+
+export interface Content {
+  readonly messageId: MessageId
+  /** Position among this sender's listed messages, from 1; 0 for what is not listed. */
+  readonly counter: number
+  /** Highest counter of the other side that the sender's history held. */
+  readonly seen: number
+  /** Unix ms by the sender's clock, for display only. */
+  readonly sentAt: number
+  readonly body: ContentBody
+}
+
+export const MESSAGE_ID_BYTES = 16
+export const MAX_TEXT_BYTES = 64 * 1024
+export const MAX_NAME_BYTES = 256
+export const MAX_RECEIPT_IDS = 64
+/** The longest text with everything around it, and room for fields of later versions. */
+export const MAX_CONTENT_BYTES = MAX_TEXT_BYTES + 1024
+
+/** A fresh id; a pool of random bytes will do. */
+export function createMessageId(random: RandomBytes): MessageId {
+  return messageId(random(MESSAGE_ID_BYTES))
+}
+
+/** Checks the length. Throws `DecodeError` ERR_MALFORMED. */
+export function messageId(bytes: Uint8Array): MessageId {
+  if (bytes.length !== MESSAGE_ID_BYTES) throw new DecodeError('ERR_MALFORMED')
+  return bytes as MessageId
+}
+
+/** The bytes of a content. Throws `DecodeError` ERR_TOO_LARGE or ERR_MALFORMED (a lone surrogate) where a reader would. */
+export function encodeContent(content: Content): Uint8Array {
+  checkLimits(content.body)
+  return encodeMessage(ContentSchema, {
+    messageId: content.messageId,
+    counter: BigInt(content.counter),
+    seen: BigInt(content.seen),
+    sentAt: BigInt(content.sentAt),
+    kind: toKind(content.body),
+  })
+}
+
+/**
+ * Reads a content. Fields that a later version added are ignored. Throws `DecodeError`: ERR_TOO_LARGE,
+ * ERR_MALFORMED, ERR_NOT_CANONICAL, and ERR_UNKNOWN_VERSION for a kind that this version does not know.
+ */
+export function decodeContent(bytes: Uint8Array): Content {
+  const message = decodeExtensible(ContentSchema, bytes, MAX_CONTENT_BYTES)
+  const body = toBody(message)
+  checkLimits(body)
+  return {
+    messageId: messageId(message.messageId.slice()),
+    counter: toInteger(message.counter),
+    seen: toInteger(message.seen),
+    sentAt: toInteger(message.sentAt),
+    body,
+  }
+}
+
+type Kind = NonNullable<MessageInitShape<typeof ContentSchema>['kind']>
+
+function toKind(body: ContentBody): Kind {
+  switch (body.kind) {
+    case 'text':
+      return { case: 'text', value: { text: body.text } }
+    case 'delivery-receipt':
+      return { case: 'deliveryReceipt', value: { messageIds: [...body.messageIds] } }
+    case 'read-receipt':
+      return { case: 'readReceipt', value: { messageIds: [...body.messageIds] } }
+    case 'profile':
+      return { case: 'profile', value: { name: body.name } }
+    case 'control':
+      return { case: 'control', value: {} }
+  }
+}
+
+function toBody(message: ContentMessage): ContentBody {
+  const { kind } = message
+  switch (kind.case) {
+    case 'text':
+      return { kind: 'text', text: kind.value.text }
+    case 'deliveryReceipt':
+      return { kind: 'delivery-receipt', messageIds: toIds(kind.value.messageIds) }
+    case 'readReceipt':
+      return { kind: 'read-receipt', messageIds: toIds(kind.value.messageIds) }
+    case 'profile':
+      return { kind: 'profile', name: kind.value.name }
+    case 'control':
+      return { kind: 'control' }
+    case undefined:
+      throw new DecodeError(
+        message.$unknown === undefined ? 'ERR_MALFORMED' : 'ERR_UNKNOWN_VERSION',
+      )
+  }
+}
+
+function toIds(ids: readonly Uint8Array[]): readonly MessageId[] {
+  return ids.map((id) => messageId(id.slice()))
+}
+
+function checkLimits(body: ContentBody): void {
+  switch (body.kind) {
+    case 'text':
+      return checkText(body.text, MAX_TEXT_BYTES)
+    case 'profile':
+      return checkText(body.name, MAX_NAME_BYTES)
+    case 'delivery-receipt':
+    case 'read-receipt':
+      if (body.messageIds.length > MAX_RECEIPT_IDS) throw new DecodeError('ERR_TOO_LARGE')
+      if (body.messageIds.length === 0) throw new DecodeError('ERR_MALFORMED')
+      return
+    case 'control':
+      return
+  }
+}
+
+function checkText(text: string, maxBytes: number): void {
+  // The length in UTF-16 units is a lower bound, so that most texts are measured without encoding them.
+  if (text.length > maxBytes) throw new DecodeError('ERR_TOO_LARGE')
+  if (3 * text.length > maxBytes && utf8(text).length > maxBytes) {
+    throw new DecodeError('ERR_TOO_LARGE')
+  }
+  // A lone surrogate has no UTF-8 form: the reader would see another text than was written.
+  if (!text.isWellFormed()) throw new DecodeError('ERR_MALFORMED')
+}

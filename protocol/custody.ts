@@ -1,0 +1,159 @@
+// What an owner and a mailbox sign for each other and for senders. Payloads are protobuf; each has a domain of its own.
+
+import type { Account, AccountKey } from './account.ts'
+import { ACCOUNT_KEY_BYTES } from './account.ts'
+import type { Brand } from './bytes.ts'
+import { equalBytes } from './bytes.ts'
+import { hash } from './crypto.ts'
+import { DecodeError, RecordError } from './errors.ts'
+import {
+  CustodyPayloadSchema,
+  HandOutPayloadSchema,
+  LoginPayloadSchema,
+} from './generated/mailbox_pb.ts'
+import { domains } from './labels.ts'
+import { decodeExact, encodeMessage, toInteger } from './protobuf.ts'
+import { openEnvelope, sealEnvelope } from './signed-envelope.ts'
+
+/** 32 bytes: names an envelope to owner, mailbox and sender alike. */
+export type EnvelopeDigest = Brand<Uint8Array, 'EnvelopeDigest'>
+
+/** Proof of ownership for one mailbox and one stream: both sides gave a nonce. */
+export interface Login {
+  readonly mailbox: AccountKey
+  /** The mailbox's, 16 bytes. */
+  readonly mailboxNonce: Uint8Array
+  /** The owner's, 16 bytes. */
+  readonly ownerNonce: Uint8Array
+  /** Random per running node, 16 bytes: shows two running copies of one account. */
+  readonly instanceId: Uint8Array
+}
+
+/** A mailbox took an envelope and promises to keep it. */
+export interface Custody {
+  readonly envelopeDigest: Uint8Array
+  readonly owner: AccountKey
+  /** Unix ms by the mailbox's clock. */
+  readonly keptUntil: number
+}
+
+/** A mailbox gave a one-time pair to one requester. Two notes for one key are a broken promise. */
+export interface HandOut {
+  readonly owner: AccountKey
+  readonly keyId: number
+  /** Unix ms by the mailbox's clock. */
+  readonly at: number
+  /** The requester's, 16 bytes. */
+  readonly nonce: Uint8Array
+}
+
+/** Limit of each of the three, signed. */
+export const MAX_SIGNED_NOTE_BYTES = 512
+const DIGEST_BYTES = 32
+const NONCE_BYTES = 16
+
+/** `G(32, none, "envelope"; all bytes of the envelope)`. */
+export function envelopeDigest(envelope: Uint8Array): EnvelopeDigest {
+  return hash(DIGEST_BYTES, 'envelope', envelope) as EnvelopeDigest
+}
+
+/** The owner's signature for `/sotto/mailbox/1`. */
+export function signLogin(account: Account, login: Login): Uint8Array {
+  const payload = encodeMessage(LoginPayloadSchema, login)
+  return sealEnvelope({ account, domain: domains.mailboxLogin, payload })
+}
+
+/**
+ * Who logged in. Throws `DecodeError`, or `RecordError` ERR_BAD_SIGNATURE, ERR_BAD_KEY, and ERR_WRONG_ACCOUNT when
+ * the login is for another mailbox, stream, instance, or by another account than expected.
+ */
+export function verifyLogin(
+  signed: Uint8Array,
+  expected: Login & { readonly account?: AccountKey | undefined },
+): AccountKey {
+  const { account, payload } = openNote(signed, domains.mailboxLogin, expected.account)
+  const login = decodeExact(LoginPayloadSchema, payload, MAX_SIGNED_NOTE_BYTES)
+  const same =
+    equalBytes(login.mailbox, expected.mailbox) &&
+    equalBytes(login.mailboxNonce, expected.mailboxNonce) &&
+    equalBytes(login.ownerNonce, expected.ownerNonce) &&
+    equalBytes(login.instanceId, expected.instanceId)
+  if (!same) throw new RecordError('ERR_WRONG_ACCOUNT')
+  return account
+}
+
+/** The mailbox's receipt for a deposit. The same receipt signed twice has the same bytes. */
+export function signCustody(mailbox: Account, custody: Custody): Uint8Array {
+  const payload = encodeMessage(CustodyPayloadSchema, {
+    envelopeDigest: custody.envelopeDigest,
+    owner: custody.owner,
+    keptUntil: BigInt(custody.keptUntil),
+  })
+  return sealEnvelope({ account: mailbox, domain: domains.custody, payload })
+}
+
+/**
+ * Reads a receipt. Throws `DecodeError`, or `RecordError` ERR_BAD_SIGNATURE, and ERR_WRONG_ACCOUNT when it is by
+ * another mailbox, for another owner or for another envelope.
+ */
+export function verifyCustody(
+  signed: Uint8Array,
+  expected: {
+    readonly mailbox: AccountKey
+    readonly owner: AccountKey
+    readonly envelopeDigest: Uint8Array
+  },
+): Custody {
+  const { payload } = openNote(signed, domains.custody, expected.mailbox)
+  const custody = decodeExact(CustodyPayloadSchema, payload, MAX_SIGNED_NOTE_BYTES)
+  const same =
+    equalBytes(custody.owner, expected.owner) &&
+    equalBytes(custody.envelopeDigest, expected.envelopeDigest)
+  if (!same) throw new RecordError('ERR_WRONG_ACCOUNT')
+  const { owner, envelopeDigest: digest } = expected
+  return { owner, envelopeDigest: digest, keptUntil: toInteger(custody.keptUntil) }
+}
+
+/** The mailbox's note that goes with a one-time pair. */
+export function signHandOut(mailbox: Account, handOut: HandOut): Uint8Array {
+  const payload = encodeMessage(HandOutPayloadSchema, {
+    owner: handOut.owner,
+    keyId: handOut.keyId,
+    at: BigInt(handOut.at),
+    nonce: handOut.nonce,
+  })
+  return sealEnvelope({ account: mailbox, domain: domains.handOut, payload })
+}
+
+/**
+ * Reads a note. Throws `DecodeError`, or `RecordError` ERR_BAD_SIGNATURE, and ERR_WRONG_ACCOUNT when it is by
+ * another mailbox or for another owner, key or requester, as far as those are given.
+ */
+export function verifyHandOut(
+  signed: Uint8Array,
+  expected: {
+    readonly mailbox: AccountKey
+    readonly owner: AccountKey
+    readonly keyId?: number | undefined
+    readonly nonce?: Uint8Array | undefined
+  },
+): HandOut {
+  const { payload } = openNote(signed, domains.handOut, expected.mailbox)
+  const note = decodeExact(HandOutPayloadSchema, payload, MAX_SIGNED_NOTE_BYTES)
+  const { owner, keyId = note.keyId, nonce = note.nonce } = expected
+  if (note.owner.length !== ACCOUNT_KEY_BYTES || note.nonce.length !== NONCE_BYTES) {
+    throw new DecodeError('ERR_MALFORMED')
+  }
+  const same =
+    equalBytes(note.owner, owner) && note.keyId === keyId && equalBytes(note.nonce, nonce)
+  if (!same) throw new RecordError('ERR_WRONG_ACCOUNT')
+  return { owner, keyId, at: toInteger(note.at), nonce: note.nonce.slice() }
+}
+
+function openNote(
+  signed: Uint8Array,
+  domain: (typeof domains)[keyof typeof domains],
+  account: AccountKey | undefined,
+): { readonly account: AccountKey; readonly payload: Uint8Array } {
+  return openEnvelope(signed, { domain, maxBytes: MAX_SIGNED_NOTE_BYTES, account })
+}
