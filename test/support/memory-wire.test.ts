@@ -34,7 +34,7 @@ test('frames arrive whole and in order, and a close ends the other side after th
   for (let size = 0; size < 600; size++) channel.send(new Uint8Array(size))
   await channel.close()
   expect(await collect(channel.incoming)).toEqual(Array.from({ length: 600 }, (_, i) => i))
-  expect(() => channel.send(new Uint8Array(1))).toThrow('closed')
+  expect(() => channel.send(new Uint8Array(1))).toThrow('ERR_CLOSED')
   expect(a.openChannels('/echo')).toBe(0)
 })
 
@@ -44,7 +44,7 @@ test('a lost connection throws at the reader and is seen by the watchers', async
   a.watch((_, connected) => seen.push(connected))
   const channel = await a.open(B, '/echo', options)
   network.disconnect(A, B)
-  await expect(collect(channel.incoming)).rejects.toMatchObject({ name: 'TruncatedStreamError' })
+  await expect(collect(channel.incoming)).rejects.toMatchObject({ code: 'ERR_TRUNCATED' })
   expect(seen).toEqual([true, false])
   expect(a.isConnected(B)).toBe(false)
 })
@@ -60,7 +60,7 @@ test('opening fails beyond the limit, behind a wall, after a crash and for an un
   const { network, a } = await echoPair()
   await a.open(B, '/echo', options)
   await a.open(B, '/echo', options)
-  await expect(a.open(B, '/echo', options)).rejects.toMatchObject({ name: 'StreamResetError' })
+  await expect(a.open(B, '/echo', options)).rejects.toMatchObject({ code: 'ERR_CLOSED' })
   await expect(a.open(B, '/no', options)).rejects.toMatchObject({
     name: 'UnsupportedProtocolError',
   })
@@ -105,6 +105,6 @@ test('a filter can swallow a frame or cut the connection at it', async () => {
   const reading = (async () => {
     for await (const run of channel.incoming) for (const frame of run) sizes.push(frame.length)
   })()
-  await expect(reading).rejects.toMatchObject({ name: 'TruncatedStreamError' })
+  await expect(reading).rejects.toMatchObject({ code: 'ERR_TRUNCATED' })
   expect(sizes).toEqual([2])
 })

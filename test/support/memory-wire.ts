@@ -1,5 +1,6 @@
 // An in-memory network of `Wire`s: channels are reliable and ordered, connections can be cut, peers can crash. Deterministic: frames
 // travel in microtasks, or after a delay of the given clock. It does not model partial frames: those belong to the channel's own tests.
+import { ChannelError } from '../../net/channel-error.ts'
 import type { Channel, Clock, HandleOptions, OpenOptions, PeerName, Wire } from '../../net/ports.ts'
 
 type Handler = (channel: Channel) => Promise<void>
@@ -122,12 +123,14 @@ export class MemoryWire implements Wire {
       far: target.maxFrameBytes,
     })
     if (there.#count(this.self, protocol) >= target.maxChannels)
-      throw new NamedError('StreamResetError', `too many channels of ${protocol} to ${peer}`)
+      throw new ChannelError('ERR_CLOSED')
     this.#add(peer, near)
     there.#add(this.self, far)
-    target.handler(far).catch((cause: unknown) => {
-      far.abort(cause instanceof Error ? cause : new Error('handler failed', { cause }))
-    })
+    target.handler(far).then(
+      () => far.close(),
+      (cause: unknown) =>
+        far.abort(cause instanceof Error ? cause : new Error('failed', { cause })),
+    )
     return near
   }
 
@@ -250,8 +253,7 @@ class MemoryChannel implements Channel {
   }
 
   send(frame: Uint8Array): void {
-    if (this.#writeEnd !== 'open')
-      throw new NamedError('ChannelClosedError', 'the channel is closed')
+    if (this.#writeEnd !== 'open') throw new ChannelError('ERR_CLOSED')
     const other = this.#peerSide()
     other.#unread += frame.length
     const fate = this.#network.filter({
@@ -268,8 +270,7 @@ class MemoryChannel implements Channel {
     const other = this.#peerSide()
     while (other.#unread > HIGH_WATER_BYTES) {
       signal?.throwIfAborted()
-      if (this.#writeEnd !== 'open')
-        throw new NamedError('ChannelClosedError', 'the channel is closed')
+      if (this.#writeEnd !== 'open') throw new ChannelError('ERR_CLOSED')
       await Promise.race([other.#taken.promise, aborted(signal)])
     }
   }
@@ -291,7 +292,7 @@ class MemoryChannel implements Channel {
   /** The connection is gone: the reader gets what has arrived, then an error; what was on its way is lost. */
   lose(): void {
     if (this.#writeEnd === 'open') this.#writeEnd = 'closed'
-    this.#endRead(new NamedError('TruncatedStreamError', 'the connection is lost'))
+    this.#endRead(new ChannelError('ERR_TRUNCATED'))
   }
 
   #fail(reason: Error): void {
@@ -313,7 +314,7 @@ class MemoryChannel implements Channel {
   #arrive(frame: Uint8Array): void {
     if (this.#readEnd !== 'open') return
     if (frame.length > this.#maxFrameBytes) {
-      this.abort(new NamedError('FrameTooLargeError', `a frame of ${frame.length} bytes`))
+      this.abort(new ChannelError('ERR_FRAME_TOO_LARGE'))
       return
     }
     this.#arrived.push(frame.slice())

@@ -1,0 +1,251 @@
+// What each request does and who may ask it. One request gives one answer; the only thing that travels unasked is pushed mail.
+
+import { verifyLogin } from '../protocol/custody.ts'
+import { toHex } from '../protocol/bytes.ts'
+import { Outlet } from './push.ts'
+import { Refusal } from './refusal.ts'
+import { addressPrefix, Throttle } from './throttle.ts'
+import type { Account, AccountKey } from '../protocol/account.ts'
+import type { VerifiedBundle } from '../protocol/bundle.ts'
+import type { MailboxBody, MailboxBodyInit } from '../net/mailbox-messages.ts'
+import type { Clock } from '../net/ports.ts'
+import type { Bundles } from './bundles.ts'
+import type { Deposits } from './deposits.ts'
+import type { MailboxLimits } from './limits.ts'
+import type { Member, Members } from './members.ts'
+import type { Guest, Presence } from './presence.ts'
+import type { PrekeyShelf } from './prekey-shelf.ts'
+import type { Outlets } from './push.ts'
+import type { Queue, QueuedRun } from './queue.ts'
+
+type Body<Name extends MailboxBody['case']> = Extract<MailboxBody, { case: Name }>['value']
+
+/** What a request can know about its channel, and do with it. */
+export interface Visitor {
+  /** Authenticated by Noise. */
+  readonly account: AccountKey
+  /** Remote address, for limits. */
+  readonly address: string
+  /** What we said in our hello. */
+  readonly nonce: Uint8Array
+  /** Set by a login. */
+  guest: Guest | undefined
+  /** Set by a fetch. */
+  outlet: Outlet | undefined
+  /** Sends mail, in answer to request `id` or unasked with 0; resolves when there is room for more. */
+  send(id: number, run: QueuedRun): Promise<void>
+  /** Ends the channel at once. */
+  abort(cause: unknown): void
+}
+
+export interface RequestsInit {
+  readonly account: Account
+  readonly members: Members
+  readonly deposits: Deposits
+  readonly queue: Queue
+  readonly shelf: PrekeyShelf
+  readonly bundles: Bundles
+  readonly outlets: Outlets
+  readonly presence: Presence
+  readonly clock: Clock
+  readonly limits: MailboxLimits
+}
+
+const DONE: MailboxBodyInit = { case: 'done', value: {} }
+
+/** The one key of the bucket that all addresses share. */
+const EVERYBODY = ''
+
+export class Requests {
+  readonly #init: RequestsInit
+  readonly #joins: Throttle
+  readonly #pairsByAddress: Throttle
+  readonly #pairs: Throttle
+
+  constructor(init: RequestsInit) {
+    this.#init = init
+    const { clock, limits } = init
+    const { addressJoins, addressJoinsPerSecond, addressPairs, addressPairsPerSecond } = limits
+    this.#joins = new Throttle({ clock, burst: addressJoins, perSecond: addressJoinsPerSecond })
+    this.#pairsByAddress = new Throttle({
+      clock,
+      burst: addressPairs,
+      perSecond: addressPairsPerSecond,
+    })
+    this.#pairs = new Throttle({ clock, burst: limits.pairs, perSecond: limits.pairsPerSecond })
+  }
+
+  /**
+   * The answer, or undefined when it was sent already. Throws `Refusal`, `RecordError` and `DecodeError` for what the visitor
+   * did wrong, `StoreError` when the disk fails.
+   */
+  async answer(
+    visitor: Visitor,
+    id: number,
+    body: MailboxBody,
+  ): Promise<MailboxBodyInit | undefined> {
+    switch (body.case) {
+      case 'login':
+        return this.#login(visitor, body.value)
+      case 'join':
+        return await this.#join(visitor, body.value)
+      case 'putBundle':
+        await this.#init.bundles.put(this.#member(visitor), body.value.bundle)
+        return DONE
+      case 'putPrekeys':
+        await this.#init.shelf.put(this.#member(visitor), body.value.pairs)
+        return DONE
+      case 'fetch':
+        return await this.#fetch(visitor, id, body.value)
+      case 'acknowledge':
+        return await this.#acknowledge(visitor, body.value)
+      case 'getStatus':
+        return this.#status(visitor)
+      case 'deposit':
+        return await this.#deposit(visitor, body.value)
+      case 'takePrekey':
+        return await this.#takePrekey(visitor, body.value)
+      case 'getBundle':
+        return { case: 'bundle', value: { bundle: this.#bundle(body.value.owner)[1].bytes } }
+      case 'hello':
+      case 'failure':
+      case 'done':
+      case 'items':
+      case 'custody':
+      case 'prekey':
+      case 'bundle':
+      case 'status':
+        throw new Refusal('badRequest')
+    }
+  }
+
+  /** The visitor's channel is gone. */
+  async leave(visitor: Visitor): Promise<void> {
+    const { guest, outlet } = visitor
+    visitor.guest = undefined
+    visitor.outlet = undefined
+    if (guest !== undefined) this.#init.presence.exit(guest)
+    if (outlet !== undefined) await this.#init.outlets.remove(outlet)
+  }
+
+  #login(visitor: Visitor, { nonce, instanceId, signed }: Body<'login'>): MailboxBodyInit {
+    if (visitor.guest !== undefined) throw new Refusal('badRequest')
+    const { account, presence } = this.#init
+    try {
+      verifyLogin(signed, {
+        account: visitor.account,
+        mailbox: account.key,
+        mailboxNonce: visitor.nonce,
+        ownerNonce: nonce,
+        instanceId,
+      })
+    } catch (cause) {
+      throw new Refusal('loginNeeded', { cause })
+    }
+    const leave = (): void => visitor.abort(new Error('the same instance has logged in again'))
+    visitor.guest = { account: visitor.account, instance: toHex(instanceId), leave }
+    presence.enter(visitor.guest)
+    return DONE
+  }
+
+  async #join(visitor: Visitor, { joinSecret }: Body<'join'>): Promise<MailboxBodyInit> {
+    if (visitor.guest === undefined) throw new Refusal('loginNeeded')
+    const { members } = this.#init
+    if (members.find(visitor.account) !== undefined) return DONE
+    const place = addressPrefix(visitor.address)
+    if (!this.#joins.allows(place)) throw new Refusal('tryLater')
+    if (!members.isJoinSecret(joinSecret)) {
+      this.#joins.take(place)
+      throw new Refusal('joinRefused')
+    }
+    await members.add(visitor.account)
+    return DONE
+  }
+
+  async #fetch(visitor: Visitor, id: number, { maxItems }: Body<'fetch'>): Promise<undefined> {
+    const member = this.#member(visitor)
+    const { queue, outlets, limits } = this.#init
+    if (visitor.outlet !== undefined) await outlets.remove(visitor.outlet)
+    let reply = id
+    const outlet = new Outlet({
+      queue,
+      member: member.number,
+      items: maxItems === 0 ? limits.leaseItems : Math.min(maxItems, limits.leaseItems),
+      bytes: limits.leaseBytes,
+      send: (run) => {
+        const to = reply
+        reply = 0
+        return visitor.send(to, run)
+      },
+      fail: (cause) => visitor.abort(cause),
+    })
+    visitor.outlet = outlet
+    await outlets.add(outlet)
+  }
+
+  async #acknowledge(visitor: Visitor, { ids }: Body<'acknowledge'>): Promise<MailboxBodyInit> {
+    const { number } = this.#member(visitor)
+    const { queue, outlets } = this.#init
+    const named = ids.map(Number)
+    await queue.remove(number, named)
+    void outlets.acknowledged(number, named) // reports its failures to the channel it fails on
+    return DONE
+  }
+
+  #status(visitor: Visitor): MailboxBodyInit {
+    const { number, bytes, messages, pairs } = this.#member(visitor)
+    const { limits, bundles, presence } = this.#init
+    const value = {
+      usedBytes: BigInt(bytes),
+      maxBytes: BigInt(limits.ownerBytes),
+      waiting: messages,
+      maxMessages: limits.ownerMessages,
+      oneTimePairs: pairs,
+      bundleSequence: BigInt(bundles.get(number)?.sequence ?? 0),
+      otherInstances: visitor.guest === undefined ? 0 : presence.othersOf(visitor.guest),
+    }
+    return { case: 'status', value }
+  }
+
+  async #deposit(visitor: Visitor, deposit: Body<'deposit'>): Promise<MailboxBodyInit> {
+    try {
+      return { case: 'custody', value: { signed: await this.#init.deposits.accept(deposit) } }
+    } catch (cause) {
+      throw cause instanceof Refusal && cause.reason === 'quota' && !isOwner(visitor, deposit.owner)
+        ? new Refusal('unavailable', { cause })
+        : cause
+    }
+  }
+
+  async #takePrekey(
+    visitor: Visitor,
+    { owner, nonce }: Body<'takePrekey'>,
+  ): Promise<MailboxBodyInit> {
+    const place = addressPrefix(visitor.address)
+    if (!this.#pairsByAddress.take(place)) throw new Refusal('tryLater')
+    const [member, { bytes: bundle }] = this.#bundle(owner)
+    // When everybody together asks for too much, a session without a one-time pair is better than none.
+    const handOut = this.#pairs.take(EVERYBODY)
+      ? await this.#init.shelf.take(member, nonce)
+      : undefined
+    return { case: 'prekey', value: { bundle, ...handOut } }
+  }
+
+  #bundle(owner: Uint8Array): [Member, VerifiedBundle] {
+    const member = this.#init.members.find(owner)
+    const bundle = member === undefined ? undefined : this.#init.bundles.get(member.number)
+    if (member === undefined || bundle === undefined) throw new Refusal('unavailable')
+    return [member, bundle]
+  }
+
+  #member(visitor: Visitor): Member {
+    if (visitor.guest === undefined) throw new Refusal('loginNeeded')
+    const member = this.#init.members.find(visitor.account)
+    if (member === undefined) throw new Refusal('unavailable')
+    return member
+  }
+}
+
+function isOwner(visitor: Visitor, owner: Uint8Array): boolean {
+  return visitor.guest !== undefined && toHex(visitor.account) === toHex(owner)
+}

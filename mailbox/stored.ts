@@ -1,0 +1,165 @@
+// Layouts of a mailbox's records. Each begins with its version; what does not parse to its last byte throws `DecodeError`.
+
+import { concat, u32, u64, u8 } from '../protocol/bytes.ts'
+import { DecodeError } from '../protocol/errors.ts'
+import { reader } from '../protocol/reader.ts'
+import type { Reader } from '../protocol/reader.ts'
+
+const VERSION = 1
+const KEY_BYTES = 32
+const DEPOSIT_ID_BYTES = 16
+
+/** An owner's account and counters: written in the commit of whatever they count. */
+export interface StoredMember {
+  readonly account: Uint8Array
+  readonly bytes: number
+  readonly messages: number
+  /** Deposit ids that are remembered. */
+  readonly receipts: number
+  /** Highest id given to an envelope. Never falls, so that an old acknowledgement cannot hit new mail. */
+  readonly lastItem: number
+  readonly pairs: number
+  readonly lastPair: number
+}
+
+/** `u8 1 ‖ account[32] ‖ u64 bytes ‖ u32 messages ‖ u32 receipts ‖ u64 last item ‖ u32 pairs ‖ u64 last pair` */
+export function encodeMember(member: StoredMember): Uint8Array {
+  const { account, bytes, messages, receipts, lastItem, pairs, lastPair } = member
+  return concat(
+    u8(VERSION),
+    account,
+    u64(bytes),
+    u32(messages),
+    u32(receipts),
+    u64(lastItem),
+    u32(pairs),
+    u64(lastPair),
+  )
+}
+
+export function decodeMember(value: Uint8Array): StoredMember {
+  return decode(value, (from) => ({
+    account: from.take(KEY_BYTES).slice(),
+    bytes: from.u64(),
+    messages: from.u32(),
+    receipts: from.u32(),
+    lastItem: from.u64(),
+    pairs: from.u32(),
+    lastPair: from.u64(),
+  }))
+}
+
+/** An envelope that waits. */
+export interface StoredItem {
+  readonly depositId: Uint8Array
+  /** In time of the time base: names its expiry record. */
+  readonly expiresAt: number
+  readonly envelope: Uint8Array
+}
+
+/** `u8 1 ‖ deposit id[16] ‖ u64 expires at ‖ envelope` */
+export function encodeItem(item: StoredItem): Uint8Array {
+  return concat(u8(VERSION), item.depositId, u64(item.expiresAt), item.envelope)
+}
+
+/** The fields are views of `value`. */
+export function decodeItem(value: Uint8Array): StoredItem {
+  return decode(value, (from) => ({
+    depositId: from.take(DEPOSIT_ID_BYTES),
+    expiresAt: from.u64(),
+    envelope: from.rest(),
+  }))
+}
+
+/** What a custody receipt says; signing it again gives the same bytes. */
+export interface StoredReceipt {
+  readonly envelopeDigest: Uint8Array
+  readonly keptUntil: number
+}
+
+/** `u8 1 ‖ digest[32] ‖ u64 kept until` */
+export function encodeReceipt(receipt: StoredReceipt): Uint8Array {
+  return concat(u8(VERSION), receipt.envelopeDigest, u64(receipt.keptUntil))
+}
+
+export function decodeReceipt(value: Uint8Array): StoredReceipt {
+  return decode(value, (from) => ({ envelopeDigest: from.take(KEY_BYTES), keptUntil: from.u64() }))
+}
+
+/** A one-time pair on the shelf. */
+export interface StoredPair {
+  readonly id: number
+  /** Unix ms, as signed. */
+  readonly expiresAt: number
+  /** When it leaves the shelf, in time of the time base: names its expiry record. */
+  readonly shelfUntil: number
+  readonly signed: Uint8Array
+}
+
+/** `u8 1 ‖ u32 id ‖ u64 expires at ‖ u64 shelf until ‖ signed pair` */
+export function encodePair(pair: StoredPair): Uint8Array {
+  return concat(u8(VERSION), u32(pair.id), u64(pair.expiresAt), u64(pair.shelfUntil), pair.signed)
+}
+
+export function decodePair(value: Uint8Array): StoredPair {
+  return decode(value, (from) => ({
+    id: from.u32(),
+    expiresAt: from.u64(),
+    shelfUntil: from.u64(),
+    signed: from.rest(),
+  }))
+}
+
+/** What has to go at a moment of the time base. */
+export type StoredExpiry =
+  | {
+      readonly kind: 'mail'
+      readonly member: number
+      readonly item: number
+      readonly depositId: Uint8Array
+    }
+  | { readonly kind: 'pair'; readonly member: number; readonly place: number }
+  | { readonly kind: 'taken'; readonly member: number; readonly pairId: number }
+
+/** `u8 1 ‖ u8 kind ‖ u32 member ‖` then: 1 = `u64 item ‖ deposit id[16]`, 2 = `u64 place`, 3 = `u32 pair id` */
+export function encodeExpiry(expiry: StoredExpiry): Uint8Array {
+  const head = (kind: number) => concat(u8(VERSION), u8(kind), u32(expiry.member))
+  switch (expiry.kind) {
+    case 'mail':
+      return concat(head(1), u64(expiry.item), expiry.depositId)
+    case 'pair':
+      return concat(head(2), u64(expiry.place))
+    case 'taken':
+      return concat(head(3), u32(expiry.pairId))
+  }
+}
+
+export function decodeExpiry(value: Uint8Array): StoredExpiry {
+  return decode(value, (from) => {
+    const kind = from.u8()
+    const member = from.u32()
+    if (kind === 1) {
+      return { kind: 'mail', member, item: from.u64(), depositId: from.take(DEPOSIT_ID_BYTES) }
+    }
+    if (kind === 2) return { kind: 'pair', member, place: from.u64() }
+    if (kind === 3) return { kind: 'taken', member, pairId: from.u32() }
+    throw new DecodeError('ERR_MALFORMED')
+  })
+}
+
+/** `u8 1 ‖ u64 ms` */
+export function encodeTime(time: number): Uint8Array {
+  return concat(u8(VERSION), u64(time))
+}
+
+export function decodeTime(value: Uint8Array): number {
+  return decode(value, (from) => from.u64())
+}
+
+function decode<T>(value: Uint8Array, read: (from: Reader) => T): T {
+  const from = reader(value)
+  if (from.u8() !== VERSION) throw new DecodeError('ERR_UNKNOWN_VERSION')
+  const decoded = read(from)
+  from.end()
+  return decoded
+}
