@@ -1,0 +1,245 @@
+/**
+ * Connections to the mailboxes of other people, for deposits, prekeys and bundles. Opened on need, closed when idle, forgotten
+ * when they fail: the next call tries afresh. Our own mailboxes are own-mailboxes.ts.
+ */
+import { MailboxClient, MailboxError } from '../net/mailbox-client.ts'
+import { peerName } from '../net/peer-name.ts'
+import { withDeadline } from './deadline.ts'
+import type { AccountKey } from '../protocol/account.ts'
+import type { RandomBytes } from '../protocol/bytes.ts'
+import type { Clock, PeerName, Timer, Wire } from '../net/ports.ts'
+
+/** A mailbox of somebody, as a link or a bundle names it. */
+export interface MailboxHint {
+  readonly account: AccountKey
+  readonly addresses: readonly string[]
+}
+
+/** What a stranger asks of a mailbox. */
+export type ForeignMailbox = Pick<MailboxClient, 'deposit' | 'takePrekey' | 'bundle' | 'close'>
+
+export interface MailboxPoolInit {
+  readonly wire: Wire
+  readonly clock: Clock
+  readonly random: RandomBytes
+  /** Makes a client that opens its stream with the first request. @default a `MailboxClient` */
+  readonly connect?: (mailbox: PeerName, addresses: readonly string[]) => ForeignMailbox
+}
+
+export interface DepositRequest {
+  readonly owner: AccountKey
+  /** 16 random bytes, the same for every repetition. */
+  readonly depositId: Uint8Array
+  readonly envelope: Uint8Array
+}
+
+export interface Deposited {
+  readonly mailbox: PeerName
+  /** Unix ms, as the mailbox has signed. */
+  readonly keptUntil: number
+}
+
+/** What a mailbox handed out: the bundle, and a one-time pair with its note unless the shelf was empty. */
+export type TakenPrekey = Awaited<ReturnType<MailboxClient['takePrekey']>> & {
+  readonly mailbox: PeerName
+}
+
+interface RequestOptions {
+  readonly signal: AbortSignal
+}
+
+interface Entry {
+  readonly client: ForeignMailbox
+  readonly addresses: string
+  users: number
+  /** It failed: closed as soon as nobody uses it. */
+  failed: boolean
+  idle: Timer | undefined
+}
+
+/** Open at a time; the one not used for longest is closed for a new one. */
+const MAX_CLIENTS = 32
+
+const IDLE = 60_000
+
+/** Of one request at one mailbox, dialling included. */
+const REQUEST_TIMEOUT = 15_000
+
+/** More mailboxes in one bundle than this are not tried. */
+const MAX_HINTS = 4
+
+export class MailboxPool {
+  readonly #clock: Clock
+  readonly #connect: (mailbox: PeerName, addresses: readonly string[]) => ForeignMailbox
+  /** The one not used for longest is first. */
+  readonly #entries = new Map<PeerName, Entry>()
+  #stopped = false
+
+  constructor(init: MailboxPoolInit) {
+    const { wire, clock, random } = init
+    this.#clock = clock
+    this.#connect =
+      init.connect ??
+      ((mailbox, addresses) => new MailboxClient({ wire, mailbox, addresses, clock, random }))
+  }
+
+  /** Open clients. */
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /**
+   * Leaves an envelope at the first mailbox that accepts it, in the order of the hints. The receipt is verified. Rejects with
+   * the first refusal (`MailboxError`), else with why the last one could not be reached.
+   */
+  async deposit(
+    hints: readonly MailboxHint[],
+    request: DepositRequest,
+    { signal }: RequestOptions,
+  ): Promise<Deposited> {
+    return this.#first(hints, signal, async (mailbox, client, inner) => {
+      const { keptUntil } = await client.deposit(request, { signal: inner })
+      return { mailbox, keptUntil }
+    })
+  }
+
+  /** Takes a one-time pair of `owner`; asks the next mailbox where one has none left. Rejects like `deposit`. */
+  async takePrekey(
+    hints: readonly MailboxHint[],
+    owner: AccountKey,
+    { signal }: RequestOptions,
+  ): Promise<TakenPrekey> {
+    let bare: TakenPrekey | undefined
+    try {
+      return await this.#first(hints, signal, async (mailbox, client, inner) => {
+        const taken = { ...(await client.takePrekey(owner, { signal: inner })), mailbox }
+        if (taken.pair !== undefined) return taken
+        bare ??= taken
+        throw new MailboxError('ERR_UNAVAILABLE')
+      })
+    } catch (cause) {
+      if (bare !== undefined && !signal.aborted) return bare
+      throw cause
+    }
+  }
+
+  /** The bundle of `owner` at one mailbox, not verified; `undefined` when it has none. */
+  async bundle(
+    hint: MailboxHint,
+    owner: AccountKey,
+    { signal }: RequestOptions,
+  ): Promise<Uint8Array | undefined> {
+    return this.#first([hint], signal, (_, client, inner) =>
+      client.bundle(owner, { signal: inner }),
+    )
+  }
+
+  /** Closes all of them; what is on its way fails. Later calls reject. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    const entries = [...this.#entries.values()]
+    this.#entries.clear()
+    await Promise.all(
+      entries.map(async ({ client, idle }) => {
+        idle?.cancel()
+        await client.close()
+      }),
+    )
+  }
+
+  async #first<T>(
+    hints: readonly MailboxHint[],
+    signal: AbortSignal,
+    ask: (mailbox: PeerName, client: ForeignMailbox, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    let refusal: unknown
+    let failure: unknown = new MailboxError('ERR_UNAVAILABLE')
+    for (const hint of hints.slice(0, MAX_HINTS)) {
+      const mailbox = peerName(hint.account)
+      try {
+        return await this.#use(mailbox, hint, signal, (client, inner) =>
+          ask(mailbox, client, inner),
+        )
+      } catch (cause) {
+        signal.throwIfAborted()
+        failure = cause
+        if (isAnswer(cause)) refusal ??= cause
+      }
+    }
+    throw refusal ?? failure
+  }
+
+  async #use<T>(
+    mailbox: PeerName,
+    hint: MailboxHint,
+    signal: AbortSignal,
+    task: (client: ForeignMailbox, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const entry = this.#entry(mailbox, hint)
+    entry.users += 1
+    entry.idle?.cancel()
+    try {
+      return await withDeadline({ clock: this.#clock, timeout: REQUEST_TIMEOUT, signal }, (inner) =>
+        task(entry.client, inner),
+      )
+    } catch (cause) {
+      if (!isAnswer(cause) && !signal.aborted) this.#forget(mailbox, entry)
+      throw cause
+    } finally {
+      entry.users -= 1
+      this.#rest(mailbox, entry)
+    }
+  }
+
+  /** The open client of a mailbox, or a new one: also when its addresses changed and nobody is using the old one. */
+  #entry(mailbox: PeerName, hint: MailboxHint): Entry {
+    if (this.#stopped) throw new MailboxError('ERR_CLOSED')
+    const addresses = hint.addresses.join(' ')
+    const known = this.#entries.get(mailbox)
+    if (known !== undefined && (known.addresses === addresses || known.users > 0)) {
+      this.#entries.delete(mailbox)
+      this.#entries.set(mailbox, known)
+      return known
+    }
+    if (known === undefined) this.#makeRoom()
+    else this.#drop(mailbox, known)
+    const client = this.#connect(mailbox, hint.addresses)
+    const entry: Entry = { client, addresses, users: 0, failed: false, idle: undefined }
+    this.#entries.set(mailbox, entry)
+    return entry
+  }
+
+  #makeRoom(): void {
+    if (this.#entries.size < MAX_CLIENTS) return
+    for (const [mailbox, entry] of this.#entries) {
+      if (entry.users === 0) return this.#drop(mailbox, entry)
+    }
+    throw new MailboxError('ERR_LATER')
+  }
+
+  #forget(mailbox: PeerName, entry: Entry): void {
+    entry.failed = true
+    if (this.#entries.get(mailbox) === entry) this.#entries.delete(mailbox)
+  }
+
+  #rest(mailbox: PeerName, entry: Entry): void {
+    if (entry.users > 0) return
+    if (entry.failed) void entry.client.close()
+    else if (this.#entries.get(mailbox) === entry) {
+      entry.idle = this.#clock.after(IDLE, () => this.#drop(mailbox, entry))
+    }
+  }
+
+  #drop(mailbox: PeerName, entry: Entry): void {
+    entry.idle?.cancel()
+    this.#entries.delete(mailbox)
+    void entry.client.close()
+  }
+}
+
+/** Whether the mailbox has answered, so that its stream is as good as before. */
+function isAnswer(cause: unknown): boolean {
+  return (
+    cause instanceof MailboxError && cause.code !== 'ERR_CLOSED' && cause.code !== 'ERR_PROTOCOL'
+  )
+}

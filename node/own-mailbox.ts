@@ -1,0 +1,276 @@
+/**
+ * One of our own mailboxes: keeps a connection to it, takes what it hands over, acknowledges what was committed, and keeps our
+ * bundle and one-time pairs there up to date. Which mailboxes there are is the business of own-mailboxes.ts.
+ */
+import { addressTexts } from '../net/address.ts'
+import { backoff } from '../net/backoff.ts'
+import { MailboxError } from '../net/mailbox-client.ts'
+import { peerName } from '../net/peer-name.ts'
+import { withDeadline } from './deadline.ts'
+import { PairRefill } from './pair-refill.ts'
+import type { AccountKey } from '../protocol/account.ts'
+import type { RandomBytes } from '../protocol/bytes.ts'
+import type { MailboxClient } from '../net/mailbox-client.ts'
+import type { Clock, PeerName, Timer, Wire } from '../net/ports.ts'
+import type { MailboxInfo } from './api.ts'
+import type { OwnKeys } from './own-keys.ts'
+
+/** An envelope that a mailbox handed over, under the mailbox's number for it. */
+export interface HandedOver {
+  readonly id: bigint
+  readonly envelope: Uint8Array
+}
+
+/**
+ * Takes a run of envelopes. Resolves, after the commit, to the ids that the mailbox may delete; the others are handed over
+ * again. A rejection leaves all of them.
+ */
+export type TakeItems = (
+  mailbox: PeerName,
+  items: readonly HandedOver[],
+) => Promise<readonly bigint[]>
+
+/** What we ask of our own mailbox. */
+export type OwnMailboxClient = Pick<
+  MailboxClient,
+  'join' | 'putBundle' | 'putPrekeys' | 'fetch' | 'acknowledge' | 'status' | 'close'
+>
+
+export interface ClientListener {
+  readonly onItems: (items: readonly HandedOver[]) => void
+  readonly onClosed: () => void
+}
+
+/** Makes a client that opens its stream, and logs in, with the first request. */
+export type ConnectOwn = (
+  mailbox: PeerName,
+  addresses: readonly string[],
+  listener: ClientListener,
+) => OwnMailboxClient
+
+export interface OwnMailboxInit {
+  readonly wire: Wire
+  readonly clock: Clock
+  readonly random: RandomBytes
+  readonly keys: OwnKeys
+  readonly account: AccountKey
+  /** Binary multiaddrs. */
+  readonly addresses: readonly Uint8Array[]
+  readonly refilledAt: number
+  readonly saveRefill: (refilledAt: number) => Promise<void>
+  readonly connect: ConnectOwn
+  readonly onItems: TakeItems
+  readonly onConnected: (mailbox: PeerName, connected: boolean) => void
+}
+
+/** Between two attempts to connect. */
+const RECONNECT = { base: 1_000, max: 5 * 60_000 }
+
+/** A connection that says nothing is asked this often whether it still works. */
+const LIVENESS = 5 * 60_000
+
+const REQUEST_TIMEOUT = 30_000
+
+type Status = Awaited<ReturnType<OwnMailboxClient['status']>>
+
+/**
+ *   stopped --start--> connecting --fetched--> connected --closed, no answer--> waiting --time, peer connects--> connecting
+ *      ^------------------------------------- stop, from everywhere -------------------------------------'
+ */
+export class OwnMailbox {
+  readonly peer: PeerName
+  readonly #init: OwnMailboxInit
+  readonly #addresses: readonly string[]
+  readonly #refill: PairRefill
+  #shutdown = new AbortController()
+  #running: Promise<void> | undefined
+  #connected = false
+  #status: Status | undefined
+  /** Ends the present pause. */
+  #wake: (() => void) | undefined
+  /** `wake` was called since the last look at what is to do. */
+  #woken = false
+  #attempt = 0
+  /** The runs that were handed over, one after another; resolves when all are dealt with. */
+  #handling: Promise<void> = Promise.resolve()
+  #inHand = 0
+  #firstTry = Promise.withResolvers<void>()
+  #unwatch: () => void = () => undefined
+
+  constructor(init: OwnMailboxInit) {
+    this.#init = init
+    this.peer = peerName(init.account)
+    this.#addresses = addressTexts(init.addresses)
+    const { clock, random, keys, account: mailbox, refilledAt, saveRefill: save } = init
+    this.#refill = new PairRefill({ clock, random, keys, mailbox, refilledAt, save })
+  }
+
+  /** As the mailbox last said; null for what it has not said yet. */
+  get info(): MailboxInfo {
+    const status = this.#status
+    return {
+      peer: this.peer,
+      addresses: this.#addresses,
+      connected: this.#connected,
+      usedBytes: status === undefined ? null : Number(status.usedBytes),
+      maxBytes: status === undefined ? null : Number(status.maxBytes),
+      waiting: status?.waiting ?? null,
+      oneTimePairs: status?.oneTimePairs ?? null,
+    }
+  }
+
+  /** Begins to connect, and to connect again whenever the connection is lost. */
+  start(): void {
+    const { wire } = this.#init
+    this.#shutdown = new AbortController()
+    this.#unwatch = wire.watch((peer, connected) => {
+      // Only while waiting: during an attempt it is our own dialling, which must not undo the back-off.
+      if (peer !== this.peer || !connected || this.#connected || this.#wake === undefined) return
+      this.#attempt = 0
+      this.wake()
+    })
+    this.#running = this.#run(this.#shutdown.signal)
+  }
+
+  /** Resolves when nothing of it runs any more; a run of envelopes that is being committed is waited for. */
+  async stop(): Promise<void> {
+    this.#unwatch()
+    this.#shutdown.abort(new DOMException('the node stops', 'AbortError'))
+    this.wake()
+    await this.#running
+    await this.#handling
+  }
+
+  /** Resolves when the first attempt to connect has ended, well or not: `info` tells. */
+  async settled(): Promise<void> {
+    await this.#firstTry.promise
+  }
+
+  /** There is something to do now: the bundle changed, or the peer is there. */
+  wake(): void {
+    this.#woken = true
+    this.#wake?.()
+  }
+
+  /** Connects, and again, until `signal` is aborted. Never rejects. */
+  async #run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#connection(signal)
+      } catch {
+        // Not reachable, not a member, or gone silent: all the same to us, and tried again. `info` shows it.
+      }
+      this.#setConnected(false)
+      this.#firstTry.resolve()
+      if (signal.aborted) return
+      const { random } = this.#init
+      await this.#pause(backoff(this.#attempt, { ...RECONNECT, random }))
+      this.#attempt += 1
+    }
+  }
+
+  /** One connection, from its first request to its end. */
+  async #connection(signal: AbortSignal): Promise<void> {
+    let closed = false
+    const client = this.#init.connect(this.peer, this.#addresses, {
+      onItems: (items) => this.#take(client, items, signal),
+      onClosed: () => {
+        closed = true
+        this.wake()
+      },
+    })
+    try {
+      await this.#request(signal, (inner) => client.fetch({ signal: inner }))
+      this.#attempt = 0
+      this.#setConnected(true)
+      while (!closed && !signal.aborted) {
+        this.#woken = false
+        await this.#tend(client, signal)
+        this.#firstTry.resolve()
+        if (!closed && !this.#woken) await this.#pause(LIVENESS)
+      }
+    } finally {
+      await client.close()
+    }
+  }
+
+  /** Asks whether it is still there, and brings it what it does not have yet. */
+  async #tend(client: OwnMailboxClient, signal: AbortSignal): Promise<void> {
+    this.#status = await this.#request(signal, (inner) => client.status({ signal: inner }))
+    // What it still holds while we are dealing with nothing was left over by an earlier run.
+    if (this.#status.waiting > 0 && this.#inHand === 0) {
+      await this.#request(signal, (inner) => client.fetch({ signal: inner }))
+    }
+    await tolerating(() => this.#putBundle(client, signal))
+    await tolerating(() => this.#putPairs(client, signal))
+  }
+
+  async #putBundle(client: OwnMailboxClient, signal: AbortSignal): Promise<void> {
+    const { bytes, sequence } = this.#init.keys.bundle
+    if (this.#status === undefined || Number(this.#status.bundleSequence) >= sequence) return
+    await this.#request(signal, (inner) => client.putBundle(bytes, { signal: inner }))
+  }
+
+  async #putPairs(client: OwnMailboxClient, signal: AbortSignal): Promise<void> {
+    if (this.#status === undefined) return
+    const { oneTimePairs } = this.#status
+    const added = await this.#refill.tend(oneTimePairs, (signed) =>
+      this.#request(signal, (inner) => client.putPrekeys(signed, { signal: inner })),
+    )
+    this.#status = { ...this.#status, oneTimePairs: oneTimePairs + added }
+  }
+
+  /** One run after another, so that they are committed in the order in which the mailbox took them. */
+  #take(client: OwnMailboxClient, items: readonly HandedOver[], signal: AbortSignal): void {
+    if (items.length === 0) return
+    this.#inHand += 1
+    this.#handling = this.#handling
+      .then(() => (signal.aborted ? undefined : this.#handle(client, items, signal)))
+      .catch(() => undefined) // not committed or not acknowledged: it is handed over again
+      .finally(() => {
+        this.#inHand -= 1
+      })
+  }
+
+  async #handle(
+    client: OwnMailboxClient,
+    items: readonly HandedOver[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const committed = new Set(await this.#init.onItems(this.peer, items))
+    const ids = items.map(({ id }) => id).filter((id) => committed.has(id))
+    if (ids.length === 0) return
+    await this.#request(signal, (inner) => client.acknowledge(ids, { signal: inner }))
+  }
+
+  #request<T>(signal: AbortSignal, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return withDeadline({ clock: this.#init.clock, timeout: REQUEST_TIMEOUT, signal }, task)
+  }
+
+  #setConnected(connected: boolean): void {
+    if (this.#connected === connected) return
+    this.#connected = connected
+    this.#init.onConnected(this.peer, connected)
+  }
+
+  /** Until the time is up or `wake`. */
+  async #pause(ms: number): Promise<void> {
+    let timer: Timer | undefined
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve
+      timer = this.#init.clock.after(ms, resolve)
+    })
+    this.#wake = undefined
+    timer?.cancel()
+  }
+}
+
+/** Runs a step whose refusal by the mailbox is no reason to give up the connection. */
+async function tolerating(step: () => Promise<void>): Promise<void> {
+  try {
+    await step()
+  } catch (cause) {
+    const gone = cause instanceof MailboxError && /^ERR_(?:CLOSED|PROTOCOL)$/.test(cause.code)
+    if (gone || !(cause instanceof MailboxError)) throw cause
+  }
+}

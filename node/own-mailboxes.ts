@@ -1,0 +1,236 @@
+/**
+ * The mailboxes we have enrolled with. Enrolling joins, stores the mailbox together with a bundle that names it, and only then
+ * uploads; from then on own-mailbox.ts keeps the connection.
+ */
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { accountKey } from '../protocol/account.ts'
+import { toHex } from '../protocol/bytes.ts'
+import { DecodeError } from '../protocol/errors.ts'
+import { OwnMailboxSchema } from '../protocol/generated/own_pb.ts'
+import { decodeMailboxLink } from '../protocol/link.ts'
+import { addressTexts } from '../net/address.ts'
+import { KeyedLock } from '../net/lock.ts'
+import { MailboxClient } from '../net/mailbox-client.ts'
+import { INSTANCE_ID_BYTES } from '../net/mailbox-messages.ts'
+import { peerName } from '../net/peer-name.ts'
+import { withDeadline } from './deadline.ts'
+import { SottoError } from './errors.ts'
+import { OwnMailbox } from './own-mailbox.ts'
+import type { Account, AccountKey } from '../protocol/account.ts'
+import type { RandomBytes } from '../protocol/bytes.ts'
+import type { MailboxLink } from '../protocol/link.ts'
+import type { Clock, PeerName, Wire } from '../net/ports.ts'
+import type { Operation, Records } from '../net/records.ts'
+import type { MailboxInfo } from './api.ts'
+import type { ConnectOwn, TakeItems } from './own-mailbox.ts'
+import type { OwnKeys } from './own-keys.ts'
+
+export interface OwnMailboxesInit {
+  readonly wire: Wire
+  readonly records: Records
+  readonly clock: Clock
+  readonly random: RandomBytes
+  readonly account: Account
+  readonly keys: OwnKeys
+  readonly onItems: TakeItems
+  /** Told when the connection to a mailbox is made or lost. */
+  readonly onConnected?: (mailbox: PeerName, connected: boolean) => void
+  /** @default a `MailboxClient` that logs in as our account */
+  readonly connect?: ConnectOwn
+}
+
+interface Enrolment {
+  readonly account: AccountKey
+  /** Binary multiaddrs. */
+  readonly addresses: readonly Uint8Array[]
+  readonly joinedAt: number
+  readonly refilledAt: number
+}
+
+interface Enrolled {
+  enrolment: Enrolment
+  readonly mailbox: OwnMailbox
+}
+
+/** Every one of them costs each sender a place in the bundle. */
+const MAX_MAILBOXES = 4
+
+const JOIN_TIMEOUT = 30_000
+
+/** How long `use` waits for the uploads to a mailbox that we have joined. */
+const SETTLE_TIMEOUT = 60_000
+
+const PREFIX = 'own/mailbox/'
+const VERSION = 1
+const LOCK = 'use'
+
+export class OwnMailboxes {
+  readonly #init: OwnMailboxesInit
+  readonly #connect: ConnectOwn
+  readonly #enrolled = new Map<PeerName, Enrolled>()
+  readonly #lock = new KeyedLock()
+  #stopped = false
+  #unwatch: () => void = () => undefined
+
+  constructor(init: OwnMailboxesInit) {
+    this.#init = init
+    this.#connect = init.connect ?? connector(init)
+  }
+
+  /** Connects to every mailbox we enrolled with; does not wait for that. `OwnKeys` must have been started. */
+  async start(): Promise<void> {
+    this.#stopped = false
+    for await (const { value } of this.#init.records.range(PREFIX)) this.#add(decode(value))
+    this.#unwatch = this.#init.keys.watch(() => {
+      for (const { mailbox } of this.#enrolled.values()) mailbox.wake()
+    })
+    for (const { mailbox } of this.#enrolled.values()) mailbox.start()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#unwatch()
+    const mailboxes = [...this.#enrolled.values()]
+    this.#enrolled.clear()
+    await Promise.all(mailboxes.map(({ mailbox }) => mailbox.stop()))
+  }
+
+  list(): readonly MailboxInfo[] {
+    return [...this.#enrolled.values()].map(({ mailbox }) => mailbox.info)
+  }
+
+  /** What our links say about where mail for us can be left. */
+  get named(): readonly {
+    readonly account: AccountKey
+    readonly addresses: readonly Uint8Array[]
+  }[] {
+    return [...this.#enrolled.values()].map(({ enrolment }) => enrolment)
+  }
+
+  /**
+   * Enrols with the mailbox of a link: joins, publishes a bundle that names it, uploads bundle and one-time pairs, and fetches.
+   * With a mailbox that we use already, only its addresses change. Throws `DecodeError` for what is no mailbox link,
+   * `MailboxError` (ERR_JOIN: the link is no longer good), `SottoError` NOT_ALLOWED above four mailboxes, or why the mailbox
+   * cannot be reached. Once enrolled it does not throw: the connection may still be in the making.
+   */
+  async use(
+    link: string | MailboxLink,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<MailboxInfo> {
+    const target = typeof link === 'string' ? decodeMailboxLink(link) : link
+    const mailbox = await this.#lock.run(LOCK, () => this.#enrol(target, options.signal))
+    if (this.#stopped) throw new SottoError('NODE_STOPPED', 'the node has stopped')
+    mailbox.start()
+    await this.#settled(mailbox, options.signal)
+    return mailbox.info
+  }
+
+  async #enrol(link: MailboxLink, signal: AbortSignal | undefined): Promise<OwnMailbox> {
+    const { account, addresses } = link
+    const peer = peerName(account)
+    const known = this.#enrolled.get(peer)
+    if (known === undefined && this.#enrolled.size >= MAX_MAILBOXES) {
+      throw new SottoError('NOT_ALLOWED', `at most ${MAX_MAILBOXES} mailboxes at a time`)
+    }
+    await this.#join(peer, link, signal)
+    const now = this.#init.clock.now()
+    const { joinedAt = now, refilledAt = 0 } = known?.enrolment ?? {}
+    const enrolment: Enrolment = { account, addresses, joinedAt, refilledAt }
+    const others = this.named.filter((one) => peerName(one.account) !== peer)
+    await this.#init.keys.setMailboxes([...others, { account, addresses }], [putOf(enrolment)])
+    await known?.mailbox.stop()
+    return this.#add(enrolment)
+  }
+
+  /** Until its first connection stands or has failed, for as long as the caller has patience. */
+  async #settled(mailbox: OwnMailbox, signal: AbortSignal | undefined): Promise<void> {
+    const { clock } = this.#init
+    try {
+      await withDeadline({ clock, timeout: SETTLE_TIMEOUT, signal }, () => mailbox.settled())
+    } catch {
+      // Enrolled all the same; `info` says that it is not connected.
+    }
+  }
+
+  /** By a connection of its own: until we are a member, there is nothing else to ask. */
+  async #join(peer: PeerName, link: MailboxLink, signal: AbortSignal | undefined): Promise<void> {
+    const ignore = { onItems: () => undefined, onClosed: () => undefined }
+    const client = this.#connect(peer, addressTexts(link.addresses), ignore)
+    const { clock } = this.#init
+    try {
+      await withDeadline({ clock, timeout: JOIN_TIMEOUT, signal }, (inner) =>
+        client.join(link.joinSecret, { signal: inner }),
+      )
+    } finally {
+      await client.close()
+    }
+  }
+
+  #add(enrolment: Enrolment): OwnMailbox {
+    const { wire, clock, random, keys, onItems } = this.#init
+    const { account, addresses, refilledAt } = enrolment
+    const mailbox = new OwnMailbox({
+      wire,
+      clock,
+      random,
+      keys,
+      account,
+      addresses,
+      refilledAt,
+      saveRefill: (at) => this.#saveRefill(mailbox.peer, at),
+      connect: this.#connect,
+      onItems,
+      onConnected: (peer, connected) => this.#init.onConnected?.(peer, connected),
+    })
+    this.#enrolled.set(mailbox.peer, { enrolment, mailbox })
+    return mailbox
+  }
+
+  async #saveRefill(peer: PeerName, refilledAt: number): Promise<void> {
+    const enrolled = this.#enrolled.get(peer)
+    if (enrolled === undefined) return
+    enrolled.enrolment = { ...enrolled.enrolment, refilledAt }
+    await this.#init.records.commit([putOf(enrolled.enrolment)])
+  }
+}
+
+/** Clients that log in as our account, all with one instance id: a mailbox tells by it whether two copies of us run. */
+function connector({ wire, clock, random, account }: OwnMailboxesInit): ConnectOwn {
+  const instanceId = random(INSTANCE_ID_BYTES)
+  return (mailbox, addresses, listener) =>
+    new MailboxClient({
+      wire,
+      mailbox,
+      addresses,
+      clock,
+      random,
+      owner: account,
+      instanceId,
+      ...listener,
+    })
+}
+
+function putOf({ account, addresses, joinedAt, refilledAt }: Enrolment): Operation {
+  const value = toBinary(
+    OwnMailboxSchema,
+    create(OwnMailboxSchema, {
+      version: VERSION,
+      account,
+      addresses: [...addresses],
+      joinedAt: BigInt(joinedAt),
+      refilledAt: BigInt(refilledAt),
+    }),
+  )
+  return { type: 'put', key: PREFIX + toHex(account), value }
+}
+
+function decode(bytes: Uint8Array): Enrolment {
+  const stored = fromBinary(OwnMailboxSchema, bytes)
+  if (stored.version !== VERSION) throw new DecodeError('ERR_UNKNOWN_VERSION')
+  return {
+    account: accountKey(stored.account),
+    addresses: stored.addresses,
+    joinedAt: Number(stored.joinedAt),
+    refilledAt: Number(stored.refilledAt),
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * Keeps the shelf of one-time pairs at one of our mailboxes full. New pairs are made at most once an hour and at a random moment,
+ * so that whoever drains the shelf does not make us answer in step (docs/protocol.md, "Custody").
+ */
+import { backoff } from '../net/backoff.ts'
+import { CLOCK_JUMP, HOUR } from './lifetimes.ts'
+import type { AccountKey } from '../protocol/account.ts'
+import type { RandomBytes } from '../protocol/bytes.ts'
+import type { Clock } from '../net/ports.ts'
+import type { OwnKeys } from './own-keys.ts'
+
+export interface PairRefillInit {
+  readonly clock: Clock
+  readonly random: RandomBytes
+  readonly keys: Pick<
+    OwnKeys,
+    'createOneTimePairs' | 'pendingOneTimePairs' | 'oneTimePairsUploaded'
+  >
+  readonly mailbox: AccountKey
+  /** When pairs were last made for this mailbox; 0 for never. */
+  readonly refilledAt: number
+  /** Stores that time, before pairs are made. */
+  readonly save: (refilledAt: number) => Promise<void>
+}
+
+/** Sends signed pairs, at most `BATCH`, and resolves when they are acknowledged. */
+export type UploadPairs = (signed: readonly Uint8Array[]) => Promise<void>
+
+export const SHELF_TARGET = 100
+export const REFILL_BELOW = 50
+const REFILL_INTERVAL = HOUR
+
+/** Around this long after a shelf was found low, never in the same moment. */
+const REFILL_JITTER = { base: 5 * 60_000, max: 10 * 60_000 }
+
+/** About 1.5 KB each: what one acknowledged upload of 64 KiB holds. */
+const BATCH = 40
+
+export class PairRefill {
+  readonly #init: PairRefillInit
+  #refilledAt: number
+  /** When the next pairs may be made; drawn when the shelf is found low. */
+  #planned: number | undefined
+
+  constructor(init: PairRefillInit) {
+    this.#init = init
+    this.#refilledAt = init.refilledAt
+  }
+
+  /**
+   * Brings the shelf up to 100 where it is below 50 and the time has come; what was made before and never acknowledged goes
+   * first and at once. Resolves to how many were added. Rejects as `upload` does; the rest is sent by the next call.
+   */
+  async tend(onShelf: number, upload: UploadPairs): Promise<number> {
+    if (onShelf >= REFILL_BELOW) {
+      this.#planned = undefined
+      return 0
+    }
+    const missing = SHELF_TARGET - onShelf
+    const { keys, mailbox } = this.#init
+    if (keys.pendingOneTimePairs(mailbox).length < missing && this.#isDue()) {
+      await this.#make(missing - keys.pendingOneTimePairs(mailbox).length)
+    }
+    return this.#send(missing, upload)
+  }
+
+  #isDue(): boolean {
+    const now = this.#init.clock.now()
+    // The first time; or the clock was ahead when it was noted.
+    if (this.#refilledAt === 0 || this.#refilledAt > now + CLOCK_JUMP) return true
+    const { random } = this.#init
+    this.#planned ??=
+      Math.max(now, this.#refilledAt + REFILL_INTERVAL) + backoff(0, { ...REFILL_JITTER, random })
+    return now >= this.#planned
+  }
+
+  async #make(count: number): Promise<void> {
+    const { clock, keys, mailbox, save } = this.#init
+    const now = clock.now()
+    await save(now)
+    this.#refilledAt = now
+    this.#planned = undefined
+    for (let left = count; left > 0; left -= BATCH) {
+      await keys.createOneTimePairs(mailbox, Math.min(BATCH, left))
+    }
+  }
+
+  async #send(count: number, upload: UploadPairs): Promise<number> {
+    const { keys, mailbox } = this.#init
+    const pairs = keys.pendingOneTimePairs(mailbox).slice(0, count)
+    for (let at = 0; at < pairs.length; at += BATCH) {
+      const batch = pairs.slice(at, at + BATCH)
+      await upload(batch.map(({ signed }) => signed))
+      keys.oneTimePairsUploaded(batch.map(({ id }) => id))
+    }
+    return pairs.length
+  }
+}
