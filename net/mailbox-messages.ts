@@ -4,30 +4,32 @@
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { MAX_INTEGER } from '../protocol/bytes.ts'
+import { MAX_BUNDLE_BYTES } from '../protocol/bundle.ts'
+import { MAX_SIGNED_NOTE_BYTES } from '../protocol/custody.ts'
+import { MAX_ENVELOPE_BYTES } from '../protocol/envelope.ts'
 import { DecodeError } from '../protocol/errors.ts'
 import { MailboxFrameSchema } from '../protocol/generated/mailbox_pb.ts'
+import { MAX_ONE_TIME_PAIR_BYTES } from '../protocol/prekeys.ts'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { MailboxFrame } from '../protocol/generated/mailbox_pb.ts'
 
 /** Room for a run of items or four of the largest envelopes. Bounds what one frame can make a reader hold. */
 export const MAX_MAILBOX_FRAME_BYTES = 512 * 1024
 
-/** The largest envelope, as in protocol/envelope.ts. */
-export const MAX_DEPOSIT_BYTES = 128 * 1024
+/** The largest envelope. */
+export const MAX_DEPOSIT_BYTES = MAX_ENVELOPE_BYTES
 
 /** Together, in one frame: an upload is acknowledged in pieces, so that a lost connection repeats little. */
 export const MAX_PAIRS_BYTES = 64 * 1024
 export const MAX_PAIRS = 64
 
-/** One signed one-time pair takes about 1 500 bytes. */
-export const MAX_PAIR_BYTES = 2048
+export const MAX_PAIR_BYTES = MAX_ONE_TIME_PAIR_BYTES
 
 export const MAX_ITEMS = 256
 export const MAX_ACKNOWLEDGED = 1024
-export const MAX_BUNDLE_FRAME_BYTES = 4096
+
 export const MAX_JOIN_SECRET_BYTES = 32
-export const MAX_NOTE_BYTES = 512
-export const MAX_SIGNED_BYTES = 512
+export const MAX_SIGNED_BYTES = MAX_SIGNED_NOTE_BYTES
 
 export const KEY_BYTES = 32
 export const MAILBOX_NONCE_BYTES = 16
@@ -102,7 +104,7 @@ function check(body: MailboxBody): void {
       return between(0, MAX_JOIN_SECRET_BYTES, body.value.joinSecret)
     case 'putBundle':
     case 'bundle':
-      return between(body.case === 'bundle' ? 0 : 1, MAX_BUNDLE_FRAME_BYTES, body.value.bundle)
+      return between(body.case === 'bundle' ? 0 : 1, MAX_BUNDLE_BYTES, body.value.bundle)
     case 'putPrekeys':
       return checkPairs(body.value.pairs)
     case 'items':
@@ -125,9 +127,9 @@ function check(body: MailboxBody): void {
       exactly(MAILBOX_NONCE_BYTES, body.value.nonce)
       return exactly(KEY_BYTES, body.value.owner)
     case 'prekey':
-      between(1, MAX_BUNDLE_FRAME_BYTES, body.value.bundle)
+      between(1, MAX_BUNDLE_BYTES, body.value.bundle)
       between(0, MAX_PAIR_BYTES, body.value.pair)
-      return between(0, MAX_NOTE_BYTES, body.value.note)
+      return between(0, MAX_SIGNED_BYTES, body.value.note)
     case 'getBundle':
       return exactly(KEY_BYTES, body.value.owner)
     case 'failure':

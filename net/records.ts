@@ -2,8 +2,7 @@
  * The store of both services: sealed values, group commit. One batch is on its way at a time; everything that arrives
  * meanwhile goes into the next, so that many messages share one fsync. Not a cache: reads see what is committed, nothing else.
  */
-import { utf8 } from '../protocol/bytes.ts'
-import { openBytes, sealBytes } from '../protocol/crypto.ts'
+import { openValue, sealValue } from './sealed-value.ts'
 import { StoreError, storeError } from './store-error.ts'
 import type { AbstractBatchOptions } from 'abstract-level'
 import type { RandomBytes } from '../protocol/bytes.ts'
@@ -64,8 +63,6 @@ const MAX_BATCH_OPERATIONS = 4096
 
 const MAX_BATCH_BYTES = 8 * 1024 * 1024
 
-const NONCE_BYTES = 24
-
 /** Values fetched at a time by an iterator, and the bytes it may hold for that. */
 const READ_AHEAD = 256
 const READ_AHEAD_BYTES = 1024 * 1024
@@ -118,7 +115,7 @@ export class Records {
     } catch (cause) {
       throw storeError(cause)
     }
-    return sealed === undefined ? undefined : this.#open(key, sealed)
+    return sealed === undefined ? undefined : openValue(this.#dataKey, key, sealed)
   }
 
   /**
@@ -132,7 +129,8 @@ export class Records {
       for (;;) {
         const entries = await iterator.nextv(READ_AHEAD)
         if (entries.length === 0) return
-        for (const [key, sealed] of entries) yield { key, value: this.#open(key, sealed) }
+        for (const [key, sealed] of entries)
+          yield { key, value: openValue(this.#dataKey, key, sealed) }
       }
     } catch (cause) {
       throw storeError(cause)
@@ -274,21 +272,8 @@ export class Records {
 
   #seal(operation: Operation): Operation {
     if (operation.type === 'del') return operation
-    const nonce = this.#random(NONCE_BYTES)
-    const ciphertext = sealBytes(this.#dataKey, nonce, utf8(operation.key), operation.value)
-    const value = new Uint8Array(NONCE_BYTES + ciphertext.length)
-    value.set(nonce)
-    value.set(ciphertext, NONCE_BYTES)
-    return { type: 'put', key: operation.key, value }
-  }
-
-  #open(key: string, sealed: Uint8Array): Uint8Array {
-    try {
-      const nonce = sealed.subarray(0, NONCE_BYTES)
-      return openBytes(this.#dataKey, nonce, utf8(key), sealed.subarray(NONCE_BYTES))
-    } catch (cause) {
-      throw new StoreError('ERR_CORRUPT', { cause, key })
-    }
+    const { key, value } = operation
+    return { type: 'put', key, value: sealValue(this.#dataKey, key, value, this.#random) }
   }
 }
 

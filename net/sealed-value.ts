@@ -1,0 +1,31 @@
+/**
+ * Values at rest: nonce[24] ‖ XChaCha20-Poly1305(data key, nonce, ad = the record's key, value). The key of the record is
+ * authenticated with it, so that a value cannot be moved to another place.
+ */
+import { concat, utf8 } from '../protocol/bytes.ts'
+import { openBytes, sealBytes } from '../protocol/crypto.ts'
+import { StoreError } from './store-error.ts'
+import type { RandomBytes } from '../protocol/bytes.ts'
+import type { Secret } from '../protocol/secret.ts'
+
+const NONCE_BYTES = 24
+
+export function sealValue(
+  dataKey: Secret<'DataKey'>,
+  key: string,
+  value: Uint8Array,
+  random: RandomBytes,
+): Uint8Array {
+  const nonce = random(NONCE_BYTES)
+  return concat(nonce, sealBytes(dataKey, nonce, utf8(key), value))
+}
+
+/** Throws `StoreError` ERR_CORRUPT, with the key, when it was not sealed for this key by this data key. */
+export function openValue(dataKey: Secret<'DataKey'>, key: string, sealed: Uint8Array): Uint8Array {
+  try {
+    const nonce = sealed.subarray(0, NONCE_BYTES)
+    return openBytes(dataKey, nonce, utf8(key), sealed.subarray(NONCE_BYTES))
+  } catch (cause) {
+    throw new StoreError('ERR_CORRUPT', { cause, key })
+  }
+}
