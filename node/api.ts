@@ -1,8 +1,7 @@
 // The public types of the library: what `createNode` takes and gives. Nothing here runs.
 
 import type { RandomBytes } from '../protocol/bytes.ts'
-import type { Clock } from '../net/ports.ts'
-import type { PeerName } from '../net/peer-name.ts'
+import type { Clock, PeerName } from '../net/ports.ts'
 
 /** Where a node keeps what it must not forget. A string is the name of a profile in the user's data folder. */
 export type ProfileChoice = string | { readonly dir: string } | { readonly memory: true }

@@ -1,0 +1,88 @@
+// A session that a first message made becomes one of the conversation: certificate and ordinal rules of docs/protocol.md,
+// "Sessions". The content that came with it is taken in the same commit.
+
+import { equalBytes } from '../protocol/bytes.ts'
+import type { DeviceCertificate } from '../protocol/device.ts'
+import { receiveOnly, type Accepted, type Session } from '../protocol/session.ts'
+import { sendingSession } from '../protocol/sessions.ts'
+import { contactShort, trustNumber } from './contact.ts'
+import type { Draft } from './draft.ts'
+import { keepRecords, takeContent, type Arrival, type Opener } from './open.ts'
+import type { Outcome } from './outcome.ts'
+
+/** Sessions begun by each side that are kept per contact (docs/protocol.md, "Limits"). */
+const MAX_SESSIONS_A_SIDE = 5
+
+export async function adoptSession(
+  draft: Draft,
+  opener: Opener,
+  accepted: Accepted,
+  arrival: Arrival,
+): Promise<Outcome> {
+  const { handshake } = accepted.session
+  if (!deviceHolds(draft, accepted.theirs)) return 'not-authentic'
+  if (repeatsOrdinal(draft, handshake.ordinal)) return 'not-authentic'
+  noteDevice(draft, accepted.theirs)
+  const late = handshake.ordinal < draft.contact.theirOrdinal
+  addSession(draft, late ? receiveOnly(accepted.session) : accepted.session)
+  draft.spent.push(...accepted.spent)
+  keepRecords(draft, accepted.session, accepted.skippedAdded)
+  draft.patch({
+    theirOrdinal: Math.max(draft.contact.theirOrdinal, handshake.ordinal),
+    namedForUs: Math.max(draft.contact.namedForUs, handshake.seen),
+    unanswered: draft.contact.unanswered + 1,
+  })
+  await takeContent(draft, opener, accepted.content, arrival)
+  return 'opened'
+}
+
+/** The certificate is not older than the newest seen, and not another one under the same number. */
+export function deviceHolds(draft: Draft, certificate: DeviceCertificate): boolean {
+  const { certificateSequence, identityKey } = draft.contact
+  if (certificate.sequence > certificateSequence) return true
+  if (certificate.sequence < certificateSequence) return false
+  return equalBytes(certificate.identityKey, identityKey)
+}
+
+/** An equal ordinal with another ephemeral key is a divergence: one of the two is not from the device that made the first. */
+function repeatsOrdinal(draft: Draft, ordinal: number): boolean {
+  return draft.sessions.some(
+    ({ handshake }) => handshake.by === 'theirs' && handshake.ordinal === ordinal,
+  )
+}
+
+/** Remembers the device; another key of a verified contact is shown and stops sending until the user has looked. */
+export function noteDevice(draft: Draft, certificate: DeviceCertificate): void {
+  const { contact } = draft
+  const first = contact.identityKey.length === 0
+  const changed = !first && !equalBytes(certificate.identityKey, contact.identityKey)
+  if (certificate.sequence > contact.certificateSequence || first) {
+    draft.patch({
+      certificateSequence: certificate.sequence,
+      identityKey: certificate.identityKey,
+    })
+  }
+  if (!changed || contact.trust !== 'verified') return
+  draft.patch({ trust: 'changed' })
+  draft.events.push({
+    event: {
+      type: 'contact.trust',
+      at: draft.now,
+      contact: contactShort(contact).id,
+      trustFrom: trustNumber('verified'),
+      trustTo: trustNumber('changed'),
+    },
+  })
+}
+
+/** Adds a session; of the sessions begun by the same side the one with the lowest ordinal goes when there are too many. */
+export function addSession(draft: Draft, session: Session): void {
+  draft.replaceSession(undefined, session)
+  const sending = sendingSession(draft.sessions)
+  const sameSide = draft.sessions.filter((held) => held.handshake.by === session.handshake.by)
+  if (sameSide.length <= MAX_SESSIONS_A_SIDE) return
+  const oldest = sameSide
+    .filter((held) => held !== sending && held !== session)
+    .reduce((a, b) => (a.handshake.ordinal <= b.handshake.ordinal ? a : b))
+  draft.sessions = draft.sessions.filter((held) => held !== oldest)
+}

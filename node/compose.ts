@@ -1,0 +1,189 @@
+// The writing half of a step: contents become outbox entries, entries become envelopes. All within a draft; nothing leaves
+// the node before its commit.
+
+import { concat, type RandomBytes } from '../protocol/bytes.ts'
+import {
+  createMessageId,
+  encodeContent,
+  MAX_RECEIPT_IDS,
+  type Content,
+  type MessageId,
+} from '../protocol/content.ts'
+import { encryptMessage, type Session } from '../protocol/session.ts'
+import { sendingSession } from '../protocol/sessions.ts'
+import type { Draft } from './draft.ts'
+import { keys } from './keys.ts'
+import { encodeMessage, encodeStateChange, type StoredMessage } from './message.ts'
+import { MAX_ENVELOPES_AHEAD, type OutboxEntry } from './outbox.ts'
+
+/** What composing needs besides the draft. */
+export interface Composer {
+  /** For ids and salts; may be a pool. */
+  readonly salts: RandomBytes
+  readonly outbox: ReadonlyMap<number, OutboxEntry>
+  readonly nextOrder: () => number
+  /** What contacts see as our name; empty: we tell none. */
+  readonly ourName: string
+}
+
+const NOTHING = new Uint8Array(0)
+
+/** Envelopes opened without one of ours after which a control message turns the ratchet. */
+const MAX_UNANSWERED = 50
+
+/** One text: message, event and outbox entry. `done` gets the message with its number after the commit. */
+export function composeText(
+  draft: Draft,
+  composer: Composer,
+  text: string,
+  done: (message: StoredMessage) => void,
+): void {
+  const counter = draft.contact.sentCounter + 1
+  draft.patch({ sentCounter: counter, state: 'accepted' })
+  const id = createMessageId(composer.salts)
+  const base = {
+    id,
+    outgoing: true,
+    counter,
+    seen: draft.contact.receivedCounter,
+    sentAt: draft.now,
+    recordedAt: draft.now,
+    text,
+    late: false,
+    states: [{ state: 'queued' as const, at: draft.now }],
+  }
+  let stored: StoredMessage = { ...base, seq: 0 }
+  draft.events.push({
+    event: {
+      type: 'message.state',
+      at: draft.now,
+      contact: draft.contact.id,
+      messageId: id,
+      outgoing: true,
+      from: encodeStateChange({ state: 'queued', at: draft.now }),
+      to: encodeStateChange({ state: 'queued', at: draft.now }),
+    },
+    operations: (seq) => {
+      stored = { ...base, seq }
+      const key = keys.sentMessage(draft.contact.id, counter)
+      return [
+        { type: 'put', key, value: encodeMessage(stored) },
+        { type: 'put', key: keys.sentId(id), value: pointer(draft.contact.id, counter) },
+      ]
+    },
+  })
+  draft.committed.push(() => done(stored))
+  composeProfile(draft, composer)
+  addEntry(draft, composer, id, {
+    messageId: id,
+    counter,
+    seen: base.seen,
+    sentAt: draft.now,
+    body: { kind: 'text', text },
+  })
+}
+
+/** Our name, once, before the first text to a contact. */
+function composeProfile(draft: Draft, composer: Composer): void {
+  if (draft.contact.profileSent || composer.ourName === '') return
+  draft.patch({ profileSent: true })
+  addUnlisted(draft, composer, { kind: 'profile', name: composer.ourName })
+}
+
+/** Receipts for their messages, as few contents as possible. */
+export function composeReceipts(
+  draft: Draft,
+  composer: Composer,
+  kind: 'delivery-receipt' | 'read-receipt',
+  ids: readonly MessageId[],
+): void {
+  for (let from = 0; from < ids.length; from += MAX_RECEIPT_IDS) {
+    addUnlisted(draft, composer, { kind, messageIds: ids.slice(from, from + MAX_RECEIPT_IDS) })
+  }
+}
+
+/** Something without content when much came in and nothing went out, so that one-way traffic heals too. */
+export function composeControl(draft: Draft, composer: Composer): void {
+  if (draft.contact.unanswered < MAX_UNANSWERED || draft.contact.state !== 'accepted') return
+  addUnlisted(draft, composer, { kind: 'control' })
+}
+
+/** Encrypts what waits without an envelope, oldest first, as far as the sending session and its window allow. */
+export function encryptWaiting(draft: Draft, composer: Composer): void {
+  if (draft.contact.trust === 'changed') return
+  let session = sendingSession(draft.sessions)
+  if (session === undefined) return
+  const entries = currentEntries(draft, composer.outbox)
+  let room = MAX_ENVELOPES_AHEAD - entries.filter((entry) => entry.envelope !== undefined).length
+  for (const entry of entries) {
+    if (room <= 0) return
+    if (entry.envelope !== undefined) continue
+    session = encryptEntry(draft, composer, session, entry)
+    room--
+  }
+}
+
+function encryptEntry(
+  draft: Draft,
+  composer: Composer,
+  session: Session,
+  entry: OutboxEntry,
+): Session {
+  const { next, envelope, spent } = encryptMessage(session, entry.content, composer.salts)
+  draft.replaceSession(session, next)
+  draft.spent.push(...spent)
+  draft.outbox.set(entry.order, { ...entry, envelope, sessionId: next.id })
+  draft.patch({ unanswered: 0 })
+  return next
+}
+
+/** Entries as the draft sees them, in order. */
+export function currentEntries(
+  draft: Draft,
+  base: ReadonlyMap<number, OutboxEntry>,
+): readonly OutboxEntry[] {
+  if (draft.outbox.size === 0) return [...base.values()]
+  const merged = new Map<number, OutboxEntry | undefined>(base)
+  for (const [order, entry] of draft.outbox) merged.set(order, entry)
+  const entries = [...merged.values()].filter((entry) => entry !== undefined)
+  return entries.sort((a, b) => a.order - b.order)
+}
+
+function addUnlisted(draft: Draft, composer: Composer, body: Content['body']): void {
+  const messageId = createMessageId(composer.salts)
+  addEntry(draft, composer, NOTHING, {
+    messageId,
+    counter: 0,
+    seen: draft.contact.receivedCounter,
+    sentAt: draft.now,
+    body,
+  })
+}
+
+function addEntry(draft: Draft, composer: Composer, listedId: Uint8Array, content: Content): void {
+  const order = composer.nextOrder()
+  draft.outbox.set(order, {
+    order,
+    messageId: listedId,
+    content: encodeContent(content),
+    envelope: undefined,
+    sessionId: NOTHING,
+    createdAt: draft.now,
+    held: undefined,
+  })
+}
+
+/** Value of an id record: contact and counter, where the message is. */
+export function pointer(contact: string, counter: number): Uint8Array {
+  const value = new Uint8Array(8)
+  new DataView(value.buffer).setBigUint64(0, BigInt(counter))
+  return concat(value, new TextEncoder().encode(contact))
+}
+
+export function readPointer(value: Uint8Array): {
+  readonly contact: string
+  readonly counter: number
+} {
+  const counter = new DataView(value.buffer, value.byteOffset).getBigUint64(0)
+  return { contact: new TextDecoder().decode(value.subarray(8)), counter: Number(counter) }
+}

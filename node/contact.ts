@@ -1,0 +1,193 @@
+// What a node knows of one contact, as a value, and its stored form. Who may change it: the conversation with that contact,
+// under its lock (conversation.ts).
+
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { ContactRecordSchema } from '../protocol/generated/store_pb.ts'
+import { verifyBundle } from '../protocol/bundle.ts'
+import type { AccountKey } from '../protocol/account.ts'
+import { accountKey } from '../protocol/account.ts'
+import type { VerifiedBundle } from '../protocol/bundle.ts'
+import { toHex, type RandomBytes } from '../protocol/bytes.ts'
+import { peerName } from '../net/peer-name.ts'
+import type { PeerName } from '../net/ports.ts'
+import type { BundlePath, ContactId, ContactShort, Trust } from './api.ts'
+import type { MailboxHint } from './bundle-finder.ts'
+
+export interface KnownBundle {
+  readonly verified: VerifiedBundle
+  readonly path: BundlePath
+  readonly from: PeerName
+}
+
+export interface ContactState {
+  readonly id: ContactId
+  readonly account: AccountKey
+  readonly peer: PeerName
+  readonly name: string
+  readonly state: 'requested' | 'accepted'
+  readonly trust: Trust
+  readonly addedAt: number
+  readonly verifiedAt: number
+  /** Multiaddrs and mailboxes from the contact's link. */
+  readonly addresses: readonly string[]
+  readonly mailboxes: readonly MailboxHint[]
+  readonly bundle: KnownBundle | undefined
+  /** Highest ever accepted: neither goes back, also when a bundle is dropped. */
+  readonly bundleSequence: number
+  readonly certificateSequence: number
+  /** 32 bytes of the device key last seen; empty before. */
+  readonly identityKey: Uint8Array
+  /** docs/protocol.md, "Sessions": our newest handshake, the highest of theirs that opened, the highest they named for us. */
+  readonly ourOrdinal: number
+  readonly theirOrdinal: number
+  readonly namedForUs: number
+  readonly sentCounter: number
+  readonly receivedCounter: number
+  /** Envelopes opened since we last sent one. */
+  readonly unanswered: number
+  readonly profileSent: boolean
+}
+
+export interface NewContact {
+  readonly account: AccountKey
+  readonly name: string
+  readonly state: ContactState['state']
+  readonly addresses: readonly string[]
+  readonly mailboxes: readonly MailboxHint[]
+  readonly now: number
+}
+
+/** A contact we know nothing of but its account. Its id is local and random: it says nothing about the account. */
+export function newContact(init: NewContact, random: RandomBytes): ContactState {
+  return {
+    id: `c_${toHex(random(8))}`,
+    account: init.account,
+    peer: peerName(init.account),
+    name: init.name,
+    state: init.state,
+    trust: 'unverified',
+    addedAt: init.now,
+    verifiedAt: 0,
+    addresses: init.addresses,
+    mailboxes: init.mailboxes,
+    bundle: undefined,
+    bundleSequence: 0,
+    certificateSequence: 0,
+    identityKey: new Uint8Array(0),
+    ourOrdinal: 0,
+    theirOrdinal: 0,
+    namedForUs: 0,
+    sentCounter: 0,
+    receivedCounter: 0,
+    unanswered: 0,
+    profileSent: false,
+  }
+}
+
+/** What somebody is called who has not been given a name: the end of the PeerId, where the differences are. */
+export function defaultName(peer: PeerName): string {
+  return `peer-${peer.slice(-8)}`
+}
+
+export function contactShort(contact: ContactState): ContactShort {
+  return { id: contact.id, name: contact.name, trust: contact.trust }
+}
+
+const STATES = ['requested', 'accepted'] as const
+const TRUST = ['unverified', 'verified', 'changed'] as const
+const PATHS = ['direct', 'mailbox', 'dht'] as const
+
+export function trustNumber(trust: Trust): number {
+  return TRUST.indexOf(trust) + 1
+}
+
+export function trustFrom(number: number): Trust {
+  return TRUST[number - 1] ?? 'changed'
+}
+
+/** The stored form. */
+export function encodeContact(contact: ContactState): Uint8Array {
+  return toBinary(
+    ContactRecordSchema,
+    create(ContactRecordSchema, {
+      version: 1,
+      account: contact.account,
+      name: contact.name,
+      state: STATES.indexOf(contact.state) + 1,
+      trust: trustNumber(contact.trust),
+      addedAt: BigInt(contact.addedAt),
+      verifiedAt: BigInt(contact.verifiedAt),
+      addresses: [...contact.addresses],
+      mailboxes: contact.mailboxes.map((mailbox) => ({
+        account: mailbox.account,
+        addresses: [...mailbox.addresses],
+      })),
+      bundle: contact.bundle?.verified.bytes ?? new Uint8Array(0),
+      bundlePath: contact.bundle === undefined ? 0 : PATHS.indexOf(contact.bundle.path) + 1,
+      bundleFrom: contact.bundle?.from ?? '',
+      bundleSequence: BigInt(contact.bundleSequence),
+      certificateSequence: BigInt(contact.certificateSequence),
+      identityKey: contact.identityKey,
+      ourOrdinal: BigInt(contact.ourOrdinal),
+      theirOrdinal: BigInt(contact.theirOrdinal),
+      namedForUs: BigInt(contact.namedForUs),
+      sentCounter: BigInt(contact.sentCounter),
+      receivedCounter: BigInt(contact.receivedCounter),
+      unanswered: contact.unanswered,
+      profileSent: contact.profileSent,
+    }),
+  )
+}
+
+/** Reads the stored form. A bundle that is no longer valid at `now` is left out; its sequence stays remembered. */
+export function decodeContact(id: ContactId, bytes: Uint8Array, now: number): ContactState {
+  const record = fromBinary(ContactRecordSchema, bytes)
+  const account = accountKey(record.account)
+  return {
+    id,
+    account,
+    peer: peerName(account),
+    name: record.name,
+    state: STATES[record.state - 1] ?? 'requested',
+    trust: trustFrom(record.trust),
+    addedAt: Number(record.addedAt),
+    verifiedAt: Number(record.verifiedAt),
+    addresses: record.addresses,
+    mailboxes: record.mailboxes.map((mailbox) => ({
+      account: accountKey(mailbox.account),
+      addresses: mailbox.addresses,
+    })),
+    bundle: storedBundle(record, account, now),
+    bundleSequence: Number(record.bundleSequence),
+    certificateSequence: Number(record.certificateSequence),
+    identityKey: record.identityKey,
+    ourOrdinal: Number(record.ourOrdinal),
+    theirOrdinal: Number(record.theirOrdinal),
+    namedForUs: Number(record.namedForUs),
+    sentCounter: Number(record.sentCounter),
+    receivedCounter: Number(record.receivedCounter),
+    unanswered: record.unanswered,
+    profileSent: record.profileSent,
+  }
+}
+
+interface StoredBundleFields {
+  readonly bundle: Uint8Array
+  readonly bundlePath: number
+  readonly bundleFrom: string
+}
+
+function storedBundle(
+  record: StoredBundleFields,
+  account: AccountKey,
+  now: number,
+): KnownBundle | undefined {
+  const path = PATHS[record.bundlePath - 1]
+  if (record.bundle.length === 0 || path === undefined) return undefined
+  try {
+    const verified = verifyBundle(record.bundle, { account, now })
+    return { verified, path, from: record.bundleFrom as PeerName }
+  } catch {
+    return undefined // lapsed while we were away; the finder gets a new one
+  }
+}

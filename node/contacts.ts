@@ -1,0 +1,74 @@
+// All contacts of a profile, each with its conversation.
+
+import type { AccountKey } from '../protocol/account.ts'
+import { toHex } from '../protocol/bytes.ts'
+import type { ContactId } from './api.ts'
+import { decodeContact, newContact, type ContactState, type NewContact } from './contact.ts'
+import { Conversation, type ConversationInit } from './conversation.ts'
+import { SottoError } from './errors.ts'
+import { keys } from './keys.ts'
+
+export type ContactBookInit = Omit<ConversationInit, 'contact'>
+
+export class ContactBook {
+  readonly #init: ContactBookInit
+  readonly #byId = new Map<ContactId, Conversation>()
+  readonly #byAccount = new Map<string, Conversation>()
+
+  constructor(init: ContactBookInit) {
+    this.#init = init
+  }
+
+  async start(): Promise<void> {
+    const stored: ContactState[] = []
+    const now = this.#init.clock.now()
+    for await (const { key, value } of this.#init.records.range(keys.contacts)) {
+      stored.push(decodeContact(key.slice(keys.contacts.length), value, now))
+    }
+    for (const contact of stored) {
+      this.register(await Conversation.load({ ...this.#init, contact }))
+    }
+  }
+
+  /** A conversation with somebody unknown. It is not in the book before `register`. */
+  fresh(contact: Omit<NewContact, 'now'>): Conversation {
+    const state = newContact({ ...contact, now: this.#init.clock.now() }, this.#init.random)
+    return Conversation.fresh({ ...this.#init, contact: state })
+  }
+
+  register(conversation: Conversation): void {
+    this.#byId.set(conversation.id, conversation)
+    this.#byAccount.set(toHex(conversation.contact.account), conversation)
+  }
+
+  all(): readonly Conversation[] {
+    return [...this.#byId.values()]
+  }
+
+  byId(id: ContactId): Conversation | undefined {
+    return this.#byId.get(id)
+  }
+
+  byAccount(account: AccountKey): Conversation | undefined {
+    return this.#byAccount.get(toHex(account))
+  }
+
+  /** By id, PeerId or name. SottoError CONTACT_NOT_FOUND, or CONTACT_AMBIGUOUS when several have the name. */
+  find(ref: string): Conversation {
+    const exact = this.#byId.get(ref) ?? this.all().find(({ contact }) => contact.peer === ref)
+    if (exact !== undefined) return exact
+    const named = this.all().filter(({ contact }) => contact.name === ref)
+    const [only] = named
+    if (only === undefined) {
+      throw new SottoError('CONTACT_NOT_FOUND', 'there is no contact with this name', {
+        hint: 'sotto contact list shows them; sotto contact add LINK adds one',
+      })
+    }
+    if (named.length > 1) {
+      throw new SottoError('CONTACT_AMBIGUOUS', 'several contacts have this name', {
+        hint: 'use the id or the PeerId from sotto contact list',
+      })
+    }
+    return only
+  }
+}

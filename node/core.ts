@@ -1,0 +1,282 @@
+// The chat node without a transport, a disk or a clock of its own: everything of node/ put together over the ports. What
+// production and the simulator run is this class.
+
+import type { Account } from '../protocol/account.ts'
+import type { RandomBytes } from '../protocol/bytes.ts'
+import { DIRECT_PROTOCOL } from '../net/names.ts'
+import { accountOf } from '../net/peer-name.ts'
+import type { Channel, Clock, Directory, PeerName, Timer, Wire } from '../net/ports.ts'
+import type { Records } from '../net/records.ts'
+import type { SessionInfo } from './api.ts'
+import { BundleFinder } from './bundle-finder.ts'
+import { contactShort } from './contact.ts'
+import { ContactBook } from './contacts.ts'
+import type { Conversation } from './conversation.ts'
+import { Courier } from './courier.ts'
+import { MAX_DIRECT_FRAME_BYTES, receiveDirect } from './direct.ts'
+import { EventLog } from './event-log.ts'
+import { Inbox } from './inbox.ts'
+import { Introducer } from './introduce.ts'
+import { keys } from './keys.ts'
+import { MailboxPool } from './mailbox-pool.ts'
+import { decide } from './outcome.ts'
+import { OwnKeys } from './own-keys.ts'
+import { OwnMailboxes } from './own-mailboxes.ts'
+import { Publisher } from './publisher.ts'
+import { Reader } from './reader.ts'
+import { Receipts } from './receipts.ts'
+import { describeSession } from './session-info.ts'
+import { StateWaiters } from './state-waiters.ts'
+
+export interface CoreInit {
+  readonly account: Account
+  readonly records: Records
+  readonly wire: Wire
+  readonly directory: Directory
+  readonly clock: Clock
+  /** The platform's generator: keys, seeds and encapsulations. */
+  readonly random: RandomBytes
+  /** May be a pool: salts, ids and jitter. @default random */
+  readonly salts?: RandomBytes
+  /** Told of listeners that throw. */
+  readonly onListenerError?: (error: unknown) => void
+}
+
+/** Streams of one peer that we serve at once: one is enough, a second bridges a reconnection. */
+const MAX_DIRECT_CHANNELS = 4
+
+/** How often rotation, expiry and the like are looked at. */
+const MAINTENANCE = 3_600_000
+
+export class ChatCore {
+  readonly ownKeys: OwnKeys
+  readonly events: EventLog
+  readonly book: ContactBook
+  readonly reader: Reader
+  readonly waiters: StateWaiters
+  readonly inbox: Inbox
+  readonly pool: MailboxPool
+  readonly finder: BundleFinder
+  readonly publisher: Publisher
+  readonly ownMailboxes: OwnMailboxes
+  readonly #init: CoreInit
+  readonly #introducer: Introducer
+  readonly #receipts: Receipts
+  readonly #couriers = new Map<Conversation, Courier>()
+  #name = ''
+  #unwatch: (() => void) | undefined
+  #maintenance: Timer | undefined
+  #started = false
+
+  constructor(init: CoreInit) {
+    this.#init = init
+    const { account, records, wire, directory, clock, random } = init
+    const salts = init.salts ?? random
+    this.ownKeys = new OwnKeys({ account, records, clock, random })
+    this.waiters = new StateWaiters(clock)
+    this.events = new EventLog({
+      records,
+      describe: (seq, record) => this.reader.describe(seq, record),
+      onListenerError: init.onListenerError ?? (() => undefined),
+    })
+    this.book = new ContactBook({
+      records,
+      events: this.events,
+      clock,
+      random,
+      salts,
+      ourName: () => this.#name,
+      listener: {
+        wake: (conversation) => this.#wake(conversation),
+        state: (message) => this.waiters.changed(message),
+        receiptsDue: (conversation) => this.#receipts.due(conversation),
+        session: (conversation) => this.#tellSession(conversation),
+      },
+    })
+    this.reader = new Reader(records, this.book)
+    this.pool = new MailboxPool({ wire, clock, random: salts })
+    this.finder = new BundleFinder({ wire, directory, clock, mailboxes: this.pool })
+    this.inbox = new Inbox({ book: this.book, records, ownKeys: this.ownKeys, clock, random })
+    this.publisher = new Publisher({ wire, directory, clock, random: salts, keys: this.ownKeys })
+    this.#receipts = new Receipts({ clock, random: salts })
+    this.#introducer = new Introducer({
+      finder: this.finder,
+      pool: this.pool,
+      ownKeys: this.ownKeys,
+      clock,
+      random,
+      onFound: (conversation, path, from) => this.#tellFound(conversation, path, from),
+      onSession: (conversation) => this.#tellSession(conversation),
+      onBundle: (conversation) => this.#courier(conversation).wake(),
+    })
+    this.ownMailboxes = new OwnMailboxes({
+      account,
+      records,
+      wire,
+      clock,
+      random: salts,
+      keys: this.ownKeys,
+      onItems: (mailbox, items) => this.#fetched(mailbox, items),
+    })
+  }
+
+  /** Our name, as contacts see it. */
+  get name(): string {
+    return this.#name
+  }
+
+  get account(): Account {
+    return this.#init.account
+  }
+
+  get records(): Records {
+    return this.#init.records
+  }
+
+  get wire(): Wire {
+    return this.#init.wire
+  }
+
+  get random(): RandomBytes {
+    return this.#init.random
+  }
+
+  get clock(): Clock {
+    return this.#init.clock
+  }
+
+  /**
+   * Loads what is stored, then serves and delivers. Contacts without a bundle are looked up before our own is published, so
+   * that a lookup is never answered by a peer we have just met while publishing.
+   */
+  async start(): Promise<void> {
+    this.#name = await this.#storedName()
+    await this.ownKeys.start()
+    await this.events.start()
+    await this.book.start()
+    this.#started = true
+    const options = { maxFrameBytes: MAX_DIRECT_FRAME_BYTES, maxChannels: MAX_DIRECT_CHANNELS }
+    await this.#init.wire.handle(DIRECT_PROTOCOL, options, this.#onDirect)
+    this.#unwatch = this.#init.wire.watch((peer, connected) => this.#seen(peer, connected))
+    for (const conversation of this.book.all()) {
+      this.#wake(conversation)
+      if (conversation.due.length > 0) this.#receipts.due(conversation)
+    }
+    this.publisher.watch((published) => {
+      const { sequence, holders } = published
+      this.events.announce({
+        v: 1,
+        at: this.clock.now(),
+        type: 'node.published',
+        sequence,
+        holders,
+      })
+    })
+    await this.publisher.start()
+    await this.ownMailboxes.start()
+    this.#planMaintenance()
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#started) return
+    this.#started = false
+    this.#maintenance?.cancel()
+    this.#unwatch?.()
+    this.#introducer.stop()
+    this.#receipts.stop()
+    for (const courier of this.#couriers.values()) courier.stop()
+    await this.ownMailboxes.stop()
+    await this.publisher.stop()
+    await this.pool.stop()
+    await this.#init.wire.unhandle(DIRECT_PROTOCOL)
+    for (const conversation of this.book.all()) await conversation.settled()
+    this.events.stop()
+    await this.ownKeys.stop()
+  }
+
+  /** Sets our name, in the store. */
+  async rename(name: string): Promise<void> {
+    const value = new TextEncoder().encode(name)
+    await this.records.commit([{ type: 'put', key: keys.self, value }])
+    this.#name = name
+  }
+
+  /** Something about this contact changed: deliver, encrypt or look up what can be. */
+  #wake(conversation: Conversation): void {
+    if (!this.#started) return
+    this.#introducer.ensure(conversation)
+    this.#courier(conversation).wake()
+  }
+
+  /** Looks for a new contact at once. */
+  welcome(conversation: Conversation): void {
+    this.book.register(conversation)
+    this.#wake(conversation)
+  }
+
+  #courier(conversation: Conversation): Courier {
+    const known = this.#couriers.get(conversation)
+    if (known !== undefined) return known
+    const { wire, clock } = this.#init
+    const random = this.#init.salts ?? this.#init.random
+    const courier = new Courier({ conversation, wire, pool: this.pool, clock, random })
+    this.#couriers.set(conversation, courier)
+    return courier
+  }
+
+  async #storedName(): Promise<string> {
+    const value = await this.records.get(keys.self)
+    return value === undefined ? '' : new TextDecoder().decode(value)
+  }
+
+  readonly #onDirect = async (channel: Channel): Promise<void> => {
+    const sender = accountOf(channel.peer)
+    await receiveDirect(channel, (envelopes) => this.inbox.fromPeer(sender, envelopes))
+    await channel.close()
+  }
+
+  async #fetched(
+    mailbox: PeerName,
+    items: readonly { readonly id: bigint; readonly envelope: Uint8Array }[],
+  ): Promise<readonly bigint[]> {
+    const outcomes = await this.inbox.fromMailbox(
+      mailbox,
+      items.map(({ envelope }) => envelope),
+    )
+    return items
+      .filter((_, index) => decide(outcomes[index] ?? 'store-full').mailboxMayDelete)
+      .map(({ id }) => id)
+  }
+
+  #seen(peer: PeerName, connected: boolean): void {
+    if (!connected) return
+    for (const conversation of this.book.all()) {
+      if (conversation.contact.peer !== peer) continue
+      this.#introducer.hurry(conversation)
+      this.#courier(conversation).online()
+    }
+  }
+
+  #tellFound(conversation: Conversation, path: 'direct' | 'mailbox' | 'dht', from: PeerName): void {
+    const contact = contactShort(conversation.contact)
+    this.events.announce({ v: 1, at: this.clock.now(), type: 'contact.found', contact, path, from })
+  }
+
+  #tellSession(conversation: Conversation): void {
+    const session: SessionInfo | null = describeSession(conversation.sessions)
+    if (session === null) return
+    const contact = contactShort(conversation.contact)
+    this.events.announce({ v: 1, at: this.clock.now(), type: 'contact.session', contact, session })
+  }
+
+  #planMaintenance(): void {
+    this.#maintenance = this.clock.after(MAINTENANCE, () => {
+      void this.ownKeys
+        .maintain()
+        .catch(() => undefined) // a store that fails now is tried again in an hour
+        .then(() => {
+          if (this.#started) this.#planMaintenance()
+        })
+    })
+  }
+}

@@ -1,0 +1,270 @@
+// Delivers one contact's outbox: the direct stream first, the contact's mailboxes second. One function decides (`#attempt`).
+// Sends the envelopes of the outbox as they are and tells the conversation what became of them.
+
+import type { RandomBytes } from '../protocol/bytes.ts'
+import { envelopeDigest } from '../protocol/custody.ts'
+import { backoff } from '../net/backoff.ts'
+import { DIRECT_PROTOCOL } from '../net/names.ts'
+import { accountOf } from '../net/peer-name.ts'
+import type { Channel, Clock, Timer, Wire } from '../net/ports.ts'
+import type { Conversation } from './conversation.ts'
+import { withDeadline } from './deadline.ts'
+import { DirectSender, MAX_DIRECT_FRAME_BYTES, WINDOW } from './direct.ts'
+import { mailboxesOf } from './introduce.ts'
+import { DAY } from './lifetimes.ts'
+import type { MailboxPool } from './mailbox-pool.ts'
+import type { OutboxEntry } from './outbox.ts'
+import { REFUSED } from './outcome.ts'
+
+export interface CourierInit {
+  readonly conversation: Conversation
+  readonly wire: Wire
+  readonly pool: MailboxPool
+  readonly clock: Clock
+  readonly random: RandomBytes
+}
+
+const OPEN_TIMEOUT = 5_000
+const IDLE = 60_000
+const RETRY = { base: 1_000, max: 300_000 }
+/** How long a refused envelope rests before it is offered again. */
+const REST_CANNOT_OPEN = 600_000
+const REST_TRY_LATER = 2_000
+/** What a mailbox holds is offered directly as well when the contact is there and has sent no receipt for this long. */
+const RECEIPT_PATIENCE = 30_000
+/** An undelivered message is given up after this. */
+const KEEP_TRYING = 30 * DAY
+/** Deposits on their way at once. */
+const DEPOSITS_AT_ONCE = 64
+
+export class Courier {
+  readonly #init: CourierInit
+  readonly #abort = new AbortController()
+  readonly #inFlight = new Set<number>()
+  readonly #resting = new Map<number, number>()
+  #sender: DirectSender | undefined
+  #channel: Channel | undefined
+  #working = false
+  #again = false
+  #failures = 0
+  #notBefore = 0
+  #timer: Timer | undefined
+  #idle: Timer | undefined
+
+  constructor(init: CourierInit) {
+    this.#init = init
+  }
+
+  /** There may be something to deliver. */
+  wake(): void {
+    if (this.#abort.signal.aborted) return
+    this.#again = true
+    if (!this.#working) void this.#work()
+  }
+
+  /** The contact is connected: the direct path is worth an attempt at once. */
+  online(): void {
+    this.#failures = 0
+    this.#notBefore = 0
+    this.wake()
+  }
+
+  stop(): void {
+    this.#abort.abort(new DOMException('the node stops', 'AbortError'))
+    this.#timer?.cancel()
+    this.#idle?.cancel()
+    void this.#channel?.close()
+  }
+
+  /** One worker at a time; what arrives meanwhile makes it go round again. Never rejects. */
+  async #work(): Promise<void> {
+    this.#working = true
+    while (this.#again && !this.#abort.signal.aborted) {
+      this.#again = false
+      try {
+        await this.#attempt()
+      } catch {
+        // A path failed or the store refused: the timer below brings the next attempt.
+      }
+    }
+    this.#working = false
+    this.#plan()
+  }
+
+  async #attempt(): Promise<void> {
+    await this.#giveUpOld()
+    if (this.#waiting('direct').length > 0 && (await this.#reach())) this.#pump()
+    const left = this.#waiting('mailbox')
+    if (left.length > 0 && this.#sender === undefined) await this.#deposit(left)
+  }
+
+  /** Entries that this path should carry now. */
+  #waiting(path: 'direct' | 'mailbox'): readonly OutboxEntry[] {
+    const { conversation, clock, wire } = this.#init
+    const now = clock.now()
+    const here = wire.isConnected(conversation.contact.peer)
+    return [...conversation.outbox.values()].filter((entry) => {
+      if (entry.envelope === undefined || this.#inFlight.has(entry.order)) return false
+      if ((this.#resting.get(entry.order) ?? 0) > now) return false
+      if (entry.held === undefined || entry.held.keptUntil <= now) return true
+      return path === 'direct' && here && now - entry.held.storedAt >= RECEIPT_PATIENCE
+    })
+  }
+
+  async #giveUpOld(): Promise<void> {
+    const { conversation, clock } = this.#init
+    const now = clock.now()
+    const old = [...conversation.outbox.values()].filter(
+      ({ createdAt }) => now - createdAt > KEEP_TRYING,
+    )
+    if (old.length === 0) return
+    await conversation.fail(
+      old.map(({ order }) => order),
+      'expired',
+    )
+  }
+
+  /** An open stream to the contact, or false when it is not there (or was not a moment ago). */
+  async #reach(): Promise<boolean> {
+    if (this.#sender !== undefined) return true
+    const { conversation, wire, clock, random } = this.#init
+    const { peer, addresses } = conversation.contact
+    if (clock.now() < this.#notBefore && !wire.isConnected(peer)) return false
+    try {
+      const { signal } = this.#abort
+      const channel = await withDeadline({ clock, timeout: OPEN_TIMEOUT, signal }, (inner) =>
+        wire.open(peer, DIRECT_PROTOCOL, {
+          addresses,
+          maxFrameBytes: MAX_DIRECT_FRAME_BYTES,
+          signal: inner,
+        }),
+      )
+      this.#listen(channel)
+      return true
+    } catch {
+      this.#notBefore = clock.now() + backoff(this.#failures++, { ...RETRY, random })
+      return false
+    }
+  }
+
+  #listen(channel: Channel): void {
+    const sender = new DirectSender(channel)
+    this.#channel = channel
+    this.#sender = sender
+    void this.#settle(channel, sender)
+  }
+
+  async #settle(channel: Channel, sender: DirectSender): Promise<void> {
+    let reason: unknown = new Error('the stream ended')
+    try {
+      for await (const { delivered, refused } of sender.settled()) {
+        this.#failures = 0
+        for (const order of delivered) this.#inFlight.delete(order)
+        if (delivered.length > 0) await this.#init.conversation.delivered(delivered)
+        if (refused.length > 0) await this.#refuse(refused)
+        this.#pump()
+        this.#restIdle()
+      }
+    } catch (error) {
+      reason = error
+    }
+    this.#lose(channel, sender, reason)
+  }
+
+  async #refuse(
+    refused: readonly { readonly order: number; readonly code: number }[],
+  ): Promise<void> {
+    const now = this.#init.clock.now()
+    const rejected: number[] = []
+    for (const { order, code } of refused) {
+      this.#inFlight.delete(order)
+      if (code === REFUSED.notAllowed) rejected.push(order)
+      const rest = code === REFUSED.tryLater ? REST_TRY_LATER : REST_CANNOT_OPEN
+      this.#resting.set(order, now + rest)
+    }
+    if (rejected.length > 0) await this.#init.conversation.fail(rejected, 'rejected')
+    this.#plan()
+  }
+
+  #lose(channel: Channel, sender: DirectSender, reason: unknown): void {
+    channel.abort(reason instanceof Error ? reason : new Error('the stream ended'))
+    if (this.#sender !== sender) return
+    this.#sender = undefined
+    this.#channel = undefined
+    this.#inFlight.clear()
+    if (this.#abort.signal.aborted) return
+    const { clock, random } = this.#init
+    this.#notBefore = clock.now() + backoff(this.#failures++, { ...RETRY, random })
+    this.wake()
+  }
+
+  /** Fills the window. */
+  #pump(): void {
+    const sender = this.#sender
+    if (sender === undefined) return
+    try {
+      for (const entry of this.#waiting('direct')) {
+        if (sender.inFlight >= WINDOW) return
+        if (entry.envelope === undefined) continue
+        this.#inFlight.add(entry.order)
+        sender.send(entry.order, entry.envelope)
+      }
+    } catch {
+      // The stream closed under us; its reader notices and clears what is in flight.
+    }
+    this.#restIdle()
+  }
+
+  #restIdle(): void {
+    this.#idle?.cancel()
+    if (this.#sender === undefined) return
+    this.#idle = this.#init.clock.after(IDLE, () => {
+      if (this.#sender?.inFlight === 0) void this.#channel?.close()
+    })
+  }
+
+  async #deposit(entries: readonly OutboxEntry[]): Promise<void> {
+    const mailboxes = mailboxesOf(this.#init.conversation)
+    if (mailboxes.length === 0) return
+    for (let from = 0; from < entries.length; from += DEPOSITS_AT_ONCE) {
+      const run = entries.slice(from, from + DEPOSITS_AT_ONCE)
+      const results = await Promise.allSettled(run.map((entry) => this.#leave(entry)))
+      if (results.every(({ status }) => status === 'rejected')) return
+    }
+  }
+
+  async #leave(entry: OutboxEntry): Promise<void> {
+    const { conversation, pool, clock } = this.#init
+    if (entry.envelope === undefined) return
+    const request = {
+      owner: conversation.contact.account,
+      depositId: envelopeDigest(entry.envelope).slice(0, 16),
+      envelope: entry.envelope,
+    }
+    const { signal } = this.#abort
+    const custody = await pool.deposit(mailboxesOf(conversation), request, { signal })
+    await conversation.held(entry.order, {
+      mailbox: accountOf(custody.mailbox),
+      storedAt: clock.now(),
+      keptUntil: custody.keptUntil,
+    })
+  }
+
+  /** When to look again: something waits for the direct path, for a rest to end, or for a receipt. */
+  #plan(): void {
+    this.#timer?.cancel()
+    if (this.#abort.signal.aborted) return
+    const { conversation, clock } = this.#init
+    const entries = [...conversation.outbox.values()].filter(
+      ({ envelope }) => envelope !== undefined,
+    )
+    for (const order of this.#resting.keys()) {
+      if (!conversation.outbox.has(order)) this.#resting.delete(order)
+    }
+    if (entries.every(({ order }) => this.#inFlight.has(order))) return
+    const now = clock.now()
+    const wait = Math.max(RETRY.base, this.#notBefore - now)
+    const heldOnly = entries.every(({ held }) => held !== undefined && held.keptUntil > now)
+    this.#timer = clock.after(heldOnly ? Math.max(wait, RECEIPT_PATIENCE) : wait, () => this.wake())
+  }
+}

@@ -1,0 +1,131 @@
+// Frames of /sotto/direct/1 (docs/protocol.md, "Direct delivery"): envelopes one way, cumulative acknowledgements the other.
+// The sender keeps a window of unacknowledged envelopes; the receiver acknowledges a run of frames once it is committed.
+
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { DirectFrameSchema, type DirectFrame } from '../protocol/generated/direct_pb.ts'
+import { MAX_ENVELOPE_BYTES } from '../protocol/envelope.ts'
+import { DecodeError } from '../protocol/errors.ts'
+import type { Channel } from '../net/ports.ts'
+import { decide, type Outcome } from './outcome.ts'
+
+/** An envelope with its number and the fields around it. */
+export const MAX_DIRECT_FRAME_BYTES = MAX_ENVELOPE_BYTES + 64
+
+/** Unacknowledged envelopes on one stream. */
+export const WINDOW = 256
+
+/** Refusals in one acknowledgement: as many as a window has envelopes. */
+const MAX_REFUSALS = WINDOW
+
+export interface Settled {
+  /** Orders of entries that the other side has committed. */
+  readonly delivered: readonly number[]
+  readonly refused: readonly { readonly order: number; readonly code: number }[]
+}
+
+/** The sending end of one stream. Numbers rise by one from 1; what is not acknowledged when it ends is sent again elsewhere. */
+export class DirectSender {
+  readonly #channel: Channel
+  readonly #orders = new Map<number, number>()
+  #next = 1
+  #acknowledged = 0
+
+  constructor(channel: Channel) {
+    this.#channel = channel
+  }
+
+  get inFlight(): number {
+    return this.#orders.size
+  }
+
+  /** Puts one envelope on the stream. */
+  send(order: number, envelope: Uint8Array): void {
+    const number = this.#next++
+    this.#orders.set(number, order)
+    this.#channel.send(
+      encodeFrame({ case: 'deliver', value: { number: BigInt(number), envelope } }),
+    )
+  }
+
+  /** Acknowledgements as they come; ends with the stream. Throws `DecodeError` when the peer breaks the rules. */
+  async *settled(): AsyncGenerator<Settled, void, undefined> {
+    for await (const frames of this.#channel.incoming) {
+      for (const bytes of frames) yield this.#settle(decodeFrame(bytes))
+    }
+  }
+
+  #settle({ frame }: DirectFrame): Settled {
+    if (frame.case !== 'acknowledge') throw new DecodeError('ERR_MALFORMED')
+    const { upTo, refusals } = frame.value
+    const last = Number(upTo)
+    if (last <= this.#acknowledged || last >= this.#next) throw new DecodeError('ERR_MALFORMED')
+    if (refusals.length > MAX_REFUSALS) throw new DecodeError('ERR_TOO_LARGE')
+    const codes = new Map(refusals.map(({ number, code }) => [Number(number), code]))
+    const delivered: number[] = []
+    const refused: { order: number; code: number }[] = []
+    for (let number = this.#acknowledged + 1; number <= last; number++) {
+      const order = this.#orders.get(number)
+      this.#orders.delete(number)
+      if (order === undefined) continue
+      const code = codes.get(number)
+      if (code === undefined) delivered.push(order)
+      else refused.push({ order, code })
+    }
+    this.#acknowledged = last
+    return { delivered, refused }
+  }
+}
+
+/** Reads envelopes from a stream until it ends, and acknowledges each run after `take` has dealt with it. */
+export async function receiveDirect(
+  channel: Channel,
+  take: (envelopes: readonly Uint8Array[]) => Promise<readonly Outcome[]>,
+): Promise<void> {
+  let last = 0
+  for await (const frames of channel.incoming) {
+    const delivered = frames.map((bytes) => deliverOf(decodeFrame(bytes)))
+    for (const { number } of delivered) {
+      if (Number(number) !== last + 1) throw new DecodeError('ERR_MALFORMED')
+      last++
+    }
+    const outcomes = await take(delivered.map(({ envelope }) => envelope))
+    channel.send(acknowledgement(last, outcomes))
+    await channel.drained()
+  }
+}
+
+function acknowledgement(last: number, outcomes: readonly Outcome[]): Uint8Array {
+  const first = last - outcomes.length + 1
+  const refusals = outcomes.flatMap((outcome, index) => {
+    const code = decide(outcome).direct
+    return code === undefined ? [] : [{ number: BigInt(first + index), code }]
+  })
+  return encodeFrame({ case: 'acknowledge', value: { upTo: BigInt(last), refusals } })
+}
+
+function deliverOf({ frame }: DirectFrame): {
+  readonly number: bigint
+  readonly envelope: Uint8Array
+} {
+  if (frame.case !== 'deliver') throw new DecodeError('ERR_MALFORMED')
+  return frame.value
+}
+
+type FrameInit =
+  | { case: 'deliver'; value: { number: bigint; envelope: Uint8Array } }
+  | {
+      case: 'acknowledge'
+      value: { upTo: bigint; refusals: { number: bigint; code: number }[] }
+    }
+
+function encodeFrame(frame: FrameInit): Uint8Array {
+  return toBinary(DirectFrameSchema, create(DirectFrameSchema, { frame }))
+}
+
+function decodeFrame(bytes: Uint8Array): DirectFrame {
+  try {
+    return fromBinary(DirectFrameSchema, bytes, { readUnknownFields: false })
+  } catch (cause) {
+    throw new DecodeError('ERR_MALFORMED', { cause })
+  }
+}

@@ -1,0 +1,56 @@
+// What was said with one contact, as a list. Each sender's messages stand in that sender's counter order, whatever order they
+// arrived in; between the two sides, each message stands behind what its sender had seen. Clocks are asked last.
+
+import type { Records } from '../net/records.ts'
+import type { ContactId, HistoryEntry } from './api.ts'
+import { keys } from './keys.ts'
+import { decodeMessage, publicMessage, type StoredMessage } from './message.ts'
+
+/** The conversation from its beginning, with an entry for every run of messages known to be missing. */
+export async function* history(
+  records: Records,
+  contact: ContactId,
+): AsyncGenerator<HistoryEntry, void, undefined> {
+  let expected = 1
+  for await (const message of merged(records, contact)) {
+    if (!message.outgoing) {
+      if (message.counter > expected) {
+        yield { kind: 'gap', contact, from: expected, to: message.counter - 1 }
+      }
+      expected = Math.max(expected, message.counter + 1)
+    }
+    yield publicMessage(contact, message)
+  }
+}
+
+async function* merged(
+  records: Records,
+  contact: ContactId,
+): AsyncGenerator<StoredMessage, void, undefined> {
+  const ours = side(records, keys.sent(contact))
+  const theirs = side(records, keys.received(contact))
+  let [mine, yours] = [await ours.next(), await theirs.next()]
+  while (!(mine.done ?? false) || !(yours.done ?? false)) {
+    if (mine.done !== true && (yours.done === true || before(mine.value, yours.value))) {
+      yield mine.value
+      mine = await ours.next()
+    } else if (yours.done !== true) {
+      yield yours.value
+      yours = await theirs.next()
+    }
+  }
+}
+
+async function* side(
+  records: Records,
+  prefix: string,
+): AsyncGenerator<StoredMessage, void, undefined> {
+  for await (const { value } of records.range(prefix)) yield decodeMessage(value)
+}
+
+/** Whether our message stands before theirs: they had seen it, or we had not seen theirs and wrote earlier. */
+function before(ours: StoredMessage, theirs: StoredMessage): boolean {
+  if (ours.seen >= theirs.counter) return false
+  if (theirs.seen >= ours.counter) return true
+  return ours.seq < theirs.seq
+}

@@ -1,0 +1,194 @@
+// How a conversation gets a session when it has something to say and none to say it in: a bundle that is found and verified,
+// a one-time pair where a mailbox hands one out, a PQXDH handshake. Not on the path of a message once there is a session.
+
+import type { RandomBytes } from '../protocol/bytes.ts'
+import { initiateSession } from '../protocol/session.ts'
+import { sendingSession } from '../protocol/sessions.ts'
+import type { VerifiedOneTimePair } from '../protocol/prekeys.ts'
+import { addressTexts } from '../net/address.ts'
+import { backoff } from '../net/backoff.ts'
+import type { Clock, PeerName, Timer } from '../net/ports.ts'
+import { addSession, deviceHolds, noteDevice } from './adopt.ts'
+import type { BundlePath } from './api.ts'
+import type { BundleFinder, Found } from './bundle-finder.ts'
+import { encryptWaiting } from './compose.ts'
+import type { KnownBundle } from './contact.ts'
+import type { Conversation } from './conversation.ts'
+import type { Draft } from './draft.ts'
+import type { MailboxHint, MailboxPool } from './mailbox-pool.ts'
+import type { OwnKeys } from './own-keys.ts'
+
+export interface IntroducerInit {
+  readonly finder: BundleFinder
+  readonly pool: MailboxPool
+  readonly ownKeys: OwnKeys
+  readonly clock: Clock
+  readonly random: RandomBytes
+  readonly onFound: (conversation: Conversation, path: BundlePath, from: PeerName) => void
+  readonly onSession: (conversation: Conversation) => void
+  /** The contact's mailboxes are known now. */
+  readonly onBundle: (conversation: Conversation) => void
+}
+
+interface Waiting {
+  attempt: number
+  timer: Timer | undefined
+  running: boolean
+}
+
+const RETRY = { base: 1_000, max: 300_000 }
+
+export class Introducer {
+  readonly #init: IntroducerInit
+  readonly #waiting = new Map<Conversation, Waiting>()
+  #abort = new AbortController()
+
+  constructor(init: IntroducerInit) {
+    this.#init = init
+  }
+
+  stop(): void {
+    this.#abort.abort(new DOMException('the node stops', 'AbortError'))
+    for (const { timer } of this.#waiting.values()) timer?.cancel()
+    this.#waiting.clear()
+  }
+
+  /** Sees to it that there is a bundle, and a session where entries wait for one. Tries again by itself, ever more rarely. */
+  ensure(conversation: Conversation): void {
+    if (!this.#needed(conversation) || this.#abort.signal.aborted) return
+    const waiting = this.#waiting.get(conversation)
+    if (waiting === undefined) void this.#run(conversation, this.#begin(conversation))
+  }
+
+  /** Something changed (the contact came online): the next attempt is now. */
+  hurry(conversation: Conversation): void {
+    const waiting = this.#waiting.get(conversation)
+    if (waiting === undefined || waiting.running || !this.#needed(conversation)) return
+    waiting.timer?.cancel()
+    void this.#run(conversation, waiting)
+  }
+
+  #begin(conversation: Conversation): Waiting {
+    const waiting: Waiting = { attempt: 0, timer: undefined, running: false }
+    this.#waiting.set(conversation, waiting)
+    return waiting
+  }
+
+  #needed(conversation: Conversation): boolean {
+    return conversation.contact.bundle === undefined || needsSession(conversation)
+  }
+
+  async #run(conversation: Conversation, waiting: Waiting): Promise<void> {
+    waiting.running = true
+    try {
+      await this.#introduce(conversation)
+    } catch {
+      // Not reachable now, or the store refused: both are tried again below.
+    }
+    waiting.running = false
+    if (this.#abort.signal.aborted) return
+    if (!this.#needed(conversation)) {
+      this.#waiting.delete(conversation)
+      return
+    }
+    const delay = backoff(waiting.attempt++, { ...RETRY, random: this.#init.random })
+    waiting.timer = this.#init.clock.after(delay, () => void this.#run(conversation, waiting))
+  }
+
+  async #introduce(conversation: Conversation): Promise<void> {
+    const { signal } = this.#abort
+    if (conversation.contact.bundle === undefined) {
+      const found = await this.#init.finder.find(
+        conversation.contact.account,
+        { ...hintsOf(conversation), minSequence: conversation.contact.bundleSequence },
+        { signal },
+      )
+      if (found === undefined || !(await this.#keep(conversation, found))) return
+    }
+    if (!needsSession(conversation)) return
+    const oneTime = await this.#oneTimePair(conversation)
+    await this.#beginSession(conversation, oneTime)
+  }
+
+  async #keep(conversation: Conversation, found: Found): Promise<boolean> {
+    const bundle: KnownBundle = { verified: found.bundle, ...found.source }
+    const kept = await conversation.step((draft) => keepBundle(draft, bundle))
+    if (!kept) return false
+    this.#init.onFound(conversation, found.source.path, found.source.from)
+    this.#init.onBundle(conversation)
+    return true
+  }
+
+  /** A drained or unreachable mailbox costs the one-time pair, not the session: the session says so. */
+  async #oneTimePair(conversation: Conversation): Promise<VerifiedOneTimePair | undefined> {
+    const mailboxes = mailboxesOf(conversation)
+    if (mailboxes.length === 0) return undefined
+    const { account } = conversation.contact
+    try {
+      const { signal } = this.#abort
+      return (await this.#init.pool.takePrekey(mailboxes, account, { signal })).pair
+    } catch {
+      return undefined
+    }
+  }
+
+  async #beginSession(
+    conversation: Conversation,
+    oneTime: VerifiedOneTimePair | undefined,
+  ): Promise<void> {
+    const { ownKeys, random } = this.#init
+    const began = await conversation.step((draft) => {
+      const theirs = draft.contact.bundle?.verified
+      if (theirs === undefined || sendingSession(draft.sessions) !== undefined) return false
+      const { ourOrdinal, namedForUs, theirOrdinal } = draft.contact
+      const ordinal = Math.max(ourOrdinal + 1, draft.now, namedForUs + 1)
+      const seen = theirOrdinal
+      const session = initiateSession({
+        ours: ownKeys.device,
+        theirs,
+        oneTime,
+        ordinal,
+        seen,
+        now: draft.now,
+        random,
+      })
+      addSession(draft, session)
+      draft.patch({ ourOrdinal: ordinal })
+      encryptWaiting(draft, conversation)
+      return true
+    })
+    if (began) this.#init.onSession(conversation)
+  }
+}
+
+function keepBundle(draft: Draft, bundle: KnownBundle): boolean {
+  const { verified } = bundle
+  if (verified.sequence < draft.contact.bundleSequence) return false
+  if (!deviceHolds(draft, verified.certificate)) return false
+  noteDevice(draft, verified.certificate)
+  draft.patch({ bundle, bundleSequence: verified.sequence })
+  return true
+}
+
+function needsSession(conversation: Conversation): boolean {
+  if (sendingSession(conversation.sessions) !== undefined) return false
+  for (const entry of conversation.outbox.values()) if (entry.envelope === undefined) return true
+  return false
+}
+
+function hintsOf(conversation: Conversation): {
+  readonly addresses: readonly string[]
+  readonly mailboxes: readonly MailboxHint[]
+} {
+  return { addresses: conversation.contact.addresses, mailboxes: mailboxesOf(conversation) }
+}
+
+/** Mailboxes of a contact: those of the bundle, which is signed and newer, before those of the link. */
+export function mailboxesOf(conversation: Conversation): readonly MailboxHint[] {
+  const { bundle, mailboxes } = conversation.contact
+  if (bundle === undefined) return mailboxes
+  return bundle.verified.mailboxes.map(({ account, addresses }) => ({
+    account,
+    addresses: addressTexts(addresses),
+  }))
+}

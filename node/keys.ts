@@ -1,0 +1,40 @@
+// Names of records in the store. They hold local ids, counters and hashes only, never an account, so that a look at the
+// database does not show whom a node talks to. Numbers are written so that their order is the order of the names.
+
+import { toHex } from '../protocol/bytes.ts'
+import type { ContactId } from './api.ts'
+
+/** 16 hex digits: the order of the text is the order of the numbers (to 2^53 - 1). */
+function padded(number: number): string {
+  return number.toString(16).padStart(16, '0')
+}
+
+export const keys = {
+  self: 'node/self',
+  contacts: 'contact/',
+  contact: (contact: ContactId) => `contact/${contact}`,
+  sessions: (contact: ContactId) => `session/${contact}/`,
+  session: (contact: ContactId, id: Uint8Array) => `session/${contact}/${toHex(id)}`,
+  skippedOf: (contact: ContactId, id: Uint8Array) => `skipped/${contact}/${toHex(id)}/`,
+  skipped: (contact: ContactId, id: Uint8Array, name: string) =>
+    `skipped/${contact}/${toHex(id)}/${name}`,
+  /** By the hash of the ephemeral key of an accepted first message. */
+  handshake: (ephemeralKeyHash: Uint8Array) => `handshake/${toHex(ephemeralKeyHash)}`,
+  sent: (contact: ContactId) => `message/${contact}/out/`,
+  sentMessage: (contact: ContactId, counter: number) => `message/${contact}/out/${padded(counter)}`,
+  received: (contact: ContactId) => `message/${contact}/in/`,
+  receivedMessage: (contact: ContactId, counter: number, id: Uint8Array) =>
+    `message/${contact}/in/${padded(counter)}/${toHex(id)}`,
+  /** Where our message with this id is. */
+  sentId: (id: Uint8Array) => `id/out/${toHex(id)}`,
+  /** Where their message with this id is; also the mark that it was seen. */
+  receivedId: (contact: ContactId, id: Uint8Array) => `id/in/${contact}/${toHex(id)}`,
+  outbox: 'outbox/',
+  outboxOf: (contact: ContactId) => `outbox/${contact}/`,
+  outboxEntry: (contact: ContactId, order: number) => `outbox/${contact}/${padded(order)}`,
+  receiptsDue: 'due/',
+  receiptDue: (contact: ContactId, id: Uint8Array) => `due/${contact}/${toHex(id)}`,
+  events: 'event/',
+  event: (seq: number) => `event/${padded(seq)}`,
+  consumer: (name: string) => `consumer/${name}`,
+} as const

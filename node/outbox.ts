@@ -1,0 +1,79 @@
+// What waits to be delivered to one contact. An entry lives from the commit that accepted it until the recipient's own proof
+// of delivery; until there is a session it has no envelope, and a retry sends the same envelope, byte for byte.
+
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { OutboxRecordSchema } from '../protocol/generated/store_pb.ts'
+import { DecodeError } from '../protocol/errors.ts'
+import type { Operation } from '../net/records.ts'
+import type { ContactId } from './api.ts'
+import { keys } from './keys.ts'
+
+/** A mailbox's signed word that it holds the envelope. */
+export interface HeldBy {
+  /** Account key of the mailbox, 32 bytes. */
+  readonly mailbox: Uint8Array
+  readonly storedAt: number
+  readonly keptUntil: number
+}
+
+export interface OutboxEntry {
+  /** Position in the conversation's outbox, rising. */
+  readonly order: number
+  /** 16 bytes; empty for what is not listed (receipts, control). */
+  readonly messageId: Uint8Array
+  readonly content: Uint8Array
+  readonly envelope: Uint8Array | undefined
+  readonly sessionId: Uint8Array
+  readonly createdAt: number
+  readonly held: HeldBy | undefined
+}
+
+/** More is refused: nobody waits for ten thousand unanswered messages. */
+export const MAX_OUTBOX_ENTRIES = 10_000
+
+/** Envelopes ahead of the oldest one without receipt, per session (docs/protocol.md, "Limits"). */
+export const MAX_ENVELOPES_AHEAD = 1_000
+
+export function putEntry(contact: ContactId, entry: OutboxEntry): Operation {
+  const value = toBinary(
+    OutboxRecordSchema,
+    create(OutboxRecordSchema, {
+      version: 1,
+      messageId: entry.messageId,
+      content: entry.content,
+      envelope: entry.envelope ?? new Uint8Array(0),
+      sessionId: entry.sessionId,
+      createdAt: BigInt(entry.createdAt),
+      mailbox: entry.held?.mailbox ?? new Uint8Array(0),
+      storedAt: BigInt(entry.held?.storedAt ?? 0),
+      keptUntil: BigInt(entry.held?.keptUntil ?? 0),
+    }),
+  )
+  return { type: 'put', key: keys.outboxEntry(contact, entry.order), value }
+}
+
+export function removeEntry(contact: ContactId, order: number): Operation {
+  return { type: 'del', key: keys.outboxEntry(contact, order) }
+}
+
+/** Reads a record of `outbox/<contact>/<order>`. */
+export function decodeEntry(key: string, bytes: Uint8Array): OutboxEntry {
+  const record = fromBinary(OutboxRecordSchema, bytes)
+  if (record.version !== 1) throw new DecodeError('ERR_UNKNOWN_VERSION')
+  return {
+    order: Number.parseInt(key.slice(key.lastIndexOf('/') + 1), 16),
+    messageId: record.messageId,
+    content: record.content,
+    envelope: record.envelope.length === 0 ? undefined : record.envelope,
+    sessionId: record.sessionId,
+    createdAt: Number(record.createdAt),
+    held:
+      record.mailbox.length === 0
+        ? undefined
+        : {
+            mailbox: record.mailbox,
+            storedAt: Number(record.storedAt),
+            keptUntil: Number(record.keptUntil),
+          },
+  }
+}

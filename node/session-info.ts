@@ -1,0 +1,17 @@
+// What people are told about a session: how it began and whether the other side has answered.
+
+import type { Session } from '../protocol/session.ts'
+import { sendingSession } from '../protocol/sessions.ts'
+import type { SessionInfo } from './api.ts'
+
+/** The session that we send in; null while there is none. */
+export function describeSession(sessions: readonly Session[]): SessionInfo | null {
+  const session = sendingSession(sessions)
+  if (session === undefined) return null
+  return {
+    startedBy: session.handshake.by,
+    oneTime: session.class.oneTime,
+    postQuantum: session.class.postQuantum,
+    answered: session.phase !== 'initiating',
+  }
+}
