@@ -2,11 +2,13 @@
  * Connections to the mailboxes of other people, for deposits, prekeys and bundles. Opened on need, closed when idle, forgotten
  * when they fail: the next call tries afresh. Our own mailboxes are own-mailboxes.ts.
  */
-import { MailboxClient, MailboxError } from '../net/mailbox-client.ts'
+import { MailboxClient } from '../net/mailbox-client.ts'
+import { MailboxError } from '../net/mailbox-error.ts'
 import { peerName } from '../net/peer-name.ts'
 import { withDeadline } from './deadline.ts'
 import type { AccountKey } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
+import type { CallOptions, DepositInit, TakenPrekeys } from '../net/mailbox-client.ts'
 import type { Clock, PeerName, Timer, Wire } from '../net/ports.ts'
 
 /** A mailbox of somebody, as a link or a bundle names it. */
@@ -26,13 +28,6 @@ export interface MailboxPoolInit {
   readonly connect?: (mailbox: PeerName, addresses: readonly string[]) => ForeignMailbox
 }
 
-export interface DepositRequest {
-  readonly owner: AccountKey
-  /** 16 random bytes, the same for every repetition. */
-  readonly depositId: Uint8Array
-  readonly envelope: Uint8Array
-}
-
 export interface Deposited {
   readonly mailbox: PeerName
   /** Unix ms, as the mailbox has signed. */
@@ -40,12 +35,8 @@ export interface Deposited {
 }
 
 /** What a mailbox handed out: the bundle, and a one-time pair with its note unless the shelf was empty. */
-export type TakenPrekey = Awaited<ReturnType<MailboxClient['takePrekey']>> & {
+export type TakenPrekey = TakenPrekeys & {
   readonly mailbox: PeerName
-}
-
-interface RequestOptions {
-  readonly signal: AbortSignal
 }
 
 interface Entry {
@@ -94,8 +85,8 @@ export class MailboxPool {
    */
   async deposit(
     hints: readonly MailboxHint[],
-    request: DepositRequest,
-    { signal }: RequestOptions,
+    request: DepositInit,
+    { signal }: CallOptions,
   ): Promise<Deposited> {
     return this.#first(hints, signal, async (mailbox, client, inner) => {
       const { keptUntil } = await client.deposit(request, { signal: inner })
@@ -107,7 +98,7 @@ export class MailboxPool {
   async takePrekey(
     hints: readonly MailboxHint[],
     owner: AccountKey,
-    { signal }: RequestOptions,
+    { signal }: CallOptions,
   ): Promise<TakenPrekey> {
     let bare: TakenPrekey | undefined
     try {
@@ -127,7 +118,7 @@ export class MailboxPool {
   async bundle(
     hint: MailboxHint,
     owner: AccountKey,
-    { signal }: RequestOptions,
+    { signal }: CallOptions,
   ): Promise<Uint8Array | undefined> {
     return this.#first([hint], signal, (_, client, inner) =>
       client.bundle(owner, { signal: inner }),

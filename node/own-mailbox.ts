@@ -4,22 +4,16 @@
  */
 import { addressTexts } from '../net/address.ts'
 import { backoff } from '../net/backoff.ts'
-import { MailboxError } from '../net/mailbox-client.ts'
+import { MailboxError } from '../net/mailbox-error.ts'
 import { peerName } from '../net/peer-name.ts'
 import { withDeadline } from './deadline.ts'
 import { PairRefill } from './pair-refill.ts'
 import type { AccountKey } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
-import type { MailboxClient } from '../net/mailbox-client.ts'
+import type { MailboxClient, MailboxItem, MailboxStatus } from '../net/mailbox-client.ts'
 import type { Clock, PeerName, Timer, Wire } from '../net/ports.ts'
 import type { MailboxInfo } from './api.ts'
 import type { OwnKeys } from './own-keys.ts'
-
-/** An envelope that a mailbox handed over, under the mailbox's number for it. */
-export interface HandedOver {
-  readonly id: bigint
-  readonly envelope: Uint8Array
-}
 
 /**
  * Takes a run of envelopes. Resolves, after the commit, to the ids that the mailbox may delete; the others are handed over
@@ -27,7 +21,7 @@ export interface HandedOver {
  */
 export type TakeItems = (
   mailbox: PeerName,
-  items: readonly HandedOver[],
+  items: readonly MailboxItem[],
 ) => Promise<readonly bigint[]>
 
 /** What we ask of our own mailbox. */
@@ -37,7 +31,7 @@ export type OwnMailboxClient = Pick<
 >
 
 export interface ClientListener {
-  readonly onItems: (items: readonly HandedOver[]) => void
+  readonly onItems: (items: readonly MailboxItem[]) => void
   readonly onClosed: () => void
 }
 
@@ -71,8 +65,6 @@ const LIVENESS = 5 * 60_000
 
 const REQUEST_TIMEOUT = 30_000
 
-type Status = Awaited<ReturnType<OwnMailboxClient['status']>>
-
 /**
  *   stopped --start--> connecting --fetched--> connected --closed, no answer--> waiting --time, peer connects--> connecting
  *      ^------------------------------------- stop, from everywhere -------------------------------------'
@@ -85,7 +77,7 @@ export class OwnMailbox {
   #shutdown = new AbortController()
   #running: Promise<void> | undefined
   #connected = false
-  #status: Status | undefined
+  #status: MailboxStatus | undefined
   /** Ends the present pause. */
   #wake: (() => void) | undefined
   /** `wake` was called since the last look at what is to do. */
@@ -112,8 +104,8 @@ export class OwnMailbox {
       peer: this.peer,
       addresses: this.#addresses,
       connected: this.#connected,
-      usedBytes: status === undefined ? null : Number(status.usedBytes),
-      maxBytes: status === undefined ? null : Number(status.maxBytes),
+      usedBytes: status?.usedBytes ?? null,
+      maxBytes: status?.maxBytes ?? null,
       waiting: status?.waiting ?? null,
       oneTimePairs: status?.oneTimePairs ?? null,
     }
@@ -207,7 +199,7 @@ export class OwnMailbox {
 
   async #putBundle(client: OwnMailboxClient, signal: AbortSignal): Promise<void> {
     const { bytes, sequence } = this.#init.keys.bundle
-    if (this.#status === undefined || Number(this.#status.bundleSequence) >= sequence) return
+    if (this.#status === undefined || this.#status.bundleSequence >= sequence) return
     await this.#request(signal, (inner) => client.putBundle(bytes, { signal: inner }))
   }
 
@@ -221,7 +213,7 @@ export class OwnMailbox {
   }
 
   /** One run after another, so that they are committed in the order in which the mailbox took them. */
-  #take(client: OwnMailboxClient, items: readonly HandedOver[], signal: AbortSignal): void {
+  #take(client: OwnMailboxClient, items: readonly MailboxItem[], signal: AbortSignal): void {
     if (items.length === 0) return
     this.#inHand += 1
     this.#handling = this.#handling
@@ -234,7 +226,7 @@ export class OwnMailbox {
 
   async #handle(
     client: OwnMailboxClient,
-    items: readonly HandedOver[],
+    items: readonly MailboxItem[],
     signal: AbortSignal,
   ): Promise<void> {
     const committed = new Set(await this.#init.onItems(this.peer, items))
