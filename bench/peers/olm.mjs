@@ -1,0 +1,49 @@
+// libolm (C, compiled to WebAssembly): 3DH and a Double Ratchet without header encryption. Text in, base64 out. It keeps 40
+// skipped keys, so it cannot open 1000 messages in reverse.
+import Olm from '@matrix-org/olm'
+
+await Olm.init()
+
+const text = (bytes) => Buffer.from(bytes).toString('latin1')
+const bytes = (string) => new Uint8Array(Buffer.from(string, 'latin1'))
+
+const side = (session) => ({
+  encrypt: (plaintext) => session.encrypt(text(plaintext)),
+  decrypt: (message) => bytes(session.decrypt(message.type, message.body)),
+})
+
+function newAccount() {
+  const account = new Olm.Account()
+  account.create()
+  return account
+}
+
+export const subject = {
+  name: 'olm',
+  pace: { oneWay: 3000, pingPong: 300, setUp: 100 },
+  opensReversed: false,
+  async prepare() {
+    const [we, they] = [newAccount(), newAccount()]
+    they.generate_one_time_keys(1)
+    const identityKey = JSON.parse(they.identity_keys()).curve25519
+    const [oneTimeKey] = Object.values(JSON.parse(they.one_time_keys()).curve25519)
+    return {
+      async setUp(first) {
+        const [outgoing, incoming] = [new Olm.Session(), new Olm.Session()]
+        outgoing.create_outbound(we, identityKey, oneTimeKey)
+        const ours = side(outgoing)
+        const message = ours.encrypt(first)
+        incoming.create_inbound(they, message.body)
+        const theirs = side(incoming)
+        const opened = theirs.decrypt(message)
+        they.remove_one_time_keys(incoming)
+        return {
+          ours,
+          theirs,
+          opened,
+          end: () => [outgoing, incoming, we, they].forEach((held) => held.free()),
+        }
+      },
+    }
+  },
+}
