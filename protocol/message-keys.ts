@@ -1,0 +1,61 @@
+// From a chain's message key and the epoch's key to the key of one body and the salt of one envelope.
+
+import { deriveSecret, keyedHash, splitSecret } from './crypto.ts'
+import type { Secret } from './secret.ts'
+
+/** mk of KDF_CK: 32 bytes, dies in the call that made it. */
+export type ChainMessageKey = Secret<'ChainMessageKey'>
+/** BK: 32 bytes, seals one body. */
+export type BodyKey = Secret<'BodyKey'>
+/** SALTK: 32 bytes, hedges one salt; only the sender has a use for it. */
+export type SaltKey = Secret<'SaltKey'>
+
+/** Which message of which epoch. */
+export interface MessagePosition {
+  readonly epoch: number
+  readonly number: number
+}
+
+/** `M = G(64, mk | epk(e, dir), "message"; u32 e | u32 N)`, `BK = M[0..32)`, `SALTK = M[32..64)`; wipes mk. */
+export function messageKeys(
+  messageKey: ChainMessageKey,
+  epochKey: Secret<'EpochKey'>,
+  at: MessagePosition,
+): [BodyKey, SaltKey] {
+  const position = new Uint8Array(8)
+  const view = new DataView(position.buffer)
+  view.setUint32(0, at.epoch)
+  view.setUint32(4, at.number)
+  const both = deriveSecret('MessageKeys', 64, [messageKey, epochKey], 'message', position)
+  messageKey.wipe()
+  return splitSecret(both, 'BodyKey', 'SaltKey')
+}
+
+/** The receiver's half of `messageKeys`: BK alone, it takes the salt from the wire. Wipes mk. */
+export function bodyKey(
+  messageKey: ChainMessageKey,
+  epochKey: Secret<'EpochKey'>,
+  at: MessagePosition,
+): BodyKey {
+  const [key, saltKey] = messageKeys(messageKey, epochKey, at)
+  saltKey.wipe()
+  return key
+}
+
+/** What a salt depends on besides its key. */
+export interface SaltInput {
+  /** 16 fresh random bytes; a pool may give them. */
+  readonly random: Uint8Array
+  readonly header: Uint8Array
+  readonly paddedBody: Uint8Array
+}
+
+/**
+ * `salt = G(16, SALTK, "salt"; rnd | HDR | padded body)`: repeated state *and* repeated random bytes still give
+ * another salt for another text, so a restored snapshot never makes a two-time pad. Wipes SALTK.
+ */
+export function messageSalt(saltKey: SaltKey, input: SaltInput): Uint8Array {
+  const salt = keyedHash(16, saltKey, 'salt', input.random, input.header, input.paddedBody)
+  saltKey.wipe()
+  return salt
+}

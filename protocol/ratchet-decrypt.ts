@@ -1,0 +1,333 @@
+// Receiving with the Double Ratchet with header encryption (Double Ratchet rev 4, §4.4). The chain of an envelope is
+// found by its tag, never by trying keys; nothing is changed before the body has opened.
+
+import type { RandomBytes } from './bytes.ts'
+import type { ReceivingChain, SkipContext } from './chain.ts'
+import { advanceChain, skipMessageKeys } from './chain.ts'
+import { aeadOpen, dh } from './crypto.ts'
+import type { EnvelopeParts } from './envelope.ts'
+import type { Epoch } from './epoch.ts'
+import { SessionError } from './errors.ts'
+import type { HeaderKeys, RatchetHeader } from './header.ts'
+import { expandHeaderKey, isTaggedBy, openHeader } from './header.ts'
+import type { BodyKey } from './message-keys.ts'
+import type { Body } from './padding.ts'
+import { decodeBody } from './padding.ts'
+import type { KeptRecord, KeptRecordId, ListInput } from './ratchet-records.ts'
+import { recordOpened, removeSkipped } from './ratchet-records.ts'
+import type { Ratchet, RetiredChain, TurnState } from './ratchet.ts'
+import { MAX_NUMBER, generateRatchetKeyPair, isSameKey, kdfRootKey } from './ratchet.ts'
+import type { Secret } from './secret.ts'
+import { wipeAll } from './secret.ts'
+import { findMark, isMarkOf } from './seen-marks.ts'
+import type { Position } from './skipped-keys.ts'
+import { findSkipped, withoutSkipped } from './skipped-keys.ts'
+
+/** Longest jump: positions passed in the ended chain and in the new one, together. */
+export const MAX_JUMP = 4000
+
+/** An envelope and what it is opened with beside the ratchet. */
+export interface OpenContext {
+  readonly envelope: EnvelopeParts
+  /** AD: the handshake's transcript. */
+  readonly associatedData: Uint8Array
+  readonly epoch: Epoch
+  /** Unix ms: becomes the age of keys that are skipped. */
+  readonly now: number
+  /** For the new ratchet key of a turn; must be the platform's. */
+  readonly random: RandomBytes
+}
+
+/** What opening did. The caller commits `next` and the records, then wipes `spent`. */
+export interface RatchetOpened<State extends TurnState = Ratchet> {
+  readonly next: State
+  readonly body: Body
+  readonly position: Position
+  readonly spent: readonly Secret[]
+  /** Put these beside the session; an id is never in both lists. */
+  readonly added: readonly KeptRecord[]
+  readonly removed: readonly KeptRecordId[]
+}
+
+/** Which chain made an envelope. */
+type Match =
+  | { readonly kind: 'current'; readonly chain: ReceivingChain; readonly keys: HeaderKeys }
+  | { readonly kind: 'next'; readonly keys: HeaderKeys }
+  | { readonly kind: 'retired'; readonly chain: RetiredChain; readonly keys: HeaderKeys }
+
+/** Whether one of the header keys made this envelope. Costs a keyed hash for each candidate. */
+export function ratchetKnows(ratchet: TurnState, envelope: EnvelopeParts): boolean {
+  return findChain(ratchet, envelope) !== undefined
+}
+
+/**
+ * RatchetDecryptHE. Throws `SessionError`: ERR_NO_SESSION (no tag matches: noise), ERR_NOT_AUTHENTIC (the tag matched but
+ * header or body did not hold: a failed body), ERR_TOO_FAR_AHEAD, ERR_DUPLICATE, ERR_DIVERGED (a used position with other
+ * bytes), ERR_LIMIT (a position whose key is gone). `ratchet` is never written to; what the call derived is then wiped.
+ */
+export function ratchetDecrypt(ratchet: Ratchet, context: OpenContext): RatchetOpened {
+  const match = findChain(ratchet, context.envelope)
+  if (match === undefined) throw new SessionError('ERR_NO_SESSION')
+  const header = authenticated(() => openHeader(match.keys, context.envelope))
+  if (header.number > MAX_NUMBER) throw new SessionError('ERR_NOT_AUTHENTIC')
+  switch (match.kind) {
+    case 'current':
+      return openCurrent(ratchet, match.chain, header, context)
+    case 'next':
+      return openNext(ratchet, header, context)
+    case 'retired':
+      if (header.number >= match.chain.length) throw new SessionError('ERR_NOT_AUTHENTIC')
+      return openPassed(ratchet, match.chain.chain, header, context)
+  }
+}
+
+/** RatchetDecryptHE at a responder that has opened nothing yet. `spent` then names the private signed prekey too. */
+export function ratchetDecryptFirst(start: TurnState, context: OpenContext): RatchetOpened {
+  const keys = start.nextReceivingKeys
+  if (!isTaggedBy(keys, context.envelope)) throw new SessionError('ERR_NOT_AUTHENTIC')
+  const header = authenticated(() => openHeader(keys, context.envelope))
+  if (header.number > MAX_NUMBER) throw new SessionError('ERR_NOT_AUTHENTIC')
+  return openNext(start, header, context)
+}
+
+/** Current chain, next chain, then older ones from the newest: the order in which envelopes come. */
+function findChain(ratchet: TurnState, envelope: EnvelopeParts): Match | undefined {
+  const { receiving, nextReceivingKeys, retired } = ratchet
+  if (receiving !== undefined && isTaggedBy(receiving.headerKeys, envelope)) {
+    return { kind: 'current', chain: receiving, keys: receiving.headerKeys }
+  }
+  if (isTaggedBy(nextReceivingKeys, envelope)) return { kind: 'next', keys: nextReceivingKeys }
+  const chain = retired.findLast(({ headerKeys }) => isTaggedBy(headerKeys, envelope))
+  return chain && { kind: 'retired', chain, keys: chain.headerKeys }
+}
+
+function openCurrent(
+  ratchet: Ratchet,
+  chain: ReceivingChain,
+  header: RatchetHeader,
+  context: OpenContext,
+): RatchetOpened {
+  // Every header of a chain repeats the ratchet key and PN of its first one.
+  const isSame = isSameKey(header.ratchetKey, chain.theirRatchetKey)
+  if (!isSame || header.previousChainLength !== chain.previousChainLength) {
+    throw new SessionError('ERR_NOT_AUTHENTIC')
+  }
+  if (header.number < chain.nextToReceive) {
+    return openPassed(ratchet, chain.ordinal, header, context)
+  }
+  checkEpoch(header, context)
+  checkJump(header.number - chain.nextToReceive)
+  // SkipMessageKeysHE(state, header.n); state.CKr, mk = KDF_CK(state.CKr); state.Nr += 1
+  const step = advanceChain(chain, header.number, context)
+  const derived = [step.chain.chainKey, ...step.skipped.map((key) => key.bodyKey)]
+  const body = openFresh(step.bodyKey, context, derived)
+
+  const change = recordOpened(ratchet, listInput(chain.ordinal, header, context, step.skipped))
+  return {
+    next: { ...ratchet, ...change.lists, receiving: step.chain },
+    body,
+    position: { chain: chain.ordinal, number: header.number },
+    spent: [chain.chainKey, ...change.spent],
+    added: change.added,
+    removed: change.removed,
+  }
+}
+
+/** DHRatchetHE and the first message of the chain it begins. The second half waits until the body has opened. */
+function openNext(state: TurnState, header: RatchetHeader, context: OpenContext): RatchetOpened {
+  const { receiving } = state
+  const passed = receiving?.nextToReceive ?? 0
+  if (isSameKey(header.ratchetKey, state.theirRatchetKey) || header.previousChainLength < passed) {
+    throw new SessionError('ERR_NOT_AUTHENTIC')
+  }
+  checkEpoch(header, context)
+  const unopened = receiving === undefined ? 0 : header.previousChainLength - passed
+  checkJump(unopened + header.number)
+
+  const turn = beginTurn(state, header, context)
+  const body = openFresh(turn.bodyKey, context, turn.derived)
+
+  const { chain } = turn
+  const change = recordOpened(state, {
+    ...listInput(chain.ordinal, header, context, turn.skipped),
+    retired: receiving && retire(receiving, header.previousChainLength),
+  })
+  return {
+    next: { ...endTurn(state, turn, header, context.random), ...change.lists },
+    body,
+    position: { chain: chain.ordinal, number: header.number },
+    spent: [...turnSpends(state), ...change.spent],
+    added: change.added,
+    removed: change.removed,
+  }
+}
+
+/** The receiving half of a turn; all its secrets are new and in `derived`. */
+interface Turn {
+  readonly rootKey: Secret<'RootKey'>
+  readonly nextReceivingKeys: HeaderKeys
+  readonly chain: ReceivingChain
+  readonly skipped: ListInput['skipped']
+  readonly bodyKey: BodyKey
+  readonly derived: readonly Secret[]
+}
+
+function beginTurn(state: TurnState, header: RatchetHeader, context: SkipContext): Turn {
+  const { receiving, ratchetKeyPair } = state
+  // state.RK, state.CKr, state.NHKr = KDF_RK_HE(state.RK, DH(state.DHRs, state.DHRr))
+  const dhOutput = authenticated(() => dh(ratchetKeyPair.privateKey, header.ratchetKey))
+  const root = kdfRootKey(state.rootKey, dhOutput)
+  const nextReceivingKeys = expandHeaderKey(root.nextHeaderKey)
+  // SkipMessageKeysHE(state, header.pn)
+  const rest = receiving && skipMessageKeys(receiving, header.previousChainLength, context)
+  if (rest !== undefined && rest.chain.chainKey !== receiving?.chainKey) rest.chain.chainKey.wipe()
+  // state.HKr = state.NHKr; state.Nr = 0; state.DHRr = header.dh
+  const start: ReceivingChain = {
+    ordinal: receiving === undefined ? 0 : receiving.ordinal + 1,
+    chainKey: root.chainKey,
+    headerKeys: state.nextReceivingKeys,
+    theirRatchetKey: header.ratchetKey,
+    previousChainLength: header.previousChainLength,
+    nextToReceive: 0,
+  }
+  // SkipMessageKeysHE(state, header.n); state.CKr, mk = KDF_CK(state.CKr); state.Nr += 1
+  const { chain, skipped: before, bodyKey } = advanceChain(start, header.number, context)
+  root.chainKey.wipe()
+  const skipped = [...(rest?.skipped ?? []), ...before]
+  const { seal, tag } = nextReceivingKeys
+  const derived = [root.rootKey, seal, tag, chain.chainKey, ...skipped.map((key) => key.bodyKey)]
+  return { rootKey: root.rootKey, nextReceivingKeys, chain, skipped, bodyKey, derived }
+}
+
+/** The sending half of DHRatchetHE, after authentication. */
+function endTurn(
+  state: TurnState,
+  turn: Turn,
+  header: RatchetHeader,
+  random: RandomBytes,
+): Omit<Ratchet, 'retired' | 'skipped' | 'marks'> {
+  // state.DHRs = GENERATE_DH()
+  const ratchetKeyPair = generateRatchetKeyPair(random)
+  // state.RK, state.CKs, state.NHKs = KDF_RK_HE(state.RK, DH(state.DHRs, state.DHRr))
+  const root = kdfRootKey(turn.rootKey, dh(ratchetKeyPair.privateKey, header.ratchetKey))
+  turn.rootKey.wipe()
+  const { sending } = state
+  return {
+    rootKey: root.rootKey,
+    ratchetKeyPair,
+    theirRatchetKey: header.ratchetKey,
+    // state.PN = state.Ns; state.Ns = 0; state.HKs = state.NHKs
+    sending: {
+      ordinal: sending === undefined ? 0 : sending.ordinal + 1,
+      chainKey: root.chainKey,
+      headerKeys: state.nextSendingKeys,
+      nextToSend: 0,
+      previousChainLength: sending?.nextToSend ?? 0,
+    },
+    nextSendingKeys: expandHeaderKey(root.nextHeaderKey),
+    receiving: turn.chain,
+    nextReceivingKeys: turn.nextReceivingKeys,
+  }
+}
+
+function turnSpends({ rootKey, ratchetKeyPair, sending, receiving }: TurnState): readonly Secret[] {
+  const spent: Secret[] = [rootKey, ratchetKeyPair.privateKey]
+  if (sending !== undefined) {
+    spent.push(sending.chainKey, sending.headerKeys.seal, sending.headerKeys.tag)
+  }
+  if (receiving !== undefined) spent.push(receiving.chainKey)
+  return spent
+}
+
+function retire(chain: ReceivingChain, length: number): RetiredChain {
+  return { kind: 'chain', chain: chain.ordinal, headerKeys: chain.headerKeys, length }
+}
+
+/** TrySkippedMessageKeysHE, for a position that the chain has passed. */
+function openPassed(
+  ratchet: Ratchet,
+  chain: number,
+  header: RatchetHeader,
+  context: OpenContext,
+): RatchetOpened {
+  const position = { chain, number: header.number }
+  const key = findSkipped(ratchet.skipped, position)
+  if (key === undefined) throw new SessionError(usedPosition(ratchet, position, context.envelope))
+  if (header.epoch !== key.epoch) throw new SessionError('ERR_NOT_AUTHENTIC')
+  const body = authenticated(() => openBody(key.bodyKey, context))
+
+  const marked = recordOpened(ratchet, listInput(chain, header, context, []))
+  // del state.MKSKIPPED[hk, n]
+  const kept = withoutSkipped(ratchet.skipped, key)
+  const change = removeSkipped(marked.lists, kept, [key])
+  const removed = [...marked.removed, ...change.removed]
+  return {
+    next: { ...ratchet, ...change.lists },
+    body,
+    position,
+    spent: change.spent,
+    // A chain that is dropped with its last key takes its marks along.
+    added: marked.added.filter((record) => !removed.some((gone) => isSameRecord(gone, record))),
+    removed,
+  }
+}
+
+function usedPosition(
+  ratchet: Ratchet,
+  position: Position,
+  { digest }: EnvelopeParts,
+): 'ERR_DUPLICATE' | 'ERR_DIVERGED' | 'ERR_LIMIT' {
+  const mark = findMark(ratchet.marks, position)
+  // Neither key nor mark: skipped and evicted, or opened longer ago than marks are kept. Not to be called delivered.
+  if (mark === undefined) return 'ERR_LIMIT'
+  return isMarkOf(mark, digest) ? 'ERR_DUPLICATE' : 'ERR_DIVERGED'
+}
+
+function isSameRecord(a: KeptRecordId, b: KeptRecordId): boolean {
+  if (a.kind !== b.kind || a.chain !== b.chain) return false
+  return a.kind === 'chain' || b.kind === 'chain' || a.number === b.number
+}
+
+function checkEpoch(header: RatchetHeader, { epoch }: OpenContext): void {
+  if (header.epoch !== epoch.number) throw new SessionError('ERR_NOT_AUTHENTIC')
+}
+
+function checkJump(length: number): void {
+  if (length > MAX_JUMP) throw new SessionError('ERR_TOO_FAR_AHEAD')
+}
+
+function listInput(
+  chain: number,
+  header: RatchetHeader,
+  { envelope }: OpenContext,
+  skipped: ListInput['skipped'],
+): ListInput {
+  const opened = { chain, number: header.number }
+  return { opened, digest: envelope.digest, skipped, retired: undefined }
+}
+
+/** DECRYPT(mk, ciphertext, CONCAT(AD, enc_header)), and the padding off. */
+function openBody(key: BodyKey, { envelope, associatedData }: OpenContext): Body {
+  const { prefix, salt, sealedHeader, body } = envelope
+  return decodeBody(aeadOpen(key, salt, [associatedData, prefix, salt, sealedHeader], body))
+}
+
+/** Opens with a key of this call, which dies; if it fails, so does everything else that was derived. */
+function openFresh(key: BodyKey, context: OpenContext, derived: readonly Secret[]): Body {
+  try {
+    return openBody(key, context)
+  } catch (cause) {
+    wipeAll(derived)
+    throw new SessionError('ERR_NOT_AUTHENTIC', { cause })
+  } finally {
+    key.wipe()
+  }
+}
+
+function authenticated<T>(open: () => T): T {
+  try {
+    return open()
+  } catch (cause) {
+    throw new SessionError('ERR_NOT_AUTHENTIC', { cause })
+  }
+}

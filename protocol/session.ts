@@ -1,0 +1,208 @@
+// A session: one handshake with one device of a contact, and the ratchet that grew from it. Pure steps: a session goes in,
+// the next one comes out, with the secrets that the caller wipes after its commit. How one begins is in `begin-session.ts`,
+// what is stored in `session-codec.ts`.
+//
+//   initiateSession ──> initiating ── a message of the responder opens ──> established <── acceptSession
+//                            │                                                  │
+//                            └── receiveOnly ──> receive-only <── receiveOnly ──┘
+
+import type { AccountKey } from './account.ts'
+import type { Brand, RandomBytes } from './bytes.ts'
+import { equalBytes } from './bytes.ts'
+import type { Envelope, EphemeralKey } from './envelope.ts'
+import { MAX_ENVELOPE_BYTES, SESSION_PREFIX } from './envelope.ts'
+import type { Epoch } from './epoch.ts'
+import { epochSecrets } from './epoch.ts'
+import { SessionError } from './errors.ts'
+import type { Content } from './opened-content.ts'
+import { contentOf } from './opened-content.ts'
+import { encodeBody } from './padding.ts'
+import { ratchetDecrypt, ratchetKnows } from './ratchet-decrypt.ts'
+import type { KeptRecord, KeptRecordId } from './ratchet-records.ts'
+import { removeSkipped } from './ratchet-records.ts'
+import type { Ratchet } from './ratchet.ts'
+import { ratchetEncrypt, ratchetSecrets } from './ratchet.ts'
+import type { Secret } from './secret.ts'
+import type { Position } from './skipped-keys.ts'
+import { expireSkipped } from './skipped-keys.ts'
+
+export { acceptSession, initiateSession } from './begin-session.ts'
+export type { Accepted, AcceptSessionInput, InitiateSessionInput } from './begin-session.ts'
+export type { Content } from './opened-content.ts'
+export type { OurPrekeys } from './pqxdh.ts'
+export type { KeptRecord, KeptRecordId } from './ratchet-records.ts'
+export type { Position, SkippedKey } from './skipped-keys.ts'
+
+/** SID: 32 bytes, the local name of a session. Never on the wire. */
+export type SessionId = Brand<Uint8Array, 'SessionId'>
+
+/** Which handshake a session comes from; what the choice of the sending session goes by. */
+export interface Handshake {
+  readonly by: 'ours' | 'theirs'
+  readonly ordinal: number
+  /** Highest ordinal of the other side's handshakes that its maker had opened, 0 if none. */
+  readonly seen: number
+  /** `T[0..16)`: decides between crossed handshakes. */
+  readonly mark: Uint8Array
+}
+
+/** What protects the first message. Shown to the user. */
+export interface SessionClass {
+  /** A one-time pair was used, not the last-resort key. */
+  readonly oneTime: boolean
+  readonly postQuantum: true
+}
+
+/** What every phase has. */
+export interface SessionState {
+  readonly id: SessionId
+  /** Whom the session is with. */
+  readonly theirs: { readonly account: AccountKey; readonly device: number }
+  readonly handshake: Handshake
+  readonly class: SessionClass
+  /** EK: names the handshake in envelopes of first-message form. */
+  readonly ephemeralKey: EphemeralKey
+  /** AD: T, 64 bytes. */
+  readonly associatedData: Uint8Array
+  readonly epoch: Epoch
+  readonly ratchet: Ratchet
+}
+
+/** We began it, and nothing of theirs has opened: every message repeats the handshake. */
+export interface InitiatingSession extends SessionState {
+  readonly phase: 'initiating'
+  /** PRE, one and the same for all of them. */
+  readonly prefix: Uint8Array
+}
+
+/** Both sides have it. */
+export interface EstablishedSession extends SessionState {
+  readonly phase: 'established'
+}
+
+/** It opens what still comes in and never sends again. */
+export interface ReceiveOnlySession extends SessionState {
+  readonly phase: 'receive-only'
+}
+
+export type Session = InitiatingSession | EstablishedSession | ReceiveOnlySession
+
+/** What sending did. The caller commits `next` and the envelope together, then sends, then wipes `spent`. */
+export interface Encrypted {
+  readonly next: Session
+  readonly envelope: Uint8Array
+  readonly position: Position
+  readonly spent: readonly Secret[]
+}
+
+/**
+ * Seals a content. Throws `SessionError`: ERR_NO_SESSION for a receive-only session, ERR_TOO_LARGE, ERR_LIMIT when a counter is
+ * used up. `session` is not changed. `random` gives 16 bytes for the salt; a pool will do.
+ */
+export function encryptMessage(
+  session: Session,
+  content: Uint8Array,
+  random: RandomBytes,
+): Encrypted {
+  if (session.phase === 'receive-only') throw new SessionError('ERR_NO_SESSION')
+  const { ratchet, associatedData, epoch } = session
+  const prefix = session.phase === 'initiating' ? session.prefix : SESSION_PREFIX
+  if (content.length > MAX_ENVELOPE_BYTES) throw new SessionError('ERR_TOO_LARGE')
+  const paddedBody = encodeBody(content, [])
+  if (prefix.length + paddedBody.length + OVERHEAD_BYTES > MAX_ENVELOPE_BYTES) {
+    throw new SessionError('ERR_TOO_LARGE')
+  }
+  const sealed = ratchetEncrypt(ratchet, { paddedBody, prefix, associatedData, epoch }, random)
+  const { ordinal, nextToSend } = ratchet.sending
+  return {
+    next: { ...session, ratchet: sealed.next },
+    envelope: sealed.envelope,
+    position: { chain: ordinal, number: nextToSend },
+    spent: sealed.spent,
+  }
+}
+
+/** What opening did. The caller commits `next`, the records and the content, then acknowledges, then wipes `spent`. */
+export interface Opened extends Content {
+  readonly next: Session
+  readonly spent: readonly Secret[]
+  /** Records to put beside the session, and to delete; no name is in both lists. */
+  readonly skippedAdded: readonly KeptRecord[]
+  readonly skippedRemoved: readonly KeptRecordId[]
+}
+
+/**
+ * Opens an envelope in the session that `tagMatches` found. Throws `SessionError`: ERR_NO_SESSION (noise), ERR_NOT_AUTHENTIC
+ * (counted by `countFailedBody`), ERR_TOO_FAR_AHEAD, ERR_DUPLICATE (acknowledge it), ERR_DIVERGED (the sender runs twice or
+ * was rolled back), ERR_LIMIT (too old to tell; not to be acknowledged as delivered). `session` is not changed.
+ */
+export function openMessage(
+  session: Session,
+  envelope: Envelope,
+  { now, random }: { readonly now: number; readonly random: RandomBytes },
+): Opened {
+  const { associatedData, epoch } = session
+  const opened = ratchetDecrypt(session.ratchet, { envelope, associatedData, epoch, now, random })
+  return {
+    next: afterOpening(session, opened.next),
+    ...contentOf(opened),
+    spent: opened.spent,
+    skippedAdded: opened.added,
+    skippedRemoved: opened.removed,
+  }
+}
+
+/**
+ * The session an envelope belongs to: the one whose ephemeral key it names, else the one whose tag it carries. `undefined` is
+ * noise, or a first message for `acceptSession`. Nothing is decrypted.
+ */
+export function tagMatches(sessions: readonly Session[], envelope: Envelope): Session | undefined {
+  if (envelope.kind === 'session') {
+    return sessions.find((session) => ratchetKnows(session.ratchet, envelope))
+  }
+  return sessions.find(
+    ({ handshake, ephemeralKey }) =>
+      handshake.by === 'theirs' && equalBytes(ephemeralKey, envelope.ephemeralKey),
+  )
+}
+
+/** The same session, never to send again. What it holds stays, for what may still come in. */
+export function receiveOnly(session: Session): ReceiveOnlySession {
+  return { phase: 'receive-only', ...stateOf(session, session.ratchet) }
+}
+
+/** Gives up messages that were skipped before a time (Unix ms): docs/protocol.md, "Limits of a session". */
+export function expireSkippedKeys(
+  session: Session,
+  skippedBefore: number,
+): Pick<Opened, 'next' | 'spent' | 'skippedRemoved'> {
+  const { kept, evicted } = expireSkipped(session.ratchet.skipped, skippedBefore)
+  if (evicted.length === 0) return { next: session, spent: [], skippedRemoved: [] }
+  const change = removeSkipped(session.ratchet, kept, evicted)
+  return {
+    next: { ...session, ratchet: { ...session.ratchet, ...change.lists } },
+    spent: change.spent,
+    skippedRemoved: change.removed,
+  }
+}
+
+/** Every secret of a session, for wiping one that is dropped. */
+export function sessionSecrets(session: Session): readonly Secret[] {
+  return [...ratchetSecrets(session.ratchet), ...epochSecrets(session.epoch)]
+}
+
+/** Salt, tag, sealed header, and the AEAD's tag of the body. */
+const OVERHEAD_BYTES = 16 + 8 + 60 + 16
+
+/** The first opened message of the responder ends the initiator's repetition of the handshake. */
+function afterOpening(session: Session, ratchet: Ratchet): Session {
+  if (session.phase !== 'initiating') return { ...session, ratchet }
+  return { phase: 'established', ...stateOf(session, ratchet) }
+}
+
+/** What stays when the phase changes. */
+function stateOf(session: Session, ratchet: Ratchet): SessionState {
+  const { id, theirs, handshake, ephemeralKey, associatedData, epoch } = session
+  const { class: protection } = session
+  return { id, theirs, handshake, class: protection, ephemeralKey, associatedData, epoch, ratchet }
+}
