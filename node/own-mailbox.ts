@@ -233,6 +233,9 @@ export class OwnMailbox {
     const ids = items.map(({ id }) => id).filter((id) => committed.has(id))
     if (ids.length === 0) return
     await this.#request(signal, (inner) => client.acknowledge(ids, { signal: inner }))
+    if (this.#status === undefined) return
+    // Between two answers of the mailbox: who waits for it to be empty sees it.
+    this.#status = { ...this.#status, waiting: Math.max(0, this.#status.waiting - ids.length) }
   }
 
   #request<T>(signal: AbortSignal, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
