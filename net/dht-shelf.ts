@@ -14,6 +14,7 @@ export interface ShelfLimits {
 
 /** What is known about a stored record without reading it. */
 interface Entry {
+  /** Address prefix of the peer that brought it; empty for our own, which no limit of a source holds back. */
   readonly source: string
   /** Unix ms of arrival. */
   readonly at: number
@@ -37,6 +38,11 @@ export class RecordShelf {
     return this.#entries.size
   }
 
+  /** Records of one source. */
+  countOf(source: string): number {
+    return this.#perSource.get(source) ?? 0
+  }
+
   /**
    * Makes room for a record and notes it. Returns the names that must be deleted for it. Throws `ShelfFullError` when its source
    * has too many, or when the shelf is full of records that are nearer to this node.
@@ -47,7 +53,8 @@ export class RecordShelf {
       this.#add(name, entry)
       return []
     }
-    if ((this.#perSource.get(entry.source) ?? 0) >= this.#maxPerSource) throw new ShelfFullError()
+    const { source } = entry
+    if (source !== '' && this.countOf(source) >= this.#maxPerSource) throw new ShelfFullError()
     if (this.#entries.size < this.#maxRecords) {
       this.#add(name, entry)
       return []
@@ -70,14 +77,14 @@ export class RecordShelf {
 
   #add(name: string, entry: Entry): void {
     this.#entries.set(name, entry)
-    this.#perSource.set(entry.source, (this.#perSource.get(entry.source) ?? 0) + 1)
+    this.#perSource.set(entry.source, this.countOf(entry.source) + 1)
   }
 
   #remove(name: string): void {
     const entry = this.#entries.get(name)
     if (entry === undefined) return
     this.#entries.delete(name)
-    const left = (this.#perSource.get(entry.source) ?? 1) - 1
+    const left = this.countOf(entry.source) - 1
     if (left === 0) this.#perSource.delete(entry.source)
     else this.#perSource.set(entry.source, left)
   }

@@ -17,7 +17,9 @@ const ANSWER_MS = 30_000
 const MAX_ID = 0xffff_ffff
 
 /** The value of a body, by its name. */
-export type BodyValue<Name extends MailboxBodyName> = Extract<MailboxBody, { case: Name }>['value']
+export type BodyValue<Name extends MailboxBodyName> = Values[Name]
+
+type Values = { readonly [Body in MailboxBody as Body['case']]: Body['value'] }
 
 export interface MailboxStreamInit {
   readonly wire: Wire
@@ -94,7 +96,8 @@ export class MailboxStream {
     await this.#drained(signal)
     const answer = await this.#ask(body, signal)
     if (answer.case === 'failure') throw failureError(answer.value.code)
-    if (isCase(answer, expected)) return answer.value
+    const value = valueOf(answer, expected)
+    if (value !== undefined) return value
     const wrong = new MailboxError('ERR_PROTOCOL')
     this.abort(wrong)
     throw wrong
@@ -188,9 +191,10 @@ export class MailboxStream {
   }
 }
 
-function isCase<Name extends MailboxBodyName>(
+/** TypeScript does not see that `case` and `value` go together when the name is a parameter. */
+function valueOf<Name extends MailboxBodyName>(
   body: MailboxBody,
   name: Name,
-): body is MailboxBody & { readonly case: Name; readonly value: BodyValue<Name> } {
-  return body.case === name
+): BodyValue<Name> | undefined {
+  return body.case === name ? (body.value as BodyValue<Name>) : undefined
 }
