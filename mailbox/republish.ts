@@ -51,7 +51,8 @@ export class Republisher {
     try {
       for (const member of [...this.#init.members.all()]) {
         if (running.signal.aborted) return
-        if (this.#isDue(member)) await this.#publish(member, running.signal)
+        const failed = this.#isDue(member) && !(await this.#publish(member, running.signal))
+        if (failed) return
       }
     } finally {
       this.#running = undefined
@@ -71,10 +72,11 @@ export class Republisher {
     return due !== undefined && due <= clock.now()
   }
 
-  async #publish({ number, account }: Member, stop: AbortSignal): Promise<void> {
+  /** False when nobody could be reached: then the next owner's bundle would only wait as long. */
+  async #publish({ number, account }: Member, stop: AbortSignal): Promise<boolean> {
     const { directory, bundles, clock, limits } = this.#init
     const bundle = bundles.get(number)
-    if (bundle === undefined) return
+    if (bundle === undefined) return true
     this.#due.set(number, this.#later(limits.republishMs))
     const late = new AbortController()
     const timer = clock.after(PUT_MS, () => late.abort(new Error('timed out')))
@@ -83,8 +85,10 @@ export class Republisher {
       const holders = await directory.put(bundleKey(account), bundle.bytes, { signal })
       if (holders.length > 0) this.#published++
       else this.#retry(number)
+      return true
     } catch {
-      this.#retry(number) // nobody could be reached: the network may be back at the next round
+      this.#retry(number) // the network may be back at the next round
+      return false
     } finally {
       timer.cancel()
     }

@@ -39,7 +39,7 @@ export class ManualClock implements Clock {
       this.#due.delete(next)
       this.#now = Math.max(this.#now, next.at)
       next.run()
-      await settle()
+      await settle(4)
     }
     this.#now = end
     await settle()

@@ -55,6 +55,11 @@ export class MemoryNetwork {
     return wire
   }
 
+  /** The wire of a peer, if it is in this network. */
+  find(peer: PeerName): MemoryWire | undefined {
+    return this.#wires.get(peer)
+  }
+
   /** The process is gone: its connections are lost, it handles and opens nothing more. */
   crash(peer: PeerName): void {
     const wire = this.#wires.get(peer)

@@ -1,0 +1,135 @@
+import { expect, test } from 'vitest'
+import { encodeMailboxFrame, MAX_MAILBOX_FRAME_BYTES } from '../../net/mailbox-messages.ts'
+import { settle, until } from '../support/manual-clock.ts'
+import { envelope, World } from './world.ts'
+import type { MailboxBodyInit } from '../../net/mailbox-messages.ts'
+
+const MINUTE = 60_000
+const status: MailboxBodyInit = { case: 'getStatus', value: {} }
+const fetch: MailboxBodyInit = { case: 'fetch', value: {} }
+
+test('a request outside its limits gets an answer with its code', async () => {
+  const world = await World.start()
+  const owner = await world.member()
+  const { visitor } = await world.stranger()
+  const deposit = (length: number, ownerBytes = owner.account.key.slice()): MailboxBodyInit => ({
+    case: 'deposit',
+    value: { owner: ownerBytes, depositId: world.random(16), envelope: envelope('', { length }) },
+  })
+  await expect(visitor.ask(deposit(128 * 1024 + 1), 'custody')).rejects.toThrow('tooLarge')
+  await expect(visitor.ask(deposit(100, new Uint8Array(31)), 'custody')).rejects.toThrow(
+    'badRequest',
+  )
+  await expect(visitor.ask({ case: 'done', value: {} }, 'done')).rejects.toThrow('badRequest')
+  const ids = Array.from({ length: 1025 }, (_, i) => BigInt(i))
+  const tooMany = owner.visitor.ask({ case: 'acknowledge', value: { ids } }, 'done')
+  await expect(tooMany).rejects.toThrow('tooLarge')
+  await visitor.ask(deposit(128 * 1024), 'custody')
+})
+
+test.each([
+  ['no protobuf', Uint8Array.of(255, 255, 255)],
+  ['no bytes', new Uint8Array(0)],
+  ['a request with id 0', encodeMailboxFrame(0, status)],
+  ['a frame above the limit', new Uint8Array(MAX_MAILBOX_FRAME_BYTES + 1)],
+])('%s ends the channel', async (_, frame) => {
+  const world = await World.start()
+  const { visitor } = await world.stranger()
+  await visitor.hello
+  visitor.channel.send(frame)
+  expect(await visitor.ended).toBeInstanceOf(Error)
+  await until(() => world.service.status().channels === 0)
+})
+
+test('who asks nothing but wrong things is thrown out', async () => {
+  const world = await World.start()
+  const { visitor } = await world.stranger()
+  for (let i = 0; i < 16; i++) {
+    await expect(visitor.ask(status, 'status')).rejects.toThrow('loginNeeded')
+  }
+  visitor.channel.send(encodeMailboxFrame(99, status))
+  expect(await visitor.ended).toBeInstanceOf(Error)
+})
+
+test('a silent channel is closed, one that waits for mail is not', async () => {
+  const world = await World.start()
+  const [idle, owner] = [await world.stranger(), await world.member()]
+  await owner.visitor.ask(fetch, 'items')
+  await world.clock.advance(MINUTE / 2)
+  await expect(idle.visitor.ask(status, 'status')).rejects.toThrow('loginNeeded')
+  await world.clock.advance(MINUTE - 1)
+  expect(world.service.status().channels).toBe(2)
+  await world.clock.advance(1)
+  await idle.visitor.ended
+  await until(() => world.service.status().channels === 1)
+  await world.clock.advance(10 * MINUTE)
+  await owner.visitor.ask(status, 'status')
+})
+
+test('channels are limited for each peer and for all', async () => {
+  const world = await World.start({ limits: { peerChannels: 2, channels: 3 } })
+  const guest = await world.stranger()
+  await world.visit(guest.account, guest.wire)
+  await expect(world.visit(guest.account, guest.wire)).rejects.toThrow('ERR_CLOSED')
+  await world.stranger()
+  const last = await world.stranger()
+  expect(await last.visitor.ended).toBeInstanceOf(Error)
+  expect(world.service.status().channels).toBe(3)
+})
+
+test('many requests at once are all answered, a few at a time', async () => {
+  const limits = { channelRequests: 4, channelRequestBytes: 1000, requestBytes: 1500 }
+  const world = await World.start({ limits })
+  const owner = await world.member()
+  const senders = [await world.stranger(), await world.stranger()]
+  await Promise.all(
+    Array.from({ length: 50 }, (_, i) =>
+      senders.map((sender) =>
+        world.deposit(sender, owner.account, envelope(`${i}`, { length: 700 })),
+      ),
+    ).flat(),
+  )
+  expect(world.service.status().waiting).toBe(100)
+})
+
+test('an owner who does not read is let go, and gets everything later', async () => {
+  const world = await World.start({ limits: { leaseBytes: 8 * 1024 * 1024 } })
+  const owner = await world.member()
+  const sender = await world.stranger()
+  for (let i = 0; i < 20; i++) {
+    await world.deposit(sender, owner.account, envelope(`${i}`, { length: 100_000 }))
+  }
+  const options = { maxFrameBytes: MAX_MAILBOX_FRAME_BYTES, signal: new AbortController().signal }
+  const channel = await owner.wire.open(world.wire.self, '/sotto/mailbox/1', options)
+  expect(world.service.status().channels).toBe(3)
+  channel.abort(new Error('gone'))
+  await until(() => world.service.status().channels === 2)
+  // The reader of this one stops: its incoming is never asked for more.
+  world.network.filter = ({ to }) => (to === owner.wire.self ? 'swallow' : 'deliver')
+  owner.visitor.channel.send(encodeMailboxFrame(7, fetch))
+  await settle()
+  await world.clock.advance(MINUTE / 2)
+  await until(() => world.service.status().channels < 2)
+  world.network.filter = () => 'deliver'
+  const back = await world.again(owner)
+  await back.visitor.ask(fetch, 'items')
+  await until(() => back.visitor.items.length === 20)
+})
+
+test('a stopped mailbox answers what it has begun, and starts again', async () => {
+  const world = await World.start()
+  const owner = await world.member()
+  const sender = await world.stranger()
+  const deposit = world.deposit(sender, owner.account, envelope('last'))
+  await until(() => world.service.status().waiting === 1)
+  await world.service.stop()
+  await deposit
+  await world.service.stop()
+  await expect(world.stranger()).rejects.toThrow('does not speak')
+  expect(world.clock.pending).toBe(0)
+  await world.service.start()
+  await world.service.start()
+  const back = await world.again(owner)
+  await back.visitor.ask(fetch, 'items')
+  expect(back.visitor.items).toHaveLength(1)
+})
