@@ -55,7 +55,7 @@ export class Expiry {
       due.push({ key, entry: decodeExpiry(value) })
     }
     await this.#mail(due.filter((one) => isMail(one)))
-    await Promise.all(due.map((one) => (isMail(one) ? undefined : this.#other(one))))
+    await Promise.all(due.filter((one) => !isMail(one)).map((one) => this.#other(one)))
     return due.length === RUN
   }
 

@@ -1,4 +1,6 @@
+export { mailbox } from './host.ts'
 export { DEFAULT_LIMITS } from './limits.ts'
 export { MailboxService } from './service.ts'
+export type { Mailbox, MailboxComponents, MailboxInit } from './host.ts'
 export type { MailboxLimits } from './limits.ts'
 export type { MailboxServiceInit, MailboxServiceStatus } from './service.ts'

@@ -18,6 +18,7 @@ function expiry(at: number, member: number, kind: string, entry: number): string
 
 export const keys = {
   joinHash: 'mailbox/join',
+  joinSecret: 'mailbox/join-secret',
   time: 'mailbox/time',
   members: 'mailbox/member/',
   member: (member: number) => `mailbox/member/${short(member)}`,

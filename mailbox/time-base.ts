@@ -42,6 +42,6 @@ export class TimeBase {
   }
 
   #save(): void {
-    this.#records.later([{ type: 'put', key: keys.time, value: encodeTime(this.#base) }])
+    void this.#records.later([{ type: 'put', key: keys.time, value: encodeTime(this.#base) }])
   }
 }
