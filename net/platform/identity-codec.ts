@@ -1,10 +1,11 @@
 /** The bytes of an identity, outside of `Secret`: for the identity file and for libp2p's own signing key. */
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import { concat } from '../../protocol/bytes.ts'
+import { accountFromSeed } from '../../protocol/account.ts'
 import { importSecret } from '../../protocol/crypto.ts'
 import { DecodeError } from '../../protocol/errors.ts'
 import { Secret } from '../../protocol/secret.ts'
-import type { Ed25519PrivateKey } from '@libp2p/interface'
+import type { Ed25519PrivateKey, PrivateKey } from '@libp2p/interface'
 import type { Account } from '../../protocol/account.ts'
 
 /** What the identity file keeps. */
@@ -39,4 +40,10 @@ export function decodeIdentity(bytes: Uint8Array): Identity {
 /** The account's key in libp2p's form. libp2p keeps it for as long as the node lives. */
 export function libp2pKey(account: Account): Promise<Ed25519PrivateKey> {
   return generateKeyPairFromSeed('Ed25519', Secret.reveal(account.seed).slice())
+}
+
+/** The account of a libp2p node; libp2p holds an Ed25519 key as seed and public key, 32 bytes each. Throws `TypeError` for other keys. */
+export function accountOfKey(key: PrivateKey): Account {
+  if (key.type !== 'Ed25519') throw new TypeError('sotto needs a libp2p node with an Ed25519 key')
+  return accountFromSeed(importSecret('AccountSeed', key.raw.slice(0, SECRET_BYTES)))
 }

@@ -1,0 +1,56 @@
+/** One LevelDB for everything: the records of the core, and a corner for libp2p. One lock, one log. */
+import { LevelDatastore } from 'datastore-level'
+import { Level } from 'level'
+import { storeError } from '../store-error.ts'
+import { HomeError, homeError, systemCode } from './home-error.ts'
+import type { AbstractLevel } from 'abstract-level'
+import type { Datastore } from 'interface-datastore'
+import type { Store } from '../ports.ts'
+
+export interface OpenStores {
+  readonly records: Store
+  readonly datastore: Datastore
+  /** Closes and opens again, as after a failed write. Throws `StoreError`. */
+  readonly reopen: () => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+const ENCODINGS = { keyEncoding: 'utf8', valueEncoding: 'view' } as const
+
+/** Opens a database in this folder. Throws `HomeError`: ERR_LOCKED, ERR_CORRUPT, and as the disk fails. */
+export async function openLevel(path: string): Promise<OpenStores> {
+  // Values are sealed: compressing them would cost time and save nothing.
+  const level = new Level<string, Uint8Array>(path, { ...ENCODINGS, compression: false })
+  try {
+    await level.open()
+  } catch (cause) {
+    const inner = cause instanceof Error ? cause.cause : undefined
+    if (systemCode(inner) === 'LEVEL_LOCKED') throw new HomeError('ERR_LOCKED', { cause })
+    throw homeError(inner ?? cause)
+  }
+  return storesOf(level)
+}
+
+/** Both corners of an open database. */
+export function storesOf(
+  level: AbstractLevel<string | Uint8Array | Buffer, string, Uint8Array>,
+): OpenStores {
+  const records = level.sublevel<string, Uint8Array>('records', ENCODINGS)
+  const network = level.sublevel<string, Uint8Array>('libp2p', ENCODINGS)
+  // It is typed for a whole database and uses what a sublevel has as well.
+  const datastore = new LevelDatastore(network as unknown as Level<string, Uint8Array>)
+  return {
+    records,
+    datastore,
+    reopen: async () => {
+      try {
+        await level.close()
+        await level.open()
+        await Promise.all([records.open(), network.open()])
+      } catch (cause) {
+        throw storeError(cause instanceof Error ? (cause.cause ?? cause) : cause)
+      }
+    },
+    close: () => level.close(),
+  }
+}
