@@ -1,0 +1,159 @@
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { concat, fromHex, utf8 } from '../../protocol/bytes.ts'
+import type { Content, ContentBody } from '../../protocol/content.ts'
+import {
+  createMessageId,
+  decodeContent,
+  encodeContent,
+  MAX_CONTENT_BYTES,
+  messageId,
+} from '../../protocol/content.ts'
+import { ContentSchema } from '../../protocol/generated/content_pb.ts'
+import { encodeMessage } from '../../protocol/protobuf.ts'
+import { seededRandom } from '../support/random.ts'
+import { refusal } from '../support/refusals.ts'
+
+const id = fc.uint8Array({ minLength: 16, maxLength: 16 }).map(messageId)
+const ids = fc.array(id, { minLength: 1, maxLength: 64 })
+const text = fc.string({ unit: 'grapheme', maxLength: 500 })
+const body: fc.Arbitrary<ContentBody> = fc.oneof(
+  text.map((value): ContentBody => ({ kind: 'text', text: value })),
+  ids.map((messageIds): ContentBody => ({ kind: 'delivery-receipt', messageIds })),
+  ids.map((messageIds): ContentBody => ({ kind: 'read-receipt', messageIds })),
+  fc.string({ maxLength: 60 }).map((name): ContentBody => ({ kind: 'profile', name })),
+  fc.constant<ContentBody>({ kind: 'control' }),
+)
+const content: fc.Arbitrary<Content> = fc.record({
+  messageId: id,
+  counter: fc.maxSafeNat(),
+  seen: fc.maxSafeNat(),
+  sentAt: fc.maxSafeNat(),
+  body,
+})
+
+const example: Content = {
+  messageId: createMessageId(seededRandom('content')),
+  counter: 1,
+  seen: 2,
+  sentAt: 3,
+  body: { kind: 'text', text: 'hello' },
+}
+
+const encodedWith = (value: ContentBody): Uint8Array => encodeContent({ ...example, body: value })
+const textOf = (length: number): ContentBody => ({ kind: 'text', text: 'a'.repeat(length) })
+const receiptOf = (count: number): ContentBody => ({
+  kind: 'read-receipt',
+  messageIds: Array.from({ length: count }, () => example.messageId),
+})
+
+test('a content comes back', () => {
+  fc.assert(
+    fc.property(content, (value) => {
+      expect(decodeContent(encodeContent(value))).toEqual(value)
+    }),
+  )
+})
+
+test('every strict prefix is refused', () => {
+  fc.assert(
+    fc.property(content, (value) => {
+      const bytes = encodeContent(value)
+      for (let length = 0; length < bytes.length; length += 1) {
+        expect(refusal(() => decodeContent(bytes.slice(0, length)))).toMatch(/^DecodeError/)
+      }
+    }),
+    { numRuns: 20 },
+  )
+})
+
+test('a known field once more is refused, an unknown one is ignored', () => {
+  const bytes = encodeContent(example)
+  expect(refusal(() => decodeContent(concat(bytes, fromHex('1002'))))).toBe(
+    'DecodeError ERR_NOT_CANONICAL',
+  )
+  expect(decodeContent(concat(bytes, fromHex('f80101')))).toEqual(example)
+})
+
+test('a kind of a later version is told from no kind', () => {
+  const { messageId: name } = example
+  const none = encodeMessage(ContentSchema, { messageId: name })
+  expect(refusal(() => decodeContent(none))).toBe('DecodeError ERR_MALFORMED')
+  expect(refusal(() => decodeContent(concat(none, fromHex('f20100'))))).toBe(
+    'DecodeError ERR_UNKNOWN_VERSION',
+  )
+})
+
+test('a text has at most 64 KiB of UTF-8', () => {
+  expect(decodeContent(encodedWith(textOf(65_536))).body).toEqual(textOf(65_536))
+  for (const value of ['a'.repeat(65_537), 'é'.repeat(32_769), '€'.repeat(21_846)]) {
+    expect(refusal(() => encodedWith({ kind: 'text', text: value }))).toBe(
+      'DecodeError ERR_TOO_LARGE',
+    )
+    const bytes = encodeMessage(ContentSchema, {
+      messageId: example.messageId,
+      kind: { case: 'text', value: { text: value } },
+    })
+    expect(refusal(() => decodeContent(bytes))).toBe('DecodeError ERR_TOO_LARGE')
+  }
+})
+
+test('a receipt names 1 to 64 messages', () => {
+  expect(decodeContent(encodedWith(receiptOf(64))).body).toEqual(receiptOf(64))
+  expect(refusal(() => encodedWith(receiptOf(65)))).toBe('DecodeError ERR_TOO_LARGE')
+  expect(refusal(() => encodedWith(receiptOf(0)))).toBe('DecodeError ERR_MALFORMED')
+  for (const [count, code] of [
+    [65, 'ERR_TOO_LARGE'],
+    [0, 'ERR_MALFORMED'],
+  ] as const) {
+    const messageIds = Array.from({ length: count }, () => example.messageId)
+    const bytes = encodeMessage(ContentSchema, {
+      messageId: example.messageId,
+      kind: { case: 'deliveryReceipt', value: { messageIds } },
+    })
+    expect(refusal(() => decodeContent(bytes))).toBe(`DecodeError ${code}`)
+  }
+})
+
+test('a name has at most 256 bytes', () => {
+  expect(refusal(() => encodedWith({ kind: 'profile', name: 'a'.repeat(257) }))).toBe(
+    'DecodeError ERR_TOO_LARGE',
+  )
+})
+
+test('a lone surrogate is not sent as another text', () => {
+  expect(refusal(() => encodedWith({ kind: 'text', text: 'a\ud800' }))).toBe(
+    'DecodeError ERR_MALFORMED',
+  )
+})
+
+test('bytes that are no UTF-8 are refused', () => {
+  const bytes = encodedWith({ kind: 'text', text: 'zzzz' })
+  bytes.set(fromHex('c080c080'), bytes.length - 4)
+  expect(refusal(() => decodeContent(bytes))).toBe('DecodeError ERR_MALFORMED')
+})
+
+test('a message id has 16 bytes', () => {
+  for (const length of [0, 15, 17]) {
+    expect(refusal(() => messageId(new Uint8Array(length)))).toBe('DecodeError ERR_MALFORMED')
+    const bytes = encodeMessage(ContentSchema, {
+      messageId: new Uint8Array(length),
+      kind: { case: 'control', value: {} },
+    })
+    expect(refusal(() => decodeContent(bytes))).toBe('DecodeError ERR_MALFORMED')
+  }
+})
+
+test('a counter above 2^53 - 1 is refused', () => {
+  const bytes = encodeMessage(ContentSchema, {
+    messageId: example.messageId,
+    counter: 2n ** 53n,
+    kind: { case: 'control', value: {} },
+  })
+  expect(refusal(() => decodeContent(bytes))).toBe('DecodeError ERR_MALFORMED')
+})
+
+test('a content above the limit is refused before it is read', () => {
+  const bytes = utf8('a'.repeat(MAX_CONTENT_BYTES + 1))
+  expect(refusal(() => decodeContent(bytes))).toBe('DecodeError ERR_TOO_LARGE')
+})

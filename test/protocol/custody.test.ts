@@ -1,0 +1,132 @@
+import { expect, test } from 'vitest'
+import { ready } from '../../protocol/crypto.ts'
+import {
+  envelopeDigest,
+  MAX_SIGNED_NOTE_BYTES,
+  signCustody,
+  signHandOut,
+  signLogin,
+  verifyCustody,
+  verifyHandOut,
+  verifyLogin,
+} from '../../protocol/custody.ts'
+import { CustodyPayloadSchema, HandOutPayloadSchema } from '../../protocol/generated/mailbox_pb.ts'
+import { domains } from '../../protocol/labels.ts'
+import { encodeMessage } from '../../protocol/protobuf.ts'
+import { sealEnvelope } from '../../protocol/signed-envelope.ts'
+import { NOW, testAccount } from '../support/people.ts'
+import { seededRandom } from '../support/random.ts'
+import { expectExact, expectNoBitSpare, refusal } from '../support/refusals.ts'
+
+await ready
+
+const WRONG = 'RecordError ERR_WRONG_ACCOUNT'
+const random = seededRandom('custody')
+const mailbox = testAccount('mailbox')
+const owner = testAccount('owner')
+const other = testAccount('other')
+
+const login = {
+  mailbox: mailbox.key,
+  mailboxNonce: random(16),
+  ownerNonce: random(16),
+  instanceId: random(16),
+}
+const digest = envelopeDigest(random(500))
+const custody = { envelopeDigest: digest, owner: owner.key, keptUntil: NOW }
+const handOut = { owner: owner.key, keyId: 0xfedcba98, at: NOW, nonce: random(16) }
+
+const signedLogin = signLogin(owner, login)
+const signedCustody = signCustody(mailbox, custody)
+const signedNote = signHandOut(mailbox, handOut)
+const expectedCustody = { mailbox: mailbox.key, owner: owner.key, envelopeDigest: digest }
+const expectedNote = { mailbox: mailbox.key, owner: owner.key }
+
+test('each comes back as it was signed', () => {
+  expect(verifyLogin(signedLogin, login)).toEqual(owner.key)
+  expect(verifyCustody(signedCustody, expectedCustody)).toEqual(custody)
+  expect(verifyHandOut(signedNote, expectedNote)).toEqual(handOut)
+  expect(verifyHandOut(signedNote, { ...expectedNote, ...handOut })).toEqual(handOut)
+})
+
+test('a receipt signed twice is the same', () => {
+  expect(signCustody(mailbox, { ...custody })).toEqual(signedCustody)
+})
+
+test('nothing but the exact bytes count', () => {
+  for (const [bytes, verify] of [
+    [signedLogin, (changed: Uint8Array) => verifyLogin(changed, login)],
+    [signedCustody, (changed: Uint8Array) => verifyCustody(changed, expectedCustody)],
+    [signedNote, (changed: Uint8Array) => verifyHandOut(changed, expectedNote)],
+  ] as const) {
+    expectExact(bytes, verify)
+    expectNoBitSpare(bytes, verify, 5)
+  }
+})
+
+test.each(['mailboxNonce', 'ownerNonce', 'instanceId'] as const)(
+  'a login with another %s is refused',
+  (field) => {
+    const changed = { ...login, [field]: random(16) }
+    expect(refusal(() => verifyLogin(signedLogin, changed))).toBe(WRONG)
+  },
+)
+
+test('a login at another mailbox or by another account is refused', () => {
+  for (const change of [{ mailbox: other.key }, { account: other.key }]) {
+    expect(refusal(() => verifyLogin(signedLogin, { ...login, ...change }))).toBe(WRONG)
+  }
+  expect(verifyLogin(signedLogin, { ...login, account: owner.key })).toBe(owner.key)
+})
+
+test('a receipt of another mailbox, for another owner or envelope is refused', () => {
+  for (const change of [
+    { mailbox: other.key },
+    { owner: other.key },
+    { envelopeDigest: envelopeDigest(random(500)) },
+  ]) {
+    expect(refusal(() => verifyCustody(signedCustody, { ...expectedCustody, ...change }))).toBe(
+      WRONG,
+    )
+  }
+})
+
+test('a note of another mailbox, for another owner, key or requester is refused', () => {
+  for (const change of [
+    { mailbox: other.key },
+    { owner: other.key },
+    { keyId: 1 },
+    { nonce: random(16) },
+  ]) {
+    expect(refusal(() => verifyHandOut(signedNote, { ...expectedNote, ...change }))).toBe(WRONG)
+  }
+})
+
+test('one kind of signature does not count for another', () => {
+  expect(refusal(() => verifyCustody(signedNote, expectedCustody))).toBe(
+    'DecodeError ERR_MALFORMED',
+  )
+  expect(refusal(() => verifyHandOut(signedCustody, expectedNote))).toBe(
+    'DecodeError ERR_MALFORMED',
+  )
+  expect(refusal(() => verifyLogin(signedCustody, login))).toBe('DecodeError ERR_MALFORMED')
+})
+
+test('numbers above 2^53 - 1 are refused', () => {
+  const late = encodeMessage(CustodyPayloadSchema, { ...custody, keptUntil: 2n ** 53n })
+  const receipt = sealEnvelope({ account: mailbox, domain: domains.custody, payload: late })
+  expect(refusal(() => verifyCustody(receipt, expectedCustody))).toBe('DecodeError ERR_MALFORMED')
+  const never = encodeMessage(HandOutPayloadSchema, { ...handOut, at: 2n ** 53n })
+  const note = sealEnvelope({ account: mailbox, domain: domains.handOut, payload: never })
+  expect(refusal(() => verifyHandOut(note, expectedNote))).toBe('DecodeError ERR_MALFORMED')
+})
+
+test('a note with a short nonce is refused', () => {
+  const note = signHandOut(mailbox, { ...handOut, nonce: random(15) })
+  expect(refusal(() => verifyHandOut(note, expectedNote))).toBe('DecodeError ERR_MALFORMED')
+})
+
+test('a note above the limit is refused', () => {
+  const large = new Uint8Array(MAX_SIGNED_NOTE_BYTES + 1)
+  expect(refusal(() => verifyHandOut(large, expectedNote))).toBe('DecodeError ERR_TOO_LARGE')
+})
