@@ -18,8 +18,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const EDGES: readonly RegExp[] = [
   /^net\/platform\//,
   /^node\/platform\//,
-  /^node\/create-node\.ts$/,
-  /^mailbox\/(main|host)\.ts$/,
+  /^node\/(?:create-node|chat|home-problem)\.ts$/,
+  /^mailbox\/(?:main|host)\.ts$/,
 ]
 
 /** Packages of the core: protobuf in `protocol/`, interfaces and byte helpers above it. */
