@@ -3,7 +3,7 @@
 
 import { concat, equalBytes } from './bytes.ts'
 import type { Position } from './skipped-keys.ts'
-import { lowerBound } from './skipped-keys.ts'
+import { comparePositions, lowerBound } from './skipped-keys.ts'
 
 /** How many positions share a block, which is stored as one record. */
 export const MARKS_PER_BLOCK = 32
@@ -74,7 +74,7 @@ function blockStart({ chain, number }: Position): Position {
 }
 
 function isBlockOf(block: MarkBlock, at: Position): boolean {
-  return block.chain === at.chain && at.number - block.number < MARKS_PER_BLOCK
+  return comparePositions(block, blockStart(at)) === 0
 }
 
 function extendBlock(block: MarkBlock, bit: number, mark: Uint8Array): MarkBlock {

@@ -1,0 +1,278 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { toHex } from '../../protocol/bytes.ts'
+import { ready } from '../../protocol/crypto.ts'
+import { MAX_ENVELOPE_BYTES, readEnvelope } from '../../protocol/envelope.ts'
+import { MAX_JUMP } from '../../protocol/ratchet-decrypt.ts'
+import { wipeAll } from '../../protocol/secret.ts'
+import {
+  encryptMessage,
+  expireSkippedKeys,
+  openMessage,
+  receiveOnly,
+  sessionSecrets,
+  tagMatches,
+} from '../../protocol/session.ts'
+import { DAY, NOW } from '../support/people.ts'
+import { refusal } from '../support/refusals.ts'
+import { Talker, acquainted, secretsIn } from '../support/talkers.ts'
+
+beforeAll(() => ready)
+
+describe('phases', () => {
+  test('the handshake is repeated, always the same, until a message of the responder opens', () => {
+    const [ours, theirs] = [new Talker('ours'), new Talker('theirs')]
+    ours.begin(theirs)
+    const envelopes = [ours.send(), ours.send()].map(readEnvelope)
+    expect(envelopes.map(({ kind }) => kind)).toEqual(['first', 'first'])
+    expect(envelopes[0]?.prefix).toEqual(envelopes[1]?.prefix)
+    expect(ours.session.phase).toBe('initiating')
+
+    expect(envelopes.map(({ bytes }) => theirs.receive(bytes))).toEqual(['opened', 'opened'])
+    expect(theirs.session.phase).toBe('established')
+    expect(ours.receive(theirs.send())).toBe('opened')
+    expect(ours.session.phase).toBe('established')
+    expect(readEnvelope(ours.send()).kind).toBe('session')
+  })
+
+  test('both sides name the session alike, and one without one-time keys says so', () => {
+    const { ours, theirs } = acquainted()
+    expect(toHex(ours.session.id)).toBe(toHex(theirs.session.id))
+    expect(ours.session.handshake).toEqual({ ...theirs.session.handshake, by: 'ours' })
+    expect(theirs.session.handshake.by).toBe('theirs')
+    expect(ours.session.class).toEqual({ oneTime: false, postQuantum: true })
+    expect(ours.session.theirs.account).toEqual(theirs.person.account.key)
+    expect(theirs.session.theirs.account).toEqual(ours.person.account.key)
+  })
+
+  test('a receive-only session opens and never sends', () => {
+    const { ours, theirs } = acquainted()
+    const envelope = ours.send()
+    const quiet = receiveOnly(theirs.session)
+    const opened = openMessage(quiet, readEnvelope(envelope), theirs)
+    expect(opened.next.phase).toBe('receive-only')
+    expect(refusal(() => encryptMessage(opened.next, new Uint8Array(1), theirs.random))).toBe(
+      'SessionError ERR_NO_SESSION',
+    )
+  })
+
+  test('an initiating session that became receive-only stays so when the answer comes', () => {
+    const [ours, theirs] = [new Talker('ours'), new Talker('theirs')]
+    ours.begin(theirs)
+    theirs.receive(ours.send())
+    const quiet = receiveOnly(ours.session)
+    expect(openMessage(quiet, readEnvelope(theirs.send()), ours).next.phase).toBe('receive-only')
+    expect(secretsIn(quiet)).toEqual(secretsIn(ours.session))
+  })
+})
+
+describe('order', () => {
+  test('messages of several turns arrive in any order, each once', () => {
+    const { ours, theirs } = acquainted()
+    const sent = [ours.send(), ours.send(), ours.send()]
+    theirs.receive(sent[2] ?? new Uint8Array())
+    ours.receive(theirs.send())
+    sent.push(ours.send(), ours.send())
+    const order = [4, 0, 3, 1]
+    expect(order.map((index) => theirs.receive(sent[index] ?? new Uint8Array()))).toEqual(
+      Array(4).fill('opened'),
+    )
+    expect(new Set(theirs.inbox).size).toBe(5)
+    expect(sent.map((envelope) => theirs.receive(envelope))).toEqual(Array(5).fill('ERR_DUPLICATE'))
+  })
+
+  test('a later message of a handshake may come first', () => {
+    const [ours, theirs] = [new Talker('ours'), new Talker('theirs')]
+    ours.begin(theirs)
+    const sent = [ours.send(), ours.send(), ours.send()]
+    expect(sent.toReversed().map((envelope) => theirs.receive(envelope))).toEqual(
+      Array(3).fill('opened'),
+    )
+    expect(theirs.sessions).toHaveLength(1)
+    theirs.restart()
+    expect(sent.map((envelope) => theirs.receive(envelope))).toEqual(Array(3).fill('ERR_DUPLICATE'))
+  })
+
+  test('a thousand messages open last first', () => {
+    const { ours, theirs } = acquainted(false)
+    const sent = Array.from({ length: 1000 }, () => ours.send())
+    const outcomes = sent.toReversed().map((envelope) => theirs.receive(envelope))
+    expect(outcomes.filter((outcome) => outcome === 'opened')).toHaveLength(1000)
+    expect(theirs.session.ratchet.skipped).toEqual([])
+    expect(new Set(theirs.inbox).size).toBe(1000)
+    theirs.restart()
+    expect(sent.map((envelope) => theirs.receive(envelope))).toEqual(
+      Array(1000).fill('ERR_DUPLICATE'),
+    )
+  })
+})
+
+describe('refusals change nothing', () => {
+  test('any flipped bit of a session envelope', () => {
+    const { ours, theirs } = acquainted()
+    const envelope = ours.send()
+    const secrets = [...secretsIn(theirs.session)]
+    // Version and kind are framing: they are not for the session to judge.
+    for (let bit = 16; bit < envelope.length * 8; bit += 7) {
+      const changed = envelope.slice()
+      changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+      expect(theirs.receive(changed)).toBe('ERR_NO_SESSION')
+    }
+    expect([...secretsIn(theirs.session)]).toEqual(secrets)
+    expect(theirs.receive(envelope)).toBe('opened')
+  })
+
+  test('a tag that holds over a body that does not', () => {
+    const { ours, theirs } = acquainted()
+    const [first, second] = [readEnvelope(ours.send()), readEnvelope(ours.send())]
+    // The tag vouches for the digest, so an envelope with a swapped body stands for a thief of the header key.
+    const forged = { ...first, body: second.body }
+    expect(refusal(() => openMessage(theirs.session, forged, theirs))).toBe(
+      'SessionError ERR_NOT_AUTHENTIC',
+    )
+    expect(theirs.receive(first.bytes)).toBe('opened')
+  })
+
+  test('the same in the first message of a new chain, and in a skipped position', () => {
+    const { ours, theirs } = acquainted()
+    const skipped = readEnvelope(ours.send())
+    theirs.receive(ours.send())
+    expect(
+      refusal(() =>
+        openMessage(theirs.session, { ...skipped, body: skipped.body.slice(1) }, theirs),
+      ),
+    ).toBe('SessionError ERR_NOT_AUTHENTIC')
+    ours.receive(theirs.send())
+    const turn = readEnvelope(ours.send())
+    const before = [...secretsIn(theirs.session)]
+    expect(
+      refusal(() => openMessage(theirs.session, { ...turn, body: turn.body.slice(1) }, theirs)),
+    ).toBe('SessionError ERR_NOT_AUTHENTIC')
+    expect([...secretsIn(theirs.session)]).toEqual(before)
+    expect(theirs.receive(skipped.bytes)).toBe('opened')
+    expect(theirs.receive(turn.bytes)).toBe('opened')
+  })
+
+  test('a jump of more than 4 000 positions, in one chain and over two', () => {
+    const { ours, theirs } = acquainted(false)
+    const sent = Array.from({ length: MAX_JUMP + 2 }, () => ours.send())
+    expect(theirs.receive(sent[MAX_JUMP + 1] ?? new Uint8Array())).toBe('ERR_TOO_FAR_AHEAD')
+    expect(theirs.receive(sent[MAX_JUMP] ?? new Uint8Array())).toBe('opened')
+    expect(theirs.session.ratchet.skipped).toHaveLength(MAX_JUMP)
+
+    ours.receive(theirs.send())
+    const far = Array.from({ length: MAX_JUMP + 1 }, () => ours.send())
+    // One position is left in the chain before: together they are too many.
+    expect(theirs.receive(far[MAX_JUMP] ?? new Uint8Array())).toBe('ERR_TOO_FAR_AHEAD')
+    expect(theirs.receive(far[MAX_JUMP - 1] ?? new Uint8Array())).toBe('opened')
+    expect(theirs.session.ratchet.skipped).toHaveLength(4000)
+    // The oldest 4 000 had to go; nobody may call them delivered.
+    expect(theirs.receive(sent[0] ?? new Uint8Array())).toBe('ERR_LIMIT')
+    expect(theirs.receive(sent[MAX_JUMP] ?? new Uint8Array())).toBe('ERR_DUPLICATE')
+    expect(theirs.receive(sent[MAX_JUMP + 1] ?? new Uint8Array())).toBe('opened')
+  })
+
+  test('a used position with other bytes is a divergence', () => {
+    const { ours, theirs } = acquainted()
+    const snapshot = ours.session
+    const clone = new Talker('clone', false)
+    clone.sessions = [snapshot]
+    const copy = encryptMessage(snapshot, new Uint8Array(3), clone.random)
+    expect(theirs.receive(ours.send())).toBe('opened')
+    expect(theirs.receive(copy.envelope)).toBe('ERR_DIVERGED')
+    // Two turns later the marks still tell.
+    ours.receive(theirs.send())
+    theirs.receive(ours.send())
+    ours.receive(theirs.send())
+    theirs.receive(ours.send())
+    theirs.restart()
+    expect(theirs.receive(copy.envelope)).toBe('ERR_DIVERGED')
+  })
+
+  test('a content that makes the envelope too large', () => {
+    const { ours } = acquainted()
+    const { session, random } = ours
+    expect(encryptMessage(session, new Uint8Array(100_000), random).envelope.length).toBeLessThan(
+      MAX_ENVELOPE_BYTES,
+    )
+    for (const length of [MAX_ENVELOPE_BYTES - 200, MAX_ENVELOPE_BYTES + 1]) {
+      expect(refusal(() => encryptMessage(session, new Uint8Array(length), random))).toBe(
+        'SessionError ERR_TOO_LARGE',
+      )
+    }
+  })
+
+  test('noise belongs to no session', () => {
+    const { ours, theirs } = acquainted()
+    const stranger = acquainted()
+    const noise = readEnvelope(stranger.ours.send(stranger.ours.session, 'x'))
+    noise.tag[0] = (noise.tag[0] ?? 0) ^ 1
+    expect(tagMatches(theirs.sessions, noise)).toBeUndefined()
+    expect(refusal(() => openMessage(theirs.session, noise, theirs))).toBe(
+      'SessionError ERR_NO_SESSION',
+    )
+    expect(tagMatches(theirs.sessions, readEnvelope(ours.send()))).toBe(theirs.session)
+  })
+})
+
+describe('forgetting', () => {
+  test('skipped keys end after their time, with the rest unharmed', () => {
+    const { ours, theirs } = acquainted()
+    const early = ours.send()
+    theirs.receive(ours.send())
+    theirs.now += DAY
+    const late = ours.send()
+    theirs.receive(ours.send())
+    const { next, spent, skippedRemoved } = expireSkippedKeys(theirs.session, NOW + 1)
+    expect(skippedRemoved).toMatchObject([{ kind: 'skipped', number: 0 }])
+    expect(spent.map((secret) => secret.name)).toEqual(['BodyKey'])
+    expect(refusal(() => openMessage(next, readEnvelope(early), theirs))).toBe(
+      'SessionError ERR_LIMIT',
+    )
+    expect(openMessage(next, readEnvelope(late), theirs).next.ratchet.skipped).toEqual([])
+    expect(expireSkippedKeys(next, NOW + 1)).toEqual({ next, spent: [], skippedRemoved: [] })
+  })
+
+  test('an old state used again by mistake has no keys left', () => {
+    const { ours } = acquainted()
+    const before = ours.session
+    ours.send()
+    expect(() => encryptMessage(before, new Uint8Array(1), ours.random)).toThrow('was wiped')
+  })
+
+  test('the list of secrets of a session is complete', () => {
+    const { ours, theirs } = acquainted()
+    ours.send()
+    theirs.receive(ours.send())
+    ours.receive(theirs.send())
+    ours.send()
+    theirs.receive(ours.send())
+    expect(new Set(sessionSecrets(theirs.session))).toEqual(secretsIn(theirs.session))
+    wipeAll(sessionSecrets(theirs.session))
+    expect(() => theirs.send()).toThrow('was wiped')
+  })
+
+  test('chains are kept for clones while they are among the newest 40, or wait for messages', () => {
+    const { ours, theirs } = acquainted(false)
+    const lost = ours.send()
+    const used = ours.send()
+    theirs.receive(used)
+    const turn = () => {
+      ours.receive(theirs.send())
+      theirs.receive(ours.send())
+    }
+    for (let i = 0; i < 41; i += 1) turn()
+    expect(theirs.session.ratchet.retired).toHaveLength(41)
+    expect(theirs.receive(used)).toBe('ERR_DUPLICATE')
+    theirs.restart()
+    for (let i = 0; i < 5; i += 1) turn()
+    expect(theirs.session.ratchet.retired).toHaveLength(41)
+    expect(theirs.receive(lost)).toBe('opened')
+    // With its last key the chain is gone, and its records with it.
+    expect(theirs.session.ratchet.retired).toHaveLength(40)
+    expect(theirs.receive(used)).toBe('ERR_NO_SESSION')
+    expect(theirs.recordNames().filter((name) => name.startsWith('c'))).toHaveLength(40)
+    expect(theirs.recordNames().filter((name) => name.startsWith('k'))).toEqual([])
+    theirs.restart()
+    turn()
+  })
+})

@@ -1,0 +1,237 @@
+import { expect } from 'vitest'
+import type { RandomBytes } from '../../protocol/bytes.ts'
+import { fromUtf8, toHex, utf8 } from '../../protocol/bytes.ts'
+import type { Envelope } from '../../protocol/envelope.ts'
+import { readEnvelope } from '../../protocol/envelope.ts'
+import { SessionError } from '../../protocol/errors.ts'
+import type { OneTimePair } from '../../protocol/prekeys.ts'
+import { createOneTimePair, verifyOneTimePair } from '../../protocol/prekeys.ts'
+import { Secret, wipeAll } from '../../protocol/secret.ts'
+import type { KeptRecord, KeptRecordId, Session } from '../../protocol/session.ts'
+import {
+  acceptSession,
+  encryptMessage,
+  initiateSession,
+  openMessage,
+  receiveOnly,
+  tagMatches,
+} from '../../protocol/session.ts'
+import {
+  decodeSession,
+  encodeSession,
+  encodeSkippedKey,
+  skippedKeyName,
+} from '../../protocol/session-codec.ts'
+import { nextOrdinal, sendingSession } from '../../protocol/sessions.ts'
+import type { Person } from './people.ts'
+import { DAY, NOW, testPerson } from './people.ts'
+import { seededRandom } from './random.ts'
+
+/** One step of a session, for the step law. */
+interface Step {
+  readonly before: Session
+  readonly beforeBytes: Uint8Array
+  readonly next: Session
+  readonly spent: readonly Secret[]
+}
+
+/**
+ * Somebody who chats, with a store that is committed after every step: what a node does with `protocol/`, in small. Every step is
+ * checked against the step law unless `lawful` is off (for runs of thousands of messages).
+ */
+export class Talker {
+  readonly person: Person
+  readonly pair: OneTimePair
+  readonly random: RandomBytes
+  readonly lawful: boolean
+  /** Texts in the order in which they opened. */
+  readonly inbox: string[] = []
+  sessions: readonly Session[] = []
+  now = NOW
+  #sent = 0
+  #ordinal = 0
+  #theirOrdinal = 0
+  #seenByThem = 0
+  #pairIsThere = true
+  readonly #store = new Map<string, Uint8Array>()
+  readonly #accepted = new Set<string>()
+
+  constructor(name: string, lawful = true) {
+    this.person = testPerson(name)
+    this.random = seededRandom(`talker ${name}`)
+    this.lawful = lawful
+    this.pair = createOneTimePair({
+      account: this.person.account,
+      device: 1,
+      mailbox: testPerson('mailbox').account.key,
+      issuedAt: NOW,
+      expiresAt: NOW + 60 * DAY,
+      random: this.random,
+    })
+  }
+
+  /** The session that sends now. */
+  get session(): Session {
+    const session = sendingSession(this.sessions)
+    if (session === undefined) throw new Error('no session')
+    return session
+  }
+
+  begin(other: Talker, { oneTime = false } = {}): Session {
+    const previous = this.#ordinal
+    this.#ordinal = nextOrdinal({ previous, seenByThem: this.#seenByThem, now: this.now })
+    const { account } = other.person
+    const pair = verifyOneTimePair(other.pair.signed, { account: account.key, now: this.now })
+    const session = initiateSession({
+      ours: this.person.device,
+      theirs: other.person.bundle,
+      oneTime: oneTime ? pair : undefined,
+      ordinal: this.#ordinal,
+      seen: this.#theirOrdinal,
+      now: this.now,
+      random: this.random,
+    })
+    this.#keep(undefined, session)
+    return session
+  }
+
+  /** Seals the next numbered text in the sending session, or in another one. */
+  send(
+    session = this.session,
+    text = `${this.person.account.key[0]} ${(this.#sent += 1)}`,
+  ): Uint8Array {
+    const beforeBytes = encodeSession(session)
+    const { next, envelope, spent } = encryptMessage(session, utf8(text), this.random)
+    this.#check({ before: session, beforeBytes, next, spent })
+    this.#keep(session, next)
+    wipeAll(spent)
+    return envelope
+  }
+
+  /** `opened`, or the code of the refusal; a refusal has changed nothing. */
+  receive(bytes: Uint8Array): string {
+    const before = this.#image()
+    try {
+      this.#take(readEnvelope(bytes))
+      return 'opened'
+    } catch (error) {
+      if (!(error instanceof SessionError)) throw error
+      if (this.lawful) expect(this.#image()).toEqual(before)
+      return error.code
+    }
+  }
+
+  /** What is in memory is forgotten and read from the store. */
+  restart(): void {
+    this.sessions = this.sessions.map((session) => {
+      const prefix = toHex(session.id)
+      const records = [...this.#store].filter(([key]) => key.startsWith(`${prefix}/`))
+      const stored = this.#store.get(prefix)
+      if (stored === undefined) throw new Error('a session was not stored')
+      return decodeSession(
+        stored,
+        records.map(([, value]) => value),
+      )
+    })
+  }
+
+  /** Names of all records beside the sessions. */
+  recordNames(): readonly string[] {
+    return [...this.#store.keys()].filter((key) => key.includes('/')).map((key) => key.slice(65))
+  }
+
+  #take(envelope: Envelope): void {
+    const session = tagMatches(this.sessions, envelope)
+    if (session === undefined) return this.#accept(envelope)
+    const beforeBytes = encodeSession(session)
+    const { now, random } = this
+    const { next, spent, ...opened } = openMessage(session, envelope, { now, random })
+    this.#check({ before: session, beforeBytes, next, spent })
+    this.#keep(session, next, opened.skippedAdded, opened.skippedRemoved)
+    wipeAll(spent)
+    this.inbox.push(fromUtf8(opened.content))
+  }
+
+  #accept(envelope: Envelope): void {
+    if (envelope.kind === 'session') throw new SessionError('ERR_NO_SESSION')
+    const ephemeralKey = toHex(envelope.ephemeralKey)
+    if (this.#accepted.has(ephemeralKey)) throw new SessionError('ERR_DUPLICATE')
+    const { device, signedPrekey, kemPrekey, bundle } = this.person
+    const oneTime = this.#pairIsThere ? this.pair : undefined
+    const { session, spent, ...accepted } = acceptSession({
+      ours: device,
+      prekeys: { signed: signedPrekey, kem: kemPrekey, oneTime },
+      envelope,
+      bundleKnown: (sequence, digest) =>
+        sequence === bundle.sequence && toHex(digest) === toHex(bundle.digest),
+      now: this.now,
+      random: this.random,
+    })
+    const { ordinal, seen } = session.handshake
+    const isLate = ordinal < this.#theirOrdinal
+    this.#accepted.add(ephemeralKey)
+    this.#keep(undefined, isLate ? receiveOnly(session) : session, accepted.skippedAdded)
+    if (envelope.oneTime) this.#pairIsThere = false
+    wipeAll(spent)
+    this.#theirOrdinal = Math.max(this.#theirOrdinal, ordinal)
+    this.#seenByThem = Math.max(this.#seenByThem, seen)
+    this.inbox.push(fromUtf8(accepted.content))
+  }
+
+  #keep(
+    before: Session | undefined,
+    next: Session,
+    added: readonly KeptRecord[] = [],
+    removed: readonly KeptRecordId[] = [],
+  ): void {
+    const prefix = toHex(next.id)
+    const others = this.sessions.filter((session) => session !== before)
+    this.sessions = [...others, next]
+    this.#store.set(prefix, encodeSession(next))
+    const names = new Set(added.map(skippedKeyName))
+    for (const record of added) {
+      this.#store.set(`${prefix}/${skippedKeyName(record)}`, encodeSkippedKey(record))
+    }
+    for (const id of removed) {
+      const name = skippedKeyName(id)
+      expect(names.has(name)).toBe(false)
+      this.#store.delete(`${prefix}/${name}`)
+    }
+  }
+
+  #check({ before, beforeBytes, next, spent }: Step): void {
+    if (!this.lawful) return
+    const kept = secretsIn(next)
+    expect(encodeSession(before)).toEqual(beforeBytes)
+    expect(spent.filter((secret) => kept.has(secret))).toEqual([])
+    const forgotten = [...secretsIn(before)].filter((s) => !kept.has(s) && !spent.includes(s))
+    expect(forgotten).toEqual([])
+  }
+
+  #image(): readonly string[] {
+    if (!this.lawful) return []
+    const sessions = this.sessions.map((session) => toHex(encodeSession(session)))
+    return [...sessions, String(this.#pairIsThere), String(this.#store.size)]
+  }
+}
+
+/** Every secret that can be reached from a value. */
+export function secretsIn(value: unknown, found = new Set<Secret>()): Set<Secret> {
+  if (value instanceof Secret) found.add(value)
+  else if (typeof value === 'object' && value !== null && !ArrayBuffer.isView(value)) {
+    for (const part of Object.values(value)) secretsIn(part, found)
+  }
+  return found
+}
+
+/** Two talkers whose session both have used. */
+export function acquainted(lawful = true): { readonly ours: Talker; readonly theirs: Talker } {
+  const ours = new Talker('ours', lawful)
+  const theirs = new Talker('theirs', lawful)
+  ours.begin(theirs)
+  expect(theirs.receive(ours.send())).toBe('opened')
+  expect(ours.receive(theirs.send())).toBe('opened')
+  ours.inbox.length = 0
+  theirs.inbox.length = 0
+  return { ours, theirs }
+}
