@@ -124,18 +124,21 @@ export class Records {
    */
   async *range(prefix: string, options: Range = {}): AsyncGenerator<StoredRecord, void, undefined> {
     await this.#reopening
-    const iterator = this.#store.iterator({ ...bounds(prefix, options), ...READ_OPTIONS })
     try {
-      for (;;) {
-        const entries = await iterator.nextv(READ_AHEAD)
-        if (entries.length === 0) return
-        for (const [key, sealed] of entries)
-          yield { key, value: openValue(this.#dataKey, key, sealed) }
+      const iterator = this.#store.iterator({ ...bounds(prefix, options), ...READ_OPTIONS })
+      try {
+        for (;;) {
+          const entries = await iterator.nextv(READ_AHEAD)
+          if (entries.length === 0) return
+          for (const [key, sealed] of entries) {
+            yield { key, value: openValue(this.#dataKey, key, sealed) }
+          }
+        }
+      } finally {
+        await iterator.close()
       }
     } catch (cause) {
       throw storeError(cause)
-    } finally {
-      await iterator.close()
     }
   }
 
@@ -186,13 +189,14 @@ export class Records {
     if (busy || this.#unsynced) await this.#enqueue([{ type: 'del', key: BARRIER }], true)
   }
 
-  #enqueue(operations: readonly Operation[], synced: boolean): Promise<void> {
-    if (this.#closed) return Promise.reject(new StoreError('ERR_CLOSED'))
+  /** Runs without a pause up to the returned promise: calls are queued in their order. */
+  async #enqueue(operations: readonly Operation[], synced: boolean): Promise<void> {
+    if (this.#closed) throw new StoreError('ERR_CLOSED')
     const sealed = operations.map((operation) => this.#seal(operation))
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#queue.push({ operations: sealed, synced, resolve, reject })
     if (synced) this.#start()
-    return promise
+    await promise
   }
 
   #start(): void {

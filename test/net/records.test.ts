@@ -1,0 +1,296 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Level } from 'level'
+import { MemoryLevel } from 'memory-level'
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Store } from '../../net/ports.ts'
+import { type Operation, Records, type RecordsInit } from '../../net/records.ts'
+import { StoreError } from '../../net/store-error.ts'
+import { utf8 } from '../../protocol/bytes.ts'
+import { generateSecret, ready } from '../../protocol/crypto.ts'
+import { ManualClock, settle } from '../support/manual-clock.ts'
+import { seededRandom } from '../support/random.ts'
+
+const random = seededRandom('records')
+const ENCODINGS = { keyEncoding: 'utf8', valueEncoding: 'view' } as const
+
+let store: Store
+let clock: ManualClock
+let close: () => Promise<void>
+
+beforeAll(() => ready)
+
+describe.each([
+  ['in memory', openMemory],
+  ['on disk', openDisk],
+])('%s', (_, open) => {
+  beforeEach(async () => {
+    clock = new ManualClock()
+    close = await open()
+  })
+  afterEach(() => close())
+
+  test('what was committed is read, also by the next run', async () => {
+    const records = create()
+    await records.commit([put('a/1', 'one'), put('a/2', 'two')])
+    await records.commit([{ type: 'del', key: 'a/1' }])
+    expect(await textOf(records, 'a/1')).toBeUndefined()
+    expect(await textOf(records, 'a/2')).toBe('two')
+    await records.close()
+    expect(await textOf(create(), 'a/2')).toBe('two')
+  })
+
+  test('a range keeps to its prefix, its start, its length and its direction', async () => {
+    const records = create()
+    const keys = ['a', 'a/1', 'a/2', 'a/3', 'a0', 'b/1']
+    await records.commit(keys.map((key) => put(key, key)))
+    expect(await keysOf(records.range('a/'))).toEqual(['a/1', 'a/2', 'a/3'])
+    expect(await keysOf(records.range('a/', { from: 'a/2' }))).toEqual(['a/2', 'a/3'])
+    expect(await keysOf(records.range('a/', { limit: 2 }))).toEqual(['a/1', 'a/2'])
+    expect(await keysOf(records.range('a/', { reverse: true }))).toEqual(['a/3', 'a/2', 'a/1'])
+    const back = records.range('a/', { reverse: true, from: 'a/2', limit: 1 })
+    expect(await keysOf(back)).toEqual(['a/2'])
+    expect(await keysOf(records.range(''))).toEqual(keys)
+    expect(await keysOf(records.range('c'))).toEqual([])
+  })
+
+  test('a range can be longer than one fetch', async () => {
+    const records = create()
+    const keys = Array.from({ length: 1000 }, (_, at) => `k/${String(at).padStart(4, '0')}`)
+    await records.commit(keys.map((key) => put(key, key)))
+    expect(await keysOf(records.range('k/'))).toEqual(keys)
+  })
+
+  test('values are sealed, and bound to their place', async () => {
+    const records = create()
+    await records.commit([put('a', 'plain text'), put('b', 'other')])
+    const raw = await store.get('a')
+    expect(new TextDecoder().decode(raw)).not.toContain('plain')
+    await store.put('b', raw ?? new Uint8Array(0))
+    await expect(records.get('b')).rejects.toMatchObject({ code: 'ERR_CORRUPT', key: 'b' })
+    await expect(keysOf(records.range(''))).rejects.toMatchObject({ code: 'ERR_CORRUPT', key: 'b' })
+    expect(await textOf(records, 'a')).toBe('plain text')
+  })
+
+  test('the caller may wipe a value at once', async () => {
+    const records = create()
+    const value = utf8('secret')
+    const committed = records.commit([{ type: 'put', key: 'a', value }])
+    value.fill(0)
+    await committed
+    expect(await textOf(records, 'a')).toBe('secret')
+  })
+
+  test('with 64 commits in flight a commit costs less than a tenth of a batch', async () => {
+    const records = create()
+    const each = 50
+    const worker = async (name: number): Promise<void> => {
+      for (let at = 0; at < each; at++) await records.commit([put(`w/${name}/${at}`, 'x')])
+    }
+    await Promise.all(Array.from({ length: 64 }, (_, name) => worker(name)))
+    expect(records.counts.batches / (64 * each)).toBeLessThan(0.1)
+    expect(records.counts.synced).toBe(records.counts.batches)
+    expect(await keysOf(records.range('w/'))).toHaveLength(64 * each)
+  })
+
+  test('one commit at a time costs one batch each', async () => {
+    const records = create()
+    for (let at = 0; at < 5; at++) await records.commit([put('a', String(at))])
+    expect(records.counts).toEqual({ batches: 5, synced: 5 })
+  })
+
+  test('the last of several writes to one place wins, in one batch and over several', async () => {
+    const records = create()
+    const commits = Array.from({ length: 200 }, (_, at) => records.commit([put('a', String(at))]))
+    await Promise.all(commits)
+    expect(await textOf(records, 'a')).toBe('199')
+  })
+
+  test('what can wait rides with the next commit, in the order of the calls', async () => {
+    const records = create()
+    records.later([put('a', 'first'), put('b', 'kept')])
+    await records.commit([put('a', 'second')])
+    expect(records.counts).toEqual({ batches: 1, synced: 1 })
+    expect(await textOf(records, 'a')).toBe('second')
+    expect(await textOf(records, 'b')).toBe('kept')
+    expect(clock.pending).toBe(0)
+  })
+
+  test('what can wait is written without fsync when no commit comes', async () => {
+    const records = create()
+    records.later([put('a', 'alone')])
+    await clock.advance(49)
+    expect(records.counts.batches).toBe(0)
+    await clock.advance(1)
+    await settle(200)
+    expect(records.counts).toEqual({ batches: 1, synced: 0 })
+    await records.close()
+    expect(records.counts.synced).toBe(1)
+    expect(await textOf(create(), 'a')).toBe('alone')
+  })
+
+  test('what can wait does not make a batch of its own behind a commit', async () => {
+    const records = create()
+    const commit = records.commit([put('a', '1')])
+    await Promise.resolve()
+    await Promise.resolve()
+    records.later([put('b', '2')])
+    await commit
+    await settle(50)
+    expect(records.counts.batches).toBe(1)
+    await records.flush()
+    expect(records.counts).toEqual({ batches: 2, synced: 2 })
+    expect(await textOf(records, 'b')).toBe('2')
+  })
+
+  test('after close nothing is accepted', async () => {
+    const records = create()
+    await records.commit([put('a', '1')])
+    await records.close()
+    await expect(records.commit([put('a', '2')])).rejects.toMatchObject({ code: 'ERR_CLOSED' })
+    await expect(records.flush()).rejects.toMatchObject({ code: 'ERR_CLOSED' })
+    records.later([put('a', '3')])
+    await records.close()
+    expect(await textOf(create(), 'a')).toBe('1')
+  })
+
+  test('a database that was closed under us is an error of ours', async () => {
+    const records = create()
+    await store.close()
+    await expect(records.get('a')).rejects.toMatchObject({ code: 'ERR_CLOSED' })
+    await expect(records.commit([put('a', '1')])).rejects.toMatchObject({ code: 'ERR_CLOSED' })
+    await expect(keysOf(records.range('a'))).rejects.toMatchObject({ code: 'ERR_CLOSED' })
+    await store.open()
+  })
+})
+
+describe('a failed batch', () => {
+  beforeEach(async () => {
+    clock = new ManualClock()
+    close = await openMemory()
+  })
+  afterEach(() => close())
+
+  test('rejects what was in it and all that was queued behind it, and stores none of it', async () => {
+    const disk = breakable(store)
+    const records = create()
+    const heard: string[] = []
+    const order: string[] = []
+    records.onFailure(({ code }) => {
+      heard.push(code)
+      order.push('told')
+    })
+    disk.fail(new Error('IO error: 000005.log: No space left on device'))
+    const first = records.commit([put('a', '1')])
+    await disk.asked()
+    const second = records.commit([put('b', '2')])
+    records.later([put('c', '3')])
+    disk.answer()
+    first.catch(() => order.push('rejected'))
+    await expect(first).rejects.toMatchObject({ name: 'StoreError', code: 'ERR_FULL' })
+    await expect(second).rejects.toMatchObject({ code: 'ERR_FULL' })
+    expect(heard).toEqual(['ERR_FULL'])
+    expect(order).toEqual(['told', 'rejected'])
+    expect(records.counts.batches).toBe(0)
+
+    await records.commit([put('d', '4')])
+    expect(await keysOf(records.range(''))).toEqual(['d'])
+  })
+
+  test('has the database opened again before the next one, and fails if that fails', async () => {
+    const disk = breakable(store)
+    const reopened: string[] = []
+    const records = create({
+      reopen: async () => {
+        reopened.push('tried')
+        if (reopened.length === 1) throw new StoreError('ERR_FULL')
+      },
+    })
+    disk.fail(new Error('Read-only file system'))
+    disk.answer()
+    await expect(records.commit([put('a', '1')])).rejects.toMatchObject({ code: 'ERR_READ_ONLY' })
+    expect(reopened).toEqual([])
+    await expect(records.commit([put('a', '2')])).rejects.toMatchObject({ code: 'ERR_FULL' })
+    await records.commit([put('a', '3')])
+    await records.commit([put('b', '4')])
+    expect(reopened).toEqual(['tried', 'tried'])
+    expect(await textOf(records, 'a')).toBe('3')
+  })
+
+  test.each([
+    ['IO error: x: No space left on device', 'ERR_FULL'],
+    ['IO error: x: Disk quota exceeded', 'ERR_FULL'],
+    ['IO error: x: Read-only file system', 'ERR_READ_ONLY'],
+    ['IO error: x: Too many open files', 'ERR_TOO_MANY_FILES'],
+    ['Corruption: bad block', 'ERR_CORRUPT'],
+    ['IO error: x: Input/output error', 'ERR_IO'],
+  ])('that says %o is %s', async (text, code) => {
+    const disk = breakable(store)
+    const records = create()
+    disk.fail(new Error(text))
+    disk.answer()
+    await expect(records.commit([put('a', '1')])).rejects.toMatchObject({ code })
+  })
+})
+
+function create(init: Partial<RecordsInit> = {}): Records {
+  const dataKey = generateSecret('DataKey', 32, seededRandom('data key'))
+  return new Records({ store, dataKey, clock, random, ...init })
+}
+
+async function openMemory(): Promise<() => Promise<void>> {
+  const level = new MemoryLevel<string, Uint8Array>({ ...ENCODINGS, storeEncoding: 'view' })
+  await level.open()
+  store = level
+  return () => level.close()
+}
+
+async function openDisk(): Promise<() => Promise<void>> {
+  const dir = await mkdtemp(join(tmpdir(), 'sotto-records-'))
+  const level = new Level<string, Uint8Array>(dir, ENCODINGS)
+  await level.open()
+  store = level
+  return async () => {
+    await level.close()
+    await rm(dir, { recursive: true })
+  }
+}
+
+/** Makes one batch of a store fail, at a moment that the test chooses. */
+function breakable(store: Store) {
+  const batch = store.batch.bind(store)
+  const asked = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<void>()
+  let error: Error | undefined
+  Object.assign(store, {
+    batch: async (operations: never, options: never) => {
+      if (error === undefined) return await batch(operations, options)
+      asked.resolve()
+      await answer.promise
+      const failure = error
+      error = undefined
+      throw failure
+    },
+  })
+  return {
+    fail: (failure: Error) => void (error = failure),
+    asked: () => asked.promise,
+    answer: () => answer.resolve(),
+  }
+}
+
+function put(key: string, text: string): Operation {
+  return { type: 'put', key, value: utf8(text) }
+}
+
+async function textOf(records: Records, key: string): Promise<string | undefined> {
+  const value = await records.get(key)
+  return value === undefined ? undefined : new TextDecoder().decode(value)
+}
+
+async function keysOf(range: AsyncIterable<{ key: string; value: Uint8Array }>): Promise<string[]> {
+  const keys: string[] = []
+  for await (const { key } of range) keys.push(key)
+  return keys
+}
