@@ -2,11 +2,12 @@
 
 import { encodeMailboxLink } from '../protocol/link.ts'
 import { importSecret, ready } from '../protocol/crypto.ts'
+import { Secret } from '../protocol/secret.ts'
 import { Records } from '../net/records.ts'
 import { libp2pWire } from '../net/wire.ts'
 import { accountOfKey } from '../net/platform/identity-codec.ts'
 import { systemClock } from '../net/platform/clock.ts'
-import { platformRandom } from '../net/platform/random.ts'
+import { platformRandom, pooled } from '../net/platform/random.ts'
 import { linkAddresses } from './link-address.ts'
 import { keptJoinSecret } from './join-secret.ts'
 import { MailboxService } from './service.ts'
@@ -22,8 +23,8 @@ import type { MailboxServiceStatus } from './service.ts'
 export interface MailboxInit {
   /** Open, with `valueEncoding: 'view'`, and for the mailbox alone. Stays with its owner, who closes it after the node has stopped. */
   readonly store: Store
-  /** 32 secret bytes that seal what is stored. With another key nothing of it can be read. */
-  readonly dataKey: Uint8Array
+  /** 32 bytes that seal what is stored. With another key nothing of it can be read. A `Secret` stays with its owner. */
+  readonly dataKey: Uint8Array | Secret<'DataKey'>
   /** Closes and opens the store after a failed write. */
   readonly reopen?: () => Promise<void>
   /** Puts the bundles of owners who are away back into a DHT. */
@@ -104,8 +105,8 @@ class HostedMailbox implements Mailbox, Startable {
     const { store, dataKey: key, reopen, directory, limits } = this.#init
     const { clock = systemClock, random = platformRandom } = this.#init
     const account = accountOfKey(this.#components.privateKey)
-    const dataKey = importSecret('DataKey', key.slice())
-    const sealed = { store, dataKey, clock, random }
+    const dataKey = key instanceof Secret ? key : importSecret('DataKey', key.slice())
+    const sealed = { store, dataKey, clock, random: pooled(random) }
     const records = new Records(reopen === undefined ? sealed : { ...sealed, reopen })
     const joinSecret = this.#init.joinSecret ?? (await keptJoinSecret(records, random))
     const wire = libp2pWire(this.#components, clock)

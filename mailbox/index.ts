@@ -1,6 +1,8 @@
 export { mailbox } from './host.ts'
 export { DEFAULT_LIMITS } from './limits.ts'
+export { DEFAULT_LISTEN, hostMailbox } from './main.ts'
 export { MailboxService } from './service.ts'
 export type { Mailbox, MailboxComponents, MailboxInit } from './host.ts'
 export type { MailboxLimits } from './limits.ts'
+export type { HostMailboxOptions, MailboxHost } from './main.ts'
 export type { MailboxServiceInit, MailboxServiceStatus } from './service.ts'

@@ -1,0 +1,115 @@
+// A mailbox as a program: a folder on disk, a libp2p node that is a DHT server and a bootstrap peer too, and the mailbox in it.
+
+import { systemClock } from '../net/platform/clock.ts'
+import { directory } from '../net/platform/dht.ts'
+import { openHome } from '../net/platform/home.ts'
+import { startNetwork } from '../net/platform/libp2p.ts'
+import { memoryHome } from '../net/platform/memory-home.ts'
+import { platformRandom } from '../net/platform/random.ts'
+import { mailbox } from './host.ts'
+import type { CreateHomeOptions, Home, OpenHomeOptions } from '../net/platform/home.ts'
+import type { Clock, PeerName } from '../net/ports.ts'
+import type { RandomBytes } from '../protocol/bytes.ts'
+import type { MailboxLimits } from './limits.ts'
+import type { MailboxServiceStatus } from './service.ts'
+
+export interface HostMailboxOptions {
+  /** A folder, which is made when it is not there, or the memory, which forgets. */
+  readonly profile: { readonly dir: string } | { readonly memory: true }
+  /** Asked for the passphrase when the folder is sealed. */
+  readonly unlock?: OpenHomeOptions['unlock']
+  /** Seals a new folder. */
+  readonly passphrase?: CreateHomeOptions['passphrase']
+  /** Multiaddrs. Fixed ports, since the link names one. @default TCP on 4601, WebSockets on 4602 */
+  readonly listen?: readonly string[]
+  /** What to tell others instead of the listen addresses, for instance a public name. */
+  readonly announce?: readonly string[]
+  /** Multiaddrs of other peers of the DHT. */
+  readonly bootstrap?: readonly string[]
+  /** Whether to announce the mailbox on the local network. @default false */
+  readonly lan?: boolean
+  /** On how many peers a bundle is put. Smaller only in test networks. @default 20 */
+  readonly replication?: number
+  readonly limits?: Partial<MailboxLimits>
+  /** Aborting stops the mailbox. */
+  readonly signal?: AbortSignal
+  readonly clock?: Clock
+  readonly random?: RandomBytes
+}
+
+export interface MailboxHost extends AsyncDisposable {
+  readonly peer: PeerName
+  /** `SOTTO:M/1/…`: whoever has it can join. One address stands in it, the best that there is when it is read. */
+  readonly link: string
+  /** Multiaddrs with /p2p/. */
+  readonly addresses: readonly string[]
+  status(): MailboxServiceStatus
+  /** Finishes what has begun and closes the folder. Again: waits for the same. */
+  stop(): Promise<void>
+}
+
+export const DEFAULT_LISTEN: readonly string[] = [
+  '/ip4/0.0.0.0/tcp/4601',
+  '/ip4/0.0.0.0/tcp/4602/ws',
+]
+
+/**
+ * Opens the folder and serves. Rejects with `HomeError` (ERR_LOCKED, ERR_BAD_PASSPHRASE, ...), with libp2p's error when an
+ * address cannot be listened on, or with the reason of the signal; nothing is left running then.
+ */
+export async function hostMailbox(options: HostMailboxOptions): Promise<MailboxHost> {
+  const { signal } = options
+  signal?.throwIfAborted()
+  const home = await openProfile(options)
+  const host = await serve(home, options).catch(async (cause: unknown) => {
+    await home.close()
+    throw cause
+  })
+  const onAbort = (): void => void host.stop()
+  signal?.addEventListener('abort', onAbort, { once: true })
+  if (signal?.aborted !== true) return host
+  await host.stop()
+  throw signal.reason
+}
+
+function openProfile({ profile, unlock, passphrase }: HostMailboxOptions): Promise<Home> {
+  return 'dir' in profile ? openHome(profile.dir, { unlock, create: { passphrase } }) : memoryHome()
+}
+
+async function serve(home: Home, options: HostMailboxOptions): Promise<MailboxHost> {
+  const { clock = systemClock, random = platformRandom, limits, replication, announce } = options
+  const dht = directory({ clock, ...(replication === undefined ? {} : { replication }) })
+  const { account, store, dataKey, reopen, datastore } = home
+  const service = mailbox({
+    ...{ store, dataKey, reopen, clock, random },
+    directory: dht.directory,
+    ...(limits === undefined ? {} : { limits }),
+  })
+  const node = await startNetwork({
+    ...{ account, datastore, clock, random },
+    listen: options.listen ?? DEFAULT_LISTEN,
+    bootstrap: options.bootstrap ?? [],
+    lan: options.lan ?? false,
+    dht: dht.service,
+    services: { mailbox: service },
+    ...(announce === undefined ? {} : { announce }),
+  })
+  const { mailbox: running } = node.services
+  let stopping: Promise<void> | undefined
+  const stop = async (): Promise<void> => {
+    await node.stop()
+    await home.close()
+  }
+  return {
+    peer: running.peer,
+    get link() {
+      return running.link()
+    },
+    get addresses() {
+      return node.getMultiaddrs().map(String)
+    },
+    status: () => running.status(),
+    stop: () => (stopping ??= stop()),
+    [Symbol.asyncDispose]: () => (stopping ??= stop()),
+  }
+}
