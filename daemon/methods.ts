@@ -28,6 +28,8 @@ const MAX_LINK = 2048
 const MAX_WAIT_MS = 366 * 86_400_000
 const MAX_LIST = 1000
 const MAX_CONSUMER = 64
+/** At most 3 bytes per character: a page stays below the 1 MiB of a frame, and the longest message fits. */
+const MAX_PAGE_CHARACTERS = 320 * 1024
 
 /** What a method may use besides the node and its parameters. */
 export interface MethodContext {
@@ -57,8 +59,12 @@ export interface MethodTypes {
   'message.send': Method<SendParams, SentView>
   'message.get': Method<{ readonly id: string }, MessageView>
   'message.list': Method<
-    ContactParams & { readonly limit?: number },
-    { readonly messages: readonly (MessageView | GapView)[] }
+    ContactParams & {
+      readonly limit?: number
+      /** Id of a message: only what stands before it. */
+      readonly before?: string
+    },
+    PageView
   >
   'message.markRead': Method<{ readonly ids: readonly string[] }, { readonly marked: number }>
   'mailbox.use': Method<{ readonly link: string }, MailboxInfo>
@@ -116,6 +122,13 @@ export interface HelloView {
 export interface SafetyNumberView {
   readonly contact: ContactShort
   readonly number: string
+}
+
+/** A part of a conversation, oldest first. */
+export interface PageView {
+  readonly messages: readonly (MessageView | GapView)[]
+  /** There is more before the first. */
+  readonly more: boolean
 }
 
 /** A message on its way, with the contact it goes to. */
@@ -215,12 +228,13 @@ export const methods: Table = {
   },
 
   'message.list': async ({ node }, params) => {
-    const { contact, limit } = readParams(params, {
+    const { contact, limit, before } = readParams(params, {
       ...contactOnly,
       limit: optional(integer(1, MAX_LIST)),
+      before: optional(ref),
     })
-    const entries = await node.messages.list(contact, { limit: limit ?? MAX_LIST })
-    return { messages: entries.map(historyView) }
+    const entries = (await node.messages.list(contact)).map(historyView)
+    return lastPage(entries, before, limit ?? MAX_LIST)
   },
 
   'message.markRead': async ({ node }, params) => {
@@ -284,6 +298,29 @@ export const methods: Table = {
 /** True when `name` is a method; nothing inherited counts. */
 export function isMethod(name: string): name is MethodName {
   return Object.hasOwn(methods, name)
+}
+
+/** The newest entries before a message, as many as fit into one frame. */
+function lastPage(
+  entries: readonly (MessageView | GapView)[],
+  before: string | undefined,
+  limit: number,
+): PageView {
+  const end = before === undefined ? entries.length : positionOf(entries, before)
+  let start = end
+  let room = MAX_PAGE_CHARACTERS
+  while (start > 0 && end - start < limit) {
+    room -= JSON.stringify(entries[start - 1]).length
+    if (room < 0) break
+    start--
+  }
+  return { messages: entries.slice(start, end), more: start > 0 }
+}
+
+function positionOf(entries: readonly (MessageView | GapView)[], id: string): number {
+  const position = entries.findIndex((entry) => entry.kind === 'text' && entry.id === id)
+  if (position >= 0) return position
+  throw new SottoError('MESSAGE_NOT_FOUND', 'no such message in this conversation')
 }
 
 /** Waits for the state. A miss is an error that carries the message, which stays queued or stored. */

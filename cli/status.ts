@@ -1,0 +1,64 @@
+import type { ContactView, StatusView } from '../daemon/views.ts'
+import type { CliContext } from './context.ts'
+import { formatDuration } from './duration.ts'
+import { commandFor } from './profile.ts'
+import { renderBytes, renderTable, renderTrust, shortPeer } from './render.ts'
+import type { Style } from './render.ts'
+import { sanitizeLine } from './sanitize.ts'
+import { withNode } from './with-node.ts'
+
+/** `sotto status`: one screen. */
+export async function run(context: CliContext): Promise<void> {
+  const { output, flags } = context
+  await withNode(context, async (node) => {
+    const status = await node.call('node.status', {})
+    const { contacts } = await node.call('contact.list', {})
+    const up = node.mode === 'daemon'
+    await output.result({ status, contacts, up }, renderStatus(status, contacts, up, output.style))
+    if (!up) output.hint(`${commandFor(flags, 'up --detach')}   keep the node running`)
+  })
+}
+
+function renderStatus(
+  status: StatusView,
+  contacts: readonly ContactView[],
+  up: boolean,
+  style: Style,
+): string {
+  const { id, bundle, queue } = status
+  const since = formatDuration(Date.now() - Date.parse(status.startedAt))
+  const waiting = queue.map(
+    ({ contact, count }) => `${count} for ${sanitizeLine(contact.name, 32)}`,
+  )
+  const { total, online, unverified, changed } = status.contacts
+  const lines = [
+    `${sanitizeLine(id.name, 32)}  ${shortPeer(id.peer, style)}   ${up ? `node up ${since}` : 'node not up'}`,
+    `Reach      ${status.addresses.length === 0 ? 'no address' : status.addresses.join(' · ')}`,
+    `Network    ${status.connections} connections · bundle ${bundle.sequence} held by ${bundle.holders.length} peers`,
+    ...mailboxLines(status, style),
+    `Queue      ${waiting.length === 0 ? 'empty' : waiting.join(' · ')}`,
+    `Contacts   ${total} total · ${online} online · ${unverified} unverified · ${changed} changed`,
+  ]
+  return contacts.length === 0
+    ? lines.join('\n')
+    : [...lines, contactTable(contacts, style)].join('\n')
+}
+
+function mailboxLines({ mailboxes }: StatusView, style: Style): readonly string[] {
+  if (mailboxes.length === 0) return ['Mailbox    none']
+  return mailboxes.map(({ peer, connected, usedBytes, maxBytes, waiting }) => {
+    const use =
+      usedBytes === null || maxBytes === null
+        ? 'not asked yet'
+        : `used ${renderBytes(usedBytes)} of ${renderBytes(maxBytes)}   ${waiting ?? 0} waiting`
+    return `Mailbox    ${shortPeer(peer, style)}   ${connected ? 'connected' : 'not connected'}   ${use}`
+  })
+}
+
+function contactTable(contacts: readonly ContactView[], style: Style): string {
+  const plain = { ...style, colour: false }
+  const rows = contacts.map(({ name, trust, path, queued }) => [
+    ...[name, renderTrust(trust, plain), path, String(queued)],
+  ])
+  return renderTable([['NAME', 'TRUST', 'PATH', 'QUEUE'], ...rows])
+}

@@ -1,0 +1,22 @@
+import { readFile } from 'node:fs/promises'
+
+/** The version in our package.json, one folder above the sources and two above what is built from them. */
+export async function readVersion(): Promise<string> {
+  for (const place of ['../package.json', '../../package.json']) {
+    const version = await versionIn(new URL(place, import.meta.url))
+    if (version !== undefined) return version
+  }
+  throw new Error('the package of this program is not complete: package.json is missing')
+}
+
+async function versionIn(url: URL): Promise<string | undefined> {
+  try {
+    const { name, version }: { name?: unknown; version?: unknown } = JSON.parse(
+      await readFile(url, 'utf8'),
+    )
+    return name === 'sotto' && typeof version === 'string' ? version : undefined
+  } catch {
+    // Not there: the other place is looked at.
+    return undefined
+  }
+}
