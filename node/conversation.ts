@@ -207,6 +207,11 @@ export class Conversation implements Composer, Opener {
     }
   }
 
+  /** Entries of the outbox that are listed messages, oldest first. */
+  waiting(): readonly OutboxEntry[] {
+    return [...this.#outbox.values()].filter((entry) => entry.messageId.length > 0)
+  }
+
   /** Resolves when no step is on its way. */
   async settled(): Promise<void> {
     await this.#tail

@@ -45,6 +45,12 @@ export interface CoreInit {
 /** Streams of one peer that we serve at once: one is enough, a second bridges a reconnection. */
 const MAX_DIRECT_CHANNELS = 4
 
+/** From a new connection to the lookups that wait: time for the DHT to take the peer into its table. */
+const TABLE_DELAY = 250
+
+/** How long publishing waits for the lookups of contacts without a bundle. */
+const LOOKUP_PATIENCE = 5_000
+
 /** How often rotation, expiry and the like are looked at. */
 const MAINTENANCE = 3_600_000
 
@@ -67,6 +73,8 @@ export class ChatCore {
   #unwatch: (() => void) | undefined
   #maintenance: Timer | undefined
   #started = false
+  #publishing: Promise<void> = Promise.resolve()
+  #table: Timer | undefined
 
   constructor(init: CoreInit) {
     this.#init = init
@@ -172,17 +180,25 @@ export class ChatCore {
         holders,
       })
     })
-    await this.publisher.start()
     await this.ownMailboxes.start()
     this.#planMaintenance()
+    this.#publishing = this.#publishAfterLookups()
+  }
+
+  /** Never rejects: publishing goes on trying by itself. */
+  async #publishAfterLookups(): Promise<void> {
+    await this.#introducer.firstLookups(LOOKUP_PATIENCE)
+    if (this.#started) await this.publisher.start().catch(() => undefined)
   }
 
   async stop(): Promise<void> {
     if (!this.#started) return
     this.#started = false
     this.#maintenance?.cancel()
+    this.#table?.cancel()
     this.#unwatch?.()
     this.#introducer.stop()
+    await this.#publishing
     this.#receipts.stop()
     for (const courier of this.#couriers.values()) courier.stop()
     await this.ownMailboxes.stop()
@@ -250,6 +266,10 @@ export class ChatCore {
 
   #seen(peer: PeerName, connected: boolean): void {
     if (!connected) return
+    this.#table ??= this.clock.after(TABLE_DELAY, () => {
+      this.#table = undefined
+      this.#introducer.hurryAll()
+    })
     for (const conversation of this.book.all()) {
       if (conversation.contact.peer !== peer) continue
       this.#introducer.hurry(conversation)

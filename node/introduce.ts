@@ -42,6 +42,7 @@ export class Introducer {
   readonly #init: IntroducerInit
   readonly #waiting = new Map<Conversation, Waiting>()
   #abort = new AbortController()
+  #onKnown = (): void => undefined
 
   constructor(init: IntroducerInit) {
     this.#init = init
@@ -58,6 +59,29 @@ export class Introducer {
     if (!this.#needed(conversation) || this.#abort.signal.aborted) return
     const waiting = this.#waiting.get(conversation)
     if (waiting === undefined) void this.#run(conversation, this.#begin(conversation))
+  }
+
+  /** There are more peers to ask. */
+  hurryAll(): void {
+    for (const conversation of this.#waiting.keys()) this.hurry(conversation)
+  }
+
+  /** Resolves when no contact is without a bundle any more, and after `patience` ms at the latest. */
+  async firstLookups(patience: number): Promise<void> {
+    if (!this.#anyUnknown()) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = this.#init.clock.after(patience, resolve)
+    this.#abort.signal.addEventListener('abort', () => resolve(), { once: true })
+    this.#onKnown = () => {
+      if (!this.#anyUnknown()) resolve()
+    }
+    await promise
+    timer.cancel()
+    this.#onKnown = () => undefined
+  }
+
+  #anyUnknown(): boolean {
+    return [...this.#waiting.keys()].some(({ contact }) => contact.bundle === undefined)
   }
 
   /** Something changed (the contact came online): the next attempt is now. */
@@ -116,6 +140,7 @@ export class Introducer {
     if (!kept) return false
     this.#init.onFound(conversation, found.source.path, found.source.from)
     this.#init.onBundle(conversation)
+    this.#onKnown()
     return true
   }
 

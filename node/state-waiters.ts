@@ -27,12 +27,13 @@ export class StateWaiters {
   }
 
   /**
-   * Resolves when the message has reached `wanted`. SottoError WAIT_TIMEOUT (the message stays queued), NOT_ALLOWED when it
+   * Resolves when the message with this id has reached `wanted`; `current` reads it as it is now. SottoError WAIT_TIMEOUT (the message stays queued), NOT_ALLOWED when it
    * failed; rejects with the reason of `signal`.
    */
   async until(
-    message: StoredMessage,
+    id: Uint8Array,
     wanted: DeliveryState,
+    current: () => Promise<StoredMessage>,
     { timeout, signal }: WaitOptions,
   ): Promise<StoredMessage> {
     const { promise, resolve, reject } = Promise.withResolvers<StoredMessage>()
@@ -44,11 +45,11 @@ export class StateWaiters {
     const quit = (): void => reject(signal?.reason)
     const late = (): void => reject(timedOut(wanted))
     const timer = timeout === undefined ? undefined : this.#clock.after(timeout, late)
-    const leave = this.#listen(message, look)
+    const leave = this.#listen(id, look)
     signal?.addEventListener('abort', quit)
     try {
       signal?.throwIfAborted()
-      look(message)
+      look(await current()) // listening already: a change in between is not missed
       return await promise
     } finally {
       leave()
@@ -57,8 +58,8 @@ export class StateWaiters {
     }
   }
 
-  #listen(message: StoredMessage, listener: Listener): () => void {
-    const key = toHex(message.id)
+  #listen(id: Uint8Array, listener: Listener): () => void {
+    const key = toHex(id)
     const listeners = this.#listeners.get(key) ?? new Set()
     this.#listeners.set(key, listeners.add(listener))
     return () => {

@@ -1,0 +1,130 @@
+// The chat node as a service of a libp2p node. createNode (create-node.ts) is the same with the libp2p node around it.
+
+import type { PrivateKey, Startable } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { importSecret, ready } from '../protocol/crypto.ts'
+import { Secret } from '../protocol/secret.ts'
+import type { RandomBytes } from '../protocol/bytes.ts'
+import { systemClock } from '../net/platform/clock.ts'
+import { accountOfKey } from '../net/platform/identity-codec.ts'
+import { platformRandom, pooled } from '../net/platform/random.ts'
+import type { Clock, Directory, PeerName, Store } from '../net/ports.ts'
+import { Records } from '../net/records.ts'
+import { libp2pWire, type WireComponents } from '../net/wire.ts'
+import type { Node } from './api.ts'
+import { ChatNode } from './chat-node.ts'
+import { ChatCore } from './core.ts'
+import { SottoError } from './errors.ts'
+
+export interface ChatInit {
+  /** Open, with `valueEncoding: 'view'`, and for the chat alone. Its owner closes it after the node has stopped. */
+  readonly store: Store
+  /** 32 secret bytes that seal what is stored. With another key nothing of it can be read. */
+  readonly dataKey: Uint8Array | Secret<'DataKey'>
+  /** Closes and opens the store after a failed write. */
+  readonly reopen?: () => Promise<void>
+  /** The DHT: `directory` of the other half whose `service` runs in the same libp2p node. */
+  readonly directory: Directory
+  /** Shown to contacts; kept in the store. */
+  readonly name?: string
+  /** What `node.stop()` ends after the chat itself, for instance the libp2p node. */
+  readonly close?: () => Promise<void>
+  readonly clock?: Clock
+  /** Must be as good as the platform's generator. */
+  readonly random?: RandomBytes
+}
+
+/** What the service needs of the libp2p node. Its key must be Ed25519: it is the account. */
+export interface ChatComponents extends WireComponents {
+  readonly privateKey: PrivateKey
+  readonly addressManager: { getAddresses(): Multiaddr[] }
+}
+
+export interface Chat {
+  readonly peer: PeerName
+  /** SottoError NODE_STOPPED while the libp2p node is not started. */
+  readonly node: Node
+}
+
+/** Register with `createLibp2p({ services: { chat: chat({ store, dataKey, directory }) } })`. */
+export function chat(init: ChatInit): (components: ChatComponents) => Chat {
+  return (components) => new HostedChat(init, components)
+}
+
+/** One start of the service. */
+interface Run {
+  readonly records: Records
+  readonly core: ChatCore
+  readonly node: ChatNode
+}
+
+class HostedChat implements Chat, Startable {
+  readonly [Symbol.toStringTag] = 'sotto/chat'
+  readonly peer: PeerName
+  readonly #init: ChatInit
+  readonly #components: ChatComponents
+  #run: Run | undefined
+
+  constructor(init: ChatInit, components: ChatComponents) {
+    this.#init = init
+    this.#components = components
+    this.peer = components.peerId.toString() as PeerName
+  }
+
+  get node(): Node {
+    if (this.#run === undefined) throw new SottoError('NODE_STOPPED', 'the node is not started')
+    return this.#run.node
+  }
+
+  async start(): Promise<void> {
+    await ready
+  }
+
+  /** After the transports: the core dials as soon as it runs. */
+  async afterStart(): Promise<void> {
+    if (this.#run !== undefined) return
+    const run = this.#prepare()
+    await run.core.start()
+    const { name } = this.#init
+    if (name !== undefined && name !== run.core.name) await run.core.rename(name)
+    this.#run = run
+  }
+
+  async stop(): Promise<void> {
+    const run = this.#run
+    if (run === undefined) return
+    this.#run = undefined
+    await run.core.stop()
+    await run.records.close()
+  }
+
+  #prepare(): Run {
+    const { store, directory, reopen } = this.#init
+    const { clock = systemClock, random = platformRandom } = this.#init
+    const { privateKey, addressManager, connectionManager } = this.#components
+    const { dataKey: key } = this.#init
+    const dataKey = key instanceof Secret ? key : importSecret('DataKey', key.slice())
+    const salts = pooled(random)
+    const sealed = { store, dataKey, clock, random: salts }
+    const records = new Records(reopen === undefined ? sealed : { ...sealed, reopen })
+    const core = new ChatCore({
+      account: accountOfKey(privateKey),
+      records,
+      wire: libp2pWire(this.#components, clock),
+      directory,
+      clock,
+      random,
+      salts,
+    })
+    const node = new ChatNode({
+      core,
+      addresses: () => addressManager.getAddresses().map(String),
+      connections: () => connectionManager.getConnections().length,
+      close: async () => {
+        await records.close()
+        await this.#init.close?.()
+      },
+    })
+    return { records, core, node }
+  }
+}

@@ -1,0 +1,126 @@
+// A whole node in one call: profile, libp2p node, DHT, chat. For Node; the service alone (chat.ts) runs wherever libp2p does.
+
+import { join } from 'node:path'
+import envPaths from 'env-paths'
+import { startNetwork } from '../net/platform/libp2p.ts'
+import { directory } from '../net/platform/dht.ts'
+import { HomeError } from '../net/platform/home-error.ts'
+import { createHome, homeExists, openHome, type Home } from '../net/platform/home.ts'
+import { memoryHome } from '../net/platform/memory-home.ts'
+import { systemClock } from '../net/platform/clock.ts'
+import { platformRandom } from '../net/platform/random.ts'
+import { peerName } from '../net/peer-name.ts'
+import { Records } from '../net/records.ts'
+import { encodeContactLink } from '../protocol/link.ts'
+import { utf8 } from '../protocol/bytes.ts'
+import type { CreateNode, CreateProfile, Node, NodeOptions, ProfileChoice } from './api.ts'
+import { chat } from './chat.ts'
+import { SottoError } from './errors.ts'
+import { homeProblem } from './home-problem.ts'
+import { keys } from './keys.ts'
+import { checkName } from './names.ts'
+
+const DEFAULT_LISTEN = ['/ip4/0.0.0.0/tcp/0', '/ip4/0.0.0.0/tcp/0/ws']
+
+/** Where a named profile is kept. */
+export function profileFolder(name: string): string {
+  if (!/^[\w-]{1,64}$/.test(name)) {
+    throw new SottoError('INVALID_ARGUMENT', 'this is no profile name', {
+      hint: 'a profile name has 1 to 64 letters, digits, - and _',
+    })
+  }
+  return join(envPaths('sotto', { suffix: '' }).data, name)
+}
+
+/**
+ * Opens the profile, or makes it, and starts a node. Rejects with SottoError: STORE_LOCKED, BAD_PASSPHRASE, NEWER_FORMAT,
+ * STORE_DAMAGED, DISK_FULL, INVALID_ARGUMENT for addresses and links.
+ */
+export const createNode: CreateNode = async (options = {}) => {
+  options.signal?.throwIfAborted()
+  const home = await openProfile(options)
+  try {
+    return await startNode(home, options)
+  } catch (cause) {
+    await home.close()
+    throw cause
+  }
+}
+
+/** Makes identity and store of a profile without starting a node. Rejects with SottoError PROFILE_EXISTS and as `createNode`. */
+export const createProfile: CreateProfile = async ({ dir, name, unlock }) => {
+  checkName(name)
+  const home = await createHome(dir, { passphrase: await unlock?.() }).catch(homeProblem)
+  try {
+    const { store, dataKey } = home
+    const records = new Records({ store, dataKey, clock: systemClock, random: platformRandom })
+    await records.commit([{ type: 'put', key: keys.self, value: utf8(name) }])
+    await records.close()
+    const link = encodeContactLink({ account: home.account.key, mailboxes: [], addresses: [] })
+    return { peer: peerName(home.account.key), name, link }
+  } finally {
+    await home.close()
+  }
+}
+
+/** Whether there is a profile. */
+export function profileExists(profile: string | { readonly dir: string }): Promise<boolean> {
+  return homeExists(typeof profile === 'string' ? profileFolder(profile) : profile.dir)
+}
+
+async function openProfile({ profile, unlock }: NodeOptions): Promise<Home> {
+  const dir = folderOf(profile)
+  if (dir === undefined) return memoryHome()
+  if (await homeExists(dir)) return openHome(dir, { unlock }).catch(homeProblem)
+  return createHome(dir, { passphrase: await unlock?.() }).catch(homeProblem)
+}
+
+function folderOf(profile: ProfileChoice = { memory: true }): string | undefined {
+  if (typeof profile === 'string') return profileFolder(profile)
+  return 'dir' in profile ? profile.dir : undefined
+}
+
+async function startNode(home: Home, options: NodeOptions): Promise<Node> {
+  const { name, clock = systemClock, random = platformRandom, network = {} } = options
+  if (name !== undefined) checkName(name)
+  const { account, dataKey, store, datastore, reopen } = home
+  const { replication } = network
+  const dht = directory({ clock, ...(replication === undefined ? {} : { replication }) })
+  const libp2p = await startNetwork({
+    account,
+    datastore,
+    listen: network.listen ?? DEFAULT_LISTEN,
+    announce: network.announce ?? [],
+    bootstrap: network.bootstrap ?? [],
+    lan: network.lan ?? false,
+    dht: dht.service,
+    services: {
+      chat: chat({
+        store,
+        dataKey,
+        reopen,
+        directory: dht.directory,
+        clock,
+        random,
+        close: async () => {
+          await libp2p.stop()
+          await home.close()
+        },
+        ...(name === undefined ? {} : { name }),
+      }),
+    },
+  }).catch(networkProblem)
+  const { node } = libp2p.services.chat
+  options.signal?.addEventListener('abort', () => void node.stop(), { once: true })
+  for (const link of options.mailbox ?? []) await node.mailbox.use(link)
+  return node
+}
+
+function networkProblem(cause: unknown): never {
+  if (cause instanceof SottoError || cause instanceof HomeError) throw cause
+  const text = cause instanceof Error ? cause.message : String(cause)
+  throw new SottoError('INVALID_ARGUMENT', `the network could not be started: ${text}`, {
+    cause,
+    hint: 'check the listen and bootstrap addresses, and that no other program uses the port',
+  })
+}

@@ -1,0 +1,92 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Message } from '../../node/api.ts'
+import { ChatWorld, introduce, type Person } from '../support/chat-world.ts'
+
+async function texts(person: Person, other: Person): Promise<readonly string[]> {
+  const entries = await person.node.messages.list(other.name)
+  return entries.map((entry) => (entry.kind === 'gap' ? 'gap' : entry.text))
+}
+
+async function received(person: Person, count: number): Promise<readonly Message[]> {
+  const messages: Message[] = []
+  for await (const event of person.node.events({ from: 'start', types: ['message.received'] })) {
+    if (event.type === 'message.received') messages.push(event.message)
+    if (messages.length === count) break
+  }
+  return messages
+}
+
+describe('two nodes on one wire', () => {
+  let world: ChatWorld
+  let ada: Person
+  let bob: Person
+
+  beforeEach(async () => {
+    world = await ChatWorld.create('core test')
+    ada = await world.person('ada')
+    bob = await world.person('bob')
+    await introduce(ada, bob)
+  })
+
+  afterEach(async () => {
+    await ada.node.stop()
+    await bob.node.stop()
+  })
+
+  test('a message is delivered once and shown on both sides', async () => {
+    const sent = await ada.node.conversation('bob').send('hello, bob')
+    const done = await sent.until('delivered', { timeout: 5000 })
+    expect(done.state).toBe('delivered')
+    const [message] = await received(bob, 1)
+    expect(message).toMatchObject({ text: 'hello, bob', direction: 'in', counter: 1, late: false })
+    expect(await texts(ada, bob)).toEqual(['hello, bob'])
+  })
+
+  test('messages go both ways in order, many at once', async () => {
+    const there = Array.from({ length: 100 }, (_, at) =>
+      ada.node.conversation('bob').send(`a${at}`),
+    )
+    const back = Array.from({ length: 100 }, (_, at) => bob.node.conversation('ada').send(`b${at}`))
+    for (const sent of await Promise.all([...there, ...back])) {
+      await sent.until('delivered', { timeout: 10_000 })
+    }
+    const ofAda = (await received(bob, 100)).map(({ text }) => text)
+    const ofBob = (await received(ada, 100)).map(({ text }) => text)
+    expect(ofAda.toSorted()).toEqual(Array.from({ length: 100 }, (_, at) => `a${at}`).toSorted())
+    expect(ofBob.toSorted()).toEqual(Array.from({ length: 100 }, (_, at) => `b${at}`).toSorted())
+    const listed = await bob.node.messages.list('ada')
+    const counters = listed.flatMap((entry) =>
+      entry.kind === 'text' && entry.direction === 'in' ? [entry.counter] : [],
+    )
+    expect(counters).toEqual(Array.from({ length: 100 }, (_, at) => at + 1))
+  })
+
+  test('a crash of the recipient loses nothing and doubles nothing', async () => {
+    const first = await ada.node.conversation('bob').send('before')
+    await first.until('delivered', { timeout: 5000 })
+    world.network.crash(bob.peer)
+    const second = await ada.node.conversation('bob').send('while away')
+    expect(second.state).toBe('queued')
+    await world.restart(bob)
+    await second.until('delivered', { timeout: 10_000 })
+    expect((await received(bob, 2)).map(({ text }) => text)).toEqual(['before', 'while away'])
+  })
+
+  test('a crash of the sender keeps what was accepted', async () => {
+    world.network.crash(bob.peer)
+    const sent = await ada.node.conversation('bob').send('kept')
+    await world.crash(ada)
+    await world.restart(bob)
+    const [message] = await received(bob, 1)
+    expect(message?.id).toBe(sent.id)
+  })
+
+  test('reading tells the sender', async () => {
+    const sent = await ada.node.conversation('bob').send('read me')
+    const [message] = await received(bob, 1)
+    if (message === undefined) throw new Error('nothing came')
+    await bob.node.messages.markRead([message.id])
+    const read = await sent.until('read', { timeout: 5000 })
+    expect(read.state).toBe('read')
+  })
+})

@@ -1,0 +1,124 @@
+// Chat cores on an in-memory wire and in-memory stores, with a directory that everybody shares: the core as production runs
+// it, without libp2p and without a disk.
+
+import { MemoryLevel } from 'memory-level'
+import { importSecret, ready } from '../../protocol/crypto.ts'
+import { toHex, type RandomBytes } from '../../protocol/bytes.ts'
+import { accountFromSeed, type Account } from '../../protocol/account.ts'
+import type { Clock, Directory, DirectoryAnswer, PeerName, Store } from '../../net/ports.ts'
+import { peerName } from '../../net/peer-name.ts'
+import { systemClock } from '../../net/platform/clock.ts'
+import { Records } from '../../net/records.ts'
+import { ChatCore } from '../../node/core.ts'
+import { ChatNode } from '../../node/chat-node.ts'
+import { MemoryNetwork } from './memory-wire.ts'
+import { seededRandom } from './random.ts'
+
+/** A directory in one map: what is put is found, and the map may be emptied. */
+export class SharedDirectory implements Directory {
+  readonly values = new Map<string, Uint8Array>()
+  readonly holder: PeerName
+
+  constructor(holder: PeerName) {
+    this.holder = holder
+  }
+
+  put(key: Uint8Array, value: Uint8Array): Promise<readonly PeerName[]> {
+    this.values.set(toHex(key), value)
+    return Promise.resolve([this.holder])
+  }
+
+  async *get(key: Uint8Array): AsyncIterable<DirectoryAnswer> {
+    await Promise.resolve()
+    const value = this.values.get(toHex(key))
+    if (value !== undefined) yield { value, from: this.holder }
+  }
+}
+
+export interface Person {
+  readonly name: string
+  readonly account: Account
+  readonly peer: PeerName
+  readonly store: Store
+  core: ChatCore
+  node: ChatNode
+}
+
+export class ChatWorld {
+  readonly network = new MemoryNetwork()
+  readonly directory: SharedDirectory
+  readonly clock: Clock
+  readonly #random: RandomBytes
+  #count = 0
+
+  private constructor(seed: string, clock: Clock) {
+    this.#random = seededRandom(seed)
+    this.clock = clock
+    this.directory = new SharedDirectory(peerName(this.account().key))
+  }
+
+  static async create(seed: string, clock: Clock = systemClock): Promise<ChatWorld> {
+    await ready
+    return new ChatWorld(seed, clock)
+  }
+
+  account(): Account {
+    return accountFromSeed(importSecret('AccountSeed', this.#random(32)))
+  }
+
+  random(): RandomBytes {
+    return seededRandom(`random ${toHex(this.#random(8))} ${this.#count++}`)
+  }
+
+  /** A person whose node has started. */
+  async person(name: string): Promise<Person> {
+    const account = this.account()
+    const store: Store = new MemoryLevel<string, Uint8Array>({ valueEncoding: 'view' })
+    await store.open()
+    const core = this.#core(account, store)
+    const person = { name, account, peer: peerName(account.key), store, core, node: face(core) }
+    await core.rename(name)
+    await core.start()
+    return person
+  }
+
+  /** Ends the process without any clean-up and starts another on the same store. */
+  async crash(person: Person): Promise<void> {
+    this.network.crash(person.peer)
+    await this.restart(person)
+  }
+
+  async restart(person: Person): Promise<void> {
+    person.core = this.#core(person.account, person.store)
+    person.node = face(person.core)
+    await person.core.start()
+  }
+
+  #core(account: Account, store: Store): ChatCore {
+    const random = this.random()
+    const dataKey = importSecret('DataKey', new Uint8Array(32).fill(7))
+    return new ChatCore({
+      account,
+      records: new Records({ store, dataKey, clock: this.clock, random }),
+      wire: this.network.wire(peerName(account.key)),
+      directory: this.directory,
+      clock: this.clock,
+      random,
+    })
+  }
+}
+
+function face(core: ChatCore): ChatNode {
+  return new ChatNode({
+    core,
+    addresses: () => [],
+    connections: () => 0,
+    close: () => Promise.resolve(),
+  })
+}
+
+/** Both know each other by name. */
+export async function introduce(a: Person, b: Person): Promise<void> {
+  await a.node.contacts.add(b.peer, { name: b.name })
+  await b.node.contacts.add(a.peer, { name: a.name })
+}
