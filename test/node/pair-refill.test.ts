@@ -1,0 +1,102 @@
+import { beforeEach, expect, test } from 'vitest'
+import { PairRefill } from '../../node/pair-refill.ts'
+import { testAccount } from '../support/accounts.ts'
+import { seededRandom } from '../support/random.ts'
+import { DAY, HOUR, OwnWorld } from './own-world.ts'
+import type { AccountKey } from '../../protocol/account.ts'
+
+const MINUTE = 60_000
+
+let world: OwnWorld
+let mailbox: AccountKey
+let saved: number[]
+let shelf: Uint8Array[]
+let refill: PairRefill
+
+const upload = (signed: readonly Uint8Array[]): Promise<void> => {
+  shelf.push(...signed)
+  return Promise.resolve()
+}
+
+beforeEach(async () => {
+  world = await OwnWorld.start()
+  mailbox = testAccount(seededRandom('mailbox')).key
+  saved = []
+  shelf = []
+  refill = make(0)
+})
+
+test('the first time a hundred pairs are made and sent at once, in pieces', async () => {
+  const pieces: number[] = []
+  const added = await refill.tend(0, (signed) => {
+    pieces.push(signed.length)
+    return upload(signed)
+  })
+  expect(added).toBe(100)
+  expect(pieces).toEqual([40, 40, 20])
+  expect(new Set(shelf).size).toBe(100)
+  expect(saved).toEqual([world.clock.now()])
+  expect(world.keys.pendingOneTimePairs(mailbox)).toEqual([])
+})
+
+test('a shelf with fifty pairs is left alone, one below is filled up', async () => {
+  expect(await refill.tend(50, upload)).toBe(0)
+  expect(await refill.tend(49, upload)).toBe(51)
+})
+
+test('a drained shelf is filled at most once an hour, and not in step with the drain', async () => {
+  await refill.tend(0, upload)
+  const start = world.clock.now()
+  const times: number[] = []
+  for (let at = 0; at < DAY; at += MINUTE) {
+    await world.clock.advance(MINUTE)
+    if ((await refill.tend(0, upload)) > 0) times.push(world.clock.now() - start)
+  }
+  const gaps = times.map((time, at) => time - (times[at - 1] ?? 0))
+  expect(times.length).toBeGreaterThan(15)
+  expect(Math.min(...gaps)).toBeGreaterThan(HOUR)
+  expect(new Set(gaps).size).toBeGreaterThan(3)
+})
+
+test('a shelf that runs low much later is filled after some minutes, not at once', async () => {
+  await refill.tend(0, upload)
+  await world.clock.advance(5 * HOUR)
+  expect(await refill.tend(10, upload)).toBe(0)
+  await world.clock.advance(10 * MINUTE)
+  expect(await refill.tend(10, upload)).toBe(90)
+})
+
+test('the time of the last refill counts across restarts', async () => {
+  await refill.tend(0, upload)
+  const next = make(saved[0] ?? 0)
+  expect(await next.tend(0, upload)).toBe(0)
+  const wrong = make(world.clock.now() + 90 * DAY) // noted while the clock was ahead
+  expect(await wrong.tend(0, upload)).toBe(100)
+})
+
+test('what was not acknowledged is sent again first, without making new ones', async () => {
+  let calls = 0
+  const failing = (signed: readonly Uint8Array[]): Promise<void> => {
+    calls += 1
+    return calls === 2 ? Promise.reject(new Error('gone')) : upload(signed)
+  }
+  await expect(refill.tend(0, failing)).rejects.toThrow('gone')
+  expect(shelf).toHaveLength(40)
+  expect(await refill.tend(40, upload)).toBe(60)
+  expect(new Set(shelf).size).toBe(100)
+  expect(saved).toHaveLength(1)
+})
+
+test('pairs are stored before they are sent', async () => {
+  await refill.tend(0, async (signed) => {
+    expect(await world.stored('own/pair/')).toHaveLength(100)
+    await upload(signed)
+  })
+  expect(shelf).toHaveLength(100)
+})
+
+function make(refilledAt: number): PairRefill {
+  const { clock, random, keys } = world
+  const save = async (at: number): Promise<void> => void saved.push(at)
+  return new PairRefill({ clock, random, keys, mailbox, refilledAt, save })
+}
