@@ -38,6 +38,9 @@ export interface DirectoryService {
 /** How often an empty routing table is looked at. */
 const TABLE_POLL_MS = 100
 
+/** A reader who has just started waits so long for a first peer. */
+const TABLE_WAIT_MS = 3000
+
 /** Both halves of the DHT of one node. */
 export function directory(options: DirectoryOptions): DirectoryService {
   const dht = new DhtDirectory(options)
@@ -105,7 +108,7 @@ class DhtDirectory implements Directory {
   }
 
   /**
-   * Answers of peers as they come; our own copy only when no peer had an answer. Ends without an error, whatever single peers do
+   * Answers of peers as they come; our own copy only when no peer had an answer. Waits up to three seconds for a first peer. Ends without an error, whatever single peers do
    * and when `signal` is aborted.
    */
   async *get(
@@ -114,6 +117,11 @@ class DhtDirectory implements Directory {
   ): AsyncGenerator<DirectoryAnswer, void, undefined> {
     const { dht, datastore, self } = this.#started()
     let answered = false
+    try {
+      await this.#untilTable(dht, AbortSignal.any([signal, AbortSignal.timeout(TABLE_WAIT_MS)]))
+    } catch {
+      // Still alone: nobody can be asked.
+    }
     try {
       for await (const event of dht.get(key, { signal })) {
         if (event.name !== 'PEER_RESPONSE' || event.record === undefined) continue
