@@ -1,0 +1,191 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { importSecret, ready } from '../../protocol/crypto.ts'
+import { expandEpoch } from '../../protocol/epoch.ts'
+import type { Epoch } from '../../protocol/epoch.ts'
+import { readEnvelope, SESSION_PREFIX } from '../../protocol/envelope.ts'
+import type { Envelope } from '../../protocol/envelope.ts'
+import { encodeBody } from '../../protocol/padding.ts'
+import { handshakeSecrets } from '../../protocol/pqxdh.ts'
+import type { HandshakeSecrets } from '../../protocol/pqxdh.ts'
+import { createSignedPrekey } from '../../protocol/prekeys.ts'
+import { ratchetDecrypt, ratchetDecryptFirst } from '../../protocol/ratchet-decrypt.ts'
+import type { OpenContext } from '../../protocol/ratchet-decrypt.ts'
+import { MAX_RETIRED_CHAINS } from '../../protocol/ratchet-records.ts'
+import type { Ratchet } from '../../protocol/ratchet.ts'
+import {
+  MAX_NUMBER,
+  ratchetEncrypt,
+  ratchetInitiate,
+  ratchetRespond,
+} from '../../protocol/ratchet.ts'
+import { seededRandom } from '../support/random.ts'
+import { refusal } from '../support/refusals.ts'
+
+// The ratchet alone, with states that no honest peer has: what a holder of the keys could send.
+
+beforeAll(() => ready)
+
+const TRANSCRIPT = new Uint8Array(64).fill(1)
+const random = seededRandom('ratchet')
+
+describe('a header is refused', () => {
+  test('that names another epoch', () => {
+    const { ours, theirs, context } = started()
+    const later = { ...context.ours, number: 1 }
+    const envelope = sealed(ours, later)
+    expect(open(theirs, envelope, context.theirs)).toBe('SessionError ERR_NOT_AUTHENTIC')
+    // And at a skipped position another one than it was skipped in.
+    const skipping = advanced(ours, 1)
+    const opened = ratchetDecrypt(theirs, contextOf(sealed(skipping, context.ours), context.theirs))
+    expect(open(opened.next, envelope, context.theirs)).toBe('SessionError ERR_NOT_AUTHENTIC')
+    expect(open(opened.next, sealed(ours, context.ours), context.theirs)).toBe('opened')
+  })
+
+  test('whose chain changes its ratchet key or its PN', () => {
+    const { ours, theirs, context } = started()
+    const { next } = ratchetDecrypt(theirs, contextOf(sealed(ours, context.ours), context.theirs))
+    const second = advanced(ours, 1)
+    const otherKey = { ...second, ratchetKeyPair: next.ratchetKeyPair }
+    const otherLength = { ...second, sending: { ...second.sending, previousChainLength: 7 } }
+    for (const wrong of [otherKey, otherLength]) {
+      const envelope = sealed(wrong, context.ours)
+      expect(open(next, envelope, context.theirs)).toBe('SessionError ERR_NOT_AUTHENTIC')
+    }
+    expect(open(next, sealed(second, context.ours), context.theirs)).toBe('opened')
+  })
+
+  test('that begins a chain with the key of the one before, or with a PN below what was opened', () => {
+    const { ours, theirs, context } = started()
+    const heard = ratchetDecrypt(theirs, contextOf(sealed(ours, context.ours), context.theirs)).next
+    const answered = ratchetDecrypt(
+      ours,
+      contextOf(sealed(heard, context.theirs), context.ours),
+    ).next
+    expect(answered.sending.previousChainLength).toBe(0)
+    // `ours` was advanced by nobody here: its chain counts 0 sent, where one was opened.
+    expect(open(heard, sealed(answered, context.ours), context.theirs)).toBe(
+      'SessionError ERR_NOT_AUTHENTIC',
+    )
+    const counted = { ...answered, sending: { ...answered.sending, previousChainLength: 1 } }
+    const repeated = { ...counted, ratchetKeyPair: ours.ratchetKeyPair }
+    expect(open(heard, sealed(repeated, context.ours), context.theirs)).toBe(
+      'SessionError ERR_NOT_AUTHENTIC',
+    )
+    expect(open(heard, sealed(counted, context.ours), context.theirs)).toBe('opened')
+  })
+
+  test('with a ratchet key of low order', () => {
+    const { ours, theirs, context } = started()
+    const publicKey = new Uint8Array(32) as Ratchet['ratchetKeyPair']['publicKey']
+    const zero = { ...ours, ratchetKeyPair: { ...ours.ratchetKeyPair, publicKey } }
+    expect(open(theirs, sealed(zero, context.ours), context.theirs)).toBe(
+      'SessionError ERR_NOT_AUTHENTIC',
+    )
+  })
+
+  test('with a position that a retired chain never had', () => {
+    const { ours, theirs, context } = started()
+    const heard = ratchetDecrypt(theirs, contextOf(sealed(ours, context.ours), context.theirs)).next
+    const answer = sealed(heard, context.theirs)
+    const answered = ratchetDecrypt(advanced(ours, 1), contextOf(answer, context.ours)).next
+    const turned = ratchetDecrypt(heard, contextOf(sealed(answered, context.ours), context.theirs))
+    const beyond = sealed(advanced(ours, 1), context.ours)
+    expect(open(turned.next, beyond, context.theirs)).toBe('SessionError ERR_NOT_AUTHENTIC')
+  })
+
+  test('with the last number of all, which is nobody’s', () => {
+    const { ours, theirs, context } = started()
+    const last = { ...ours, sending: { ...ours.sending, nextToSend: MAX_NUMBER } }
+    expect(open(theirs, sealed(last, context.ours), context.theirs)).toBe(
+      'SessionError ERR_TOO_FAR_AHEAD',
+    )
+    const full = { ...ours, sending: { ...ours.sending, nextToSend: MAX_NUMBER + 1 } }
+    expect(refusal(() => sealed(full, context.ours))).toBe('SessionError ERR_LIMIT')
+  })
+})
+
+test('a body whose padding holds no content is refused, though it is authentic', () => {
+  const { ours, theirs, context } = started()
+  const paddedBody = new Uint8Array(256).fill(0xff)
+  const envelope = sealed(ours, context.ours, paddedBody)
+  expect(open(theirs, envelope, context.theirs)).toBe('SessionError ERR_NOT_AUTHENTIC')
+})
+
+test('chains that wait for messages are at most 400: the oldest goes with its keys', () => {
+  const start = started()
+  const { context } = start
+  let { ours, theirs } = start
+  for (let turn = 0; turn < MAX_RETIRED_CHAINS + 5; turn += 1) {
+    // One message of each chain is lost.
+    ours = advanced(ours, 1)
+    const there = ratchetDecrypt(theirs, contextOf(sealed(ours, context.ours), context.theirs))
+    const back = sealed(there.next, context.theirs)
+    ours = ratchetDecrypt(advanced(ours, 1), contextOf(back, context.ours)).next
+    theirs = advanced(there.next, 1)
+  }
+  expect(theirs.retired).toHaveLength(MAX_RETIRED_CHAINS)
+  expect(theirs.skipped[0]?.chain).toBe(theirs.retired[0]?.chain)
+  expect(theirs.skipped).toHaveLength(MAX_RETIRED_CHAINS + 1)
+})
+
+/** Two states that have agreed, the second after its first message. */
+function started(): {
+  readonly ours: Ratchet
+  readonly theirs: Ratchet
+  readonly context: { readonly ours: Epoch; readonly theirs: Epoch }
+} {
+  const prekey = createSignedPrekey(random).keyPair
+  const here = agreed()
+  const ours = ratchetInitiate(here, prekey.publicKey, random)
+  const there = agreed()
+  const context = {
+    ours: expandEpoch(here.epochSecret, 0, 1),
+    theirs: expandEpoch(there.epochSecret, 0, 2),
+  }
+  const envelope = sealed(ours, context.ours)
+  const responder = ratchetRespond(there, prekey)
+  const { next } = ratchetDecryptFirst(responder, contextOf(envelope, context.theirs))
+  const answer = sealed(next, context.theirs)
+  // From here on the initiator is in a chain of which nothing was opened.
+  const answered = ratchetDecrypt(advanced(ours, 1), contextOf(answer, context.ours)).next
+  return { ours: answered, theirs: advanced(next, 1), context }
+}
+
+function agreed(): HandshakeSecrets {
+  const shared = [2, 3, 4, 5].map((byte) => importSecret('x', new Uint8Array(32).fill(byte)))
+  return handshakeSecrets(TRANSCRIPT, shared)
+}
+
+function sealed(
+  ratchet: Ratchet,
+  epoch: Epoch,
+  paddedBody = encodeBody(new Uint8Array(3), []),
+): Envelope {
+  const input = { paddedBody, prefix: SESSION_PREFIX, associatedData: TRANSCRIPT, epoch }
+  return readEnvelope(ratchetEncrypt(ratchet, input, random).envelope)
+}
+
+/** The state after `count` messages were sealed and lost. */
+function advanced(ratchet: Ratchet, count: number): Ratchet {
+  const epoch = expandEpoch(importSecret('EpochSecret', new Uint8Array(32)), 0, 1)
+  const paddedBody = encodeBody(new Uint8Array(0), [])
+  const input = { paddedBody, prefix: SESSION_PREFIX, associatedData: TRANSCRIPT, epoch }
+  let next = ratchet
+  for (let i = 0; i < count; i += 1) next = ratchetEncrypt(next, input, random).next
+  return next
+}
+
+function contextOf(envelope: Envelope, epoch: Epoch): OpenContext {
+  return { envelope, associatedData: TRANSCRIPT, epoch, now: 0, random }
+}
+
+function open(ratchet: Ratchet, envelope: Envelope, epoch: Epoch): string {
+  try {
+    ratchetDecrypt(ratchet, contextOf(envelope, epoch))
+    return 'opened'
+  } catch (error) {
+    return refusal(() => {
+      throw error
+    })
+  }
+}

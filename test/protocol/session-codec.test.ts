@@ -1,0 +1,139 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { concat, toHex } from '../../protocol/bytes.ts'
+import { ready } from '../../protocol/crypto.ts'
+import type { KeptRecord, Session } from '../../protocol/session.ts'
+import { receiveOnly } from '../../protocol/session.ts'
+import {
+  decodeSession,
+  encodeSession,
+  encodeSkippedKey,
+  skippedKeyName,
+} from '../../protocol/session-codec.ts'
+import { expectExact, refusal } from '../support/refusals.ts'
+import { Talker, acquainted } from '../support/talkers.ts'
+
+beforeAll(() => ready)
+
+describe('a stored session', () => {
+  test('comes back as it was, in every phase', () => {
+    const { ours, theirs } = acquainted()
+    const begun = new Talker('begun').begin(theirs)
+    for (const session of [begun, ours.session, theirs.session, receiveOnly(ours.session)]) {
+      const again = decodeSession(encodeSession(session), [])
+      expect(again.phase).toBe(session.phase)
+      expect(encodeSession(again)).toEqual(encodeSession(session))
+      expect(again).toEqual(session)
+    }
+  })
+
+  test('is refused when a byte is missing or added', () => {
+    const bytes = encodeSession(acquainted().ours.session)
+    expectExact(bytes, (changed) => decodeSession(changed, []))
+  })
+
+  test('is refused with another version, a phase that is none, or parts of the wrong length', () => {
+    const session = acquainted().ours.session
+    const bytes = encodeSession(session)
+    const changes: readonly (readonly [number, number, string])[] = [
+      [1, 2, 'ERR_UNKNOWN_VERSION'],
+      [3, 4, 'ERR_MALFORMED'],
+      [3, 1, 'ERR_MALFORMED'], // initiating, without a prefix
+    ]
+    for (const [at, value, code] of changes) {
+      const changed = bytes.slice()
+      changed[at] = value
+      expect(refusal(() => decodeSession(changed, []))).toBe(`DecodeError ${code}`)
+    }
+    const short = { ...session, associatedData: session.associatedData.slice(1) }
+    expect(refusal(() => decodeSession(encodeSession(short), []))).toBe('DecodeError ERR_MALFORMED')
+    const later = { ...session, epoch: { ...session.epoch, number: 1 } }
+    expect(refusal(() => decodeSession(encodeSession(later), []))).toBe('DecodeError ERR_MALFORMED')
+  })
+
+  test('is below 1 174 bytes after a few turns', () => {
+    const { ours, theirs } = acquainted()
+    for (let i = 0; i < 10; i += 1) {
+      theirs.receive(ours.send())
+      ours.receive(theirs.send())
+    }
+    expect(encodeSession(ours.session).length).toBeLessThan(1174)
+  })
+})
+
+describe('the records beside it', () => {
+  test('come back in any order and make the same session', () => {
+    const { session, records } = withRecords()
+    expect(new Set(records.map(({ kind }) => kind))).toEqual(new Set(['skipped', 'chain', 'marks']))
+    const encoded = records.map(encodeSkippedKey)
+    const again = decodeSession(encodeSession(session), encoded.toReversed())
+    expect(again).toEqual(session)
+    expect(recordsOf(again).map(encodeSkippedKey)).toEqual(encoded)
+  })
+
+  test('have names that sort by kind and place', () => {
+    expect(skippedKeyName({ kind: 'skipped', chain: 1, number: 255 })).toBe('k00000001-000000ff')
+    expect(skippedKeyName({ kind: 'marks', chain: 16, number: 32 })).toBe('m00000010-00000020')
+    expect(skippedKeyName({ kind: 'chain', chain: 2 })).toBe('c00000002')
+    const names = withRecords().records.map(skippedKeyName)
+    expect(new Set(names).size).toBe(names.length)
+  })
+
+  test('are refused when a byte is missing or added, twice, or with wrong counts', () => {
+    const { session, records } = withRecords()
+    const stored = encodeSession(session)
+    for (const kind of ['skipped', 'chain', 'marks']) {
+      const record = records.find((one) => one.kind === kind)
+      if (record === undefined) return expect.fail('not there')
+      const bytes = encodeSkippedKey(record)
+      expectExact(bytes, (changed) => decodeSession(stored, [changed]))
+      expect(refusal(() => decodeSession(stored, [bytes, bytes]))).toBe('DecodeError ERR_MALFORMED')
+      const newer = bytes.slice()
+      newer[1] = 2
+      expect(refusal(() => decodeSession(stored, [newer]))).toBe('DecodeError ERR_UNKNOWN_VERSION')
+    }
+    const marks = records.find((record) => record.kind === 'marks')
+    if (marks === undefined) return expect.fail('not there')
+    const wrong = [
+      { ...marks, present: 0 },
+      { ...marks, number: 1 },
+      { ...marks, digests: concat(marks.digests, new Uint8Array(16)) },
+    ]
+    for (const record of wrong) {
+      expect(refusal(() => decodeSession(stored, [encodeSkippedKey(record)]))).toBe(
+        'DecodeError ERR_MALFORMED',
+      )
+    }
+  })
+
+  test('are what the store holds after any course', () => {
+    const { ours, theirs } = acquainted(false)
+    for (let i = 0; i < 120; i += 1) {
+      const lost = i % 3 === 0 && ours.send()
+      theirs.receive(ours.send())
+      if (i % 20 === 0) ours.receive(theirs.send())
+      if (lost !== false && i % 2 === 0) theirs.receive(lost)
+    }
+    const names = recordsOf(theirs.session).map(skippedKeyName)
+    expect(theirs.recordNames().toSorted()).toEqual(names.toSorted())
+    const before = theirs.session
+    theirs.restart()
+    expect(theirs.session).toEqual(before)
+    expect(toHex(encodeSession(theirs.session))).toBe(toHex(encodeSession(before)))
+  })
+})
+
+function withRecords(): { readonly session: Session; readonly records: readonly KeptRecord[] } {
+  const { ours, theirs } = acquainted()
+  for (let i = 0; i < 40; i += 1) {
+    if (i % 5 === 0) ours.send()
+    theirs.receive(ours.send())
+  }
+  ours.receive(theirs.send())
+  theirs.receive(ours.send())
+  return { session: theirs.session, records: recordsOf(theirs.session) }
+}
+
+/** Everything that stands beside a session's own record. */
+function recordsOf({ ratchet }: Session): readonly KeptRecord[] {
+  return [...ratchet.skipped, ...ratchet.retired, ...ratchet.marks.slice(0, -1)]
+}

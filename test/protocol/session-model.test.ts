@@ -1,0 +1,113 @@
+import fc from 'fast-check'
+import { beforeAll, expect, test } from 'vitest'
+import { toHex } from '../../protocol/bytes.ts'
+import { ready } from '../../protocol/crypto.ts'
+import { Talker } from '../support/talkers.ts'
+
+// Two who chat over a network that drops, doubles, reorders and keeps envelopes back, while both restart from what they have
+// stored and begin sessions anew. After every event the step law is checked (in `Talker`).
+
+beforeAll(() => ready)
+
+/** An envelope under way, and what became of it. */
+interface Mail {
+  readonly to: 0 | 1
+  readonly bytes: Uint8Array
+  arrived: boolean
+}
+
+type Event =
+  | { readonly kind: 'send' | 'restart' | 'begin'; readonly who: 0 | 1 }
+  | { readonly kind: 'deliver' | 'double' | 'drop'; readonly pick: number }
+
+const who = fc.constantFrom<0 | 1>(0, 1)
+const pick = fc.nat(999)
+const event: fc.Arbitrary<Event> = fc.oneof(
+  { weight: 10, arbitrary: fc.record({ kind: fc.constant('send'), who }) },
+  { weight: 12, arbitrary: fc.record({ kind: fc.constant('deliver'), pick }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('double', 'drop'), pick }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('restart', 'begin'), who }) },
+)
+
+class World {
+  readonly talkers: readonly [Talker, Talker]
+  readonly #mail: Mail[] = []
+  #arrivals = 0
+
+  constructor() {
+    this.talkers = [new Talker('ours'), new Talker('theirs')]
+    this.talkers[0].begin(this.talkers[1], { oneTime: true })
+  }
+
+  run(happening: Event): void {
+    switch (happening.kind) {
+      case 'send':
+        return this.send(happening.who)
+      case 'restart':
+        return this.talkers[happening.who].restart()
+      case 'begin':
+        this.talkers[happening.who].begin(this.talkers[other(happening.who)])
+        return undefined
+      case 'deliver':
+        return this.#withMail(happening.pick, (mail) => this.#deliver(mail))
+      case 'double':
+        return this.#withMail(happening.pick, (mail) => this.#mail.push(mail))
+      case 'drop':
+        return this.#withMail(happening.pick, () => undefined)
+    }
+  }
+
+  send(from: 0 | 1): void {
+    const talker = this.talkers[from]
+    if (talker.sessions.length === 0) return
+    this.#mail.push({ to: other(from), bytes: talker.send(), arrived: false })
+  }
+
+  /** Whatever is still under way arrives. */
+  settle(): void {
+    while (this.#mail.length > 0) this.run({ kind: 'deliver', pick: 0 })
+  }
+
+  /** Everything that arrived was opened, once and for the first time. */
+  expectExact(): void {
+    const opened = this.talkers.flatMap(({ inbox }) => inbox)
+    expect(opened).toHaveLength(this.#arrivals)
+    for (const { inbox } of this.talkers) expect(new Set(inbox).size).toBe(inbox.length)
+  }
+
+  #deliver(mail: Mail): void {
+    expect(this.talkers[mail.to].receive(mail.bytes)).toBe(
+      mail.arrived ? 'ERR_DUPLICATE' : 'opened',
+    )
+    if (!mail.arrived) this.#arrivals += 1
+    mail.arrived = true
+  }
+
+  #withMail(index: number, use: (mail: Mail) => unknown): void {
+    const [mail] = this.#mail.splice(index % Math.max(this.#mail.length, 1), 1)
+    if (mail !== undefined) use(mail)
+  }
+}
+
+test('no message opens twice, none that arrived is lost, and both end in one session', () => {
+  fc.assert(
+    fc.property(fc.array(event, { minLength: 10, maxLength: 60 }), (events) => {
+      const world = new World()
+      for (const happening of events) world.run(happening)
+      // A last exchange in which nothing is lost.
+      for (let round = 0; round < 2; round += 1) {
+        world.send(0)
+        world.send(1)
+        world.settle()
+      }
+      world.expectExact()
+      const [ours, theirs] = world.talkers.map(({ session }) => toHex(session.id))
+      expect(ours).toBe(theirs)
+    }),
+    { numRuns: 60 },
+  )
+})
+
+function other(side: 0 | 1): 0 | 1 {
+  return side === 0 ? 1 : 0
+}
