@@ -54,7 +54,7 @@ export class ClockGuard {
     if (stored !== undefined) this.#load(stored)
     this.check()
     this.#running = true
-    this.#records.later([this.#record()])
+    void this.#records.later([this.#record()])
     this.#beat()
   }
 
@@ -64,7 +64,7 @@ export class ClockGuard {
     this.#timer?.cancel()
     this.check()
     this.#running = false
-    this.#records.later([this.#record()])
+    void this.#records.later([this.#record()])
   }
 
   /** What is wrong with the clock. Anything but `none` forbids to destroy or expire. */
@@ -98,7 +98,7 @@ export class ClockGuard {
     if (source === 'contact') this.#contacts.add(who)
     if (source === 'contact' && this.#contacts.size < CONTACTS_NEEDED) return
     this.#accept()
-    this.#records.later([this.#record()])
+    void this.#records.later([this.#record()])
   }
 
   #judge(now: number): ClockJump {
@@ -111,7 +111,7 @@ export class ClockGuard {
     this.#timer = this.#clock.after(HEARTBEAT, () => {
       this.check()
       if (this.#jump !== 'none') this.#lastSeen += HEARTBEAT
-      this.#records.later([this.#record()])
+      void this.#records.later([this.#record()])
       this.#beat()
     })
   }
@@ -125,7 +125,7 @@ export class ClockGuard {
     if (jump === this.#jump) return
     this.#jump = jump
     this.#contacts.clear()
-    this.#records.later([this.#record()])
+    void this.#records.later([this.#record()])
     for (const listener of this.#listeners) listener(jump)
   }
 

@@ -163,7 +163,7 @@ export class OneTimePairs {
 
   #later(pair: StoredPair): void {
     const operations = [putOf(pair)]
-    this.#init.records.later(operations)
+    void this.#init.records.later(operations)
     wipeValues(operations)
   }
 }

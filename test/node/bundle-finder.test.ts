@@ -242,6 +242,8 @@ async function* of(...answers: readonly DirectoryAnswer[]): AsyncGenerator<Direc
   yield* answers
 }
 
+/** Answers nothing until the lookup ends. */
 async function* untilAborted(signal: AbortSignal): AsyncGenerator<DirectoryAnswer> {
   await new Promise((resolve) => signal.addEventListener('abort', resolve))
+  yield* of()
 }

@@ -71,14 +71,14 @@ test('nothing can be had before the start or after the stop', async () => {
 test('a public half leaves only when the private one is on the disk', async () => {
   const fresh = await OwnWorld.make({ seed: 'full disk' })
   failBatches(fresh)
-  await expect(fresh.keys.start()).rejects.toThrow()
+  await expect(fresh.keys.start()).rejects.toThrow('ERR_FULL')
   expect(() => fresh.keys.bundle).toThrow('not loaded')
   expect(await fresh.stored('own/')).toEqual([])
 
   const { bundle } = world.keys
   failBatches(world)
-  await expect(world.keys.rotate()).rejects.toThrow()
-  await expect(world.keys.createOneTimePairs(mailbox, 3)).rejects.toThrow()
+  await expect(world.keys.rotate()).rejects.toThrow('ERR_FULL')
+  await expect(world.keys.createOneTimePairs(mailbox, 3)).rejects.toThrow('ERR_FULL')
   expect(world.keys.bundle).toBe(bundle)
   expect(world.keys.pendingOneTimePairs(mailbox)).toEqual([])
 })
@@ -179,7 +179,7 @@ test('naming mailboxes signs a bundle and stores a record with it, both or none'
   expect(await world.stored('own/mailbox/')).toEqual([record.key])
 
   failBatches(world)
-  await expect(world.keys.setMailboxes([])).rejects.toThrow()
+  await expect(world.keys.setMailboxes([])).rejects.toThrow('ERR_FULL')
   expect(world.keys.bundle.mailboxes).toHaveLength(1)
 })
 

@@ -160,7 +160,7 @@ test('serves the current bundle to whoever asks', async () => {
   await world.keys.rotate()
   expect(await ask()).toEqual(world.keys.bundle.bytes)
   await publisher.stop()
-  await expect(ask()).rejects.toThrow()
+  await expect(ask()).rejects.toMatchObject({ name: 'UnsupportedProtocolError' })
 })
 
 test('stops, and can be started again', async () => {
