@@ -4,11 +4,12 @@
  */
 import { parseArgs } from 'node:util'
 import { report, table } from './report.ts'
-import { type Case, interleave } from './rounds.ts'
+import { type Bench, interleave } from './rounds.ts'
 
 /** Each is loaded when asked for. */
-const BENCHES: Readonly<Record<string, () => Promise<readonly Case[]>>> = {
-  ratchet: async () => (await import('./ratchet.ts')).ratchetCases(),
+const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
+  ratchet: async () => (await import('./ratchet.ts')).ratchetBench(),
+  delivery: async () => (await import('./delivery.ts')).deliveryBench(),
 }
 
 const { values, positionals } = parseArgs({
@@ -16,11 +17,11 @@ const { values, positionals } = parseArgs({
   options: { json: { type: 'boolean', default: false }, rounds: { type: 'string', default: '5' } },
 })
 const name = positionals[0] ?? ''
-const cases = BENCHES[name]
+const start = BENCHES[name]
 const rounds = Number(values.rounds)
 
 if (
-  cases === undefined ||
+  start === undefined ||
   positionals.length !== 1 ||
   !Number.isSafeInteger(rounds) ||
   rounds < 1
@@ -31,9 +32,19 @@ if (
   process.exit(2)
 }
 
-const results = await interleave(await cases(), rounds, (line) => {
-  process.stderr.write(`${name}: ${line}\n`)
-})
-const finished = report(name, results)
-process.stdout.write(`${values.json ? JSON.stringify(finished) : table(finished)}\n`)
+const bench = await start()
+try {
+  const results = await interleave(bench.cases, rounds, (line) => {
+    process.stderr.write(`${name}: ${line}\n`)
+  })
+  const finished = report(name, results)
+  await printed(`${values.json ? JSON.stringify(finished) : table(finished)}\n`)
+} finally {
+  bench.end?.()
+}
 process.exit(0) // peers may leave handles open
+
+/** Writes to stdout and waits until it has been taken, for the process is about to end. */
+function printed(text: string): Promise<void> {
+  return new Promise((resolve) => process.stdout.write(text, () => resolve()))
+}

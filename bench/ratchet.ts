@@ -7,17 +7,18 @@ import { type Floor, measureFloor } from './ratchet/floor.ts'
 import { oneWay, pingPong, reversed, setUp } from './ratchet/jobs.ts'
 import { sottoSubject } from './ratchet/sotto.ts'
 import type { Subject } from './ratchet/subject.ts'
-import type { Case } from './rounds.ts'
+import type { Bench, Case } from './rounds.ts'
 
 const PEERS = ['libsignal-client', 'olm', 'privacyresearch', '2key-ratchet']
 
 /** All cases of the benchmark; installs the peers first. */
-export async function ratchetCases(): Promise<readonly Case[]> {
+export async function ratchetBench(): Promise<Bench> {
   installPeers()
   const subjects = [sottoSubject('sotto'), sottoSubject('sotto-wasm')]
   for (const name of PEERS) subjects.push(await loadPeer(name))
   const cases = subjects.flatMap(casesOf)
-  return [...cases, ...floorCases(await measureFloor())].toSorted(byJob)
+  const floor = floorCases(await measureFloor())
+  return { cases: [...cases, ...floor].toSorted(byJob) }
 }
 
 const JOBS = ['one-way-32B', 'one-way-1KiB', 'ping-pong', 'set-up', 'reversed-1000']

@@ -12,6 +12,12 @@ export interface Case {
   readonly run: () => Promise<number>
 }
 
+/** What a benchmark does, and how it cleans up. */
+export interface Bench {
+  readonly cases: readonly Case[]
+  readonly end?: () => void
+}
+
 /** Runs `rounds` counted rounds and returns one result for each case, in the order of the cases. */
 export async function interleave(
   cases: readonly Case[],

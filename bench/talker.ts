@@ -1,0 +1,90 @@
+/** One side of a session of sotto as bytes in and bytes out; what is spent is wiped after each step. */
+import { accountKey } from '../protocol/account.ts'
+import { verifyBundle } from '../protocol/bundle.ts'
+import { readEnvelope } from '../protocol/envelope.ts'
+import { verifyOneTimePair } from '../protocol/prekeys.ts'
+import { wipeAll } from '../protocol/secret.ts'
+import {
+  acceptSession,
+  encryptMessage,
+  initiateSession,
+  openMessage,
+  type Session,
+  tagMatches,
+} from '../protocol/session.ts'
+import { platformRandom, pooled } from '../net/platform/random.ts'
+import { newPerson, type Person, type Published } from './people.ts'
+
+const saltRandom = pooled(platformRandom)
+
+export class Talker {
+  #session: Session
+  /** The content that began it; empty for the side that sent it. */
+  readonly first: Uint8Array
+
+  constructor(session: Session, first: Uint8Array = new Uint8Array(0)) {
+    this.#session = session
+    this.first = first
+  }
+
+  seal(content: Uint8Array): Uint8Array {
+    const { next, envelope, spent } = encryptMessage(this.#session, content, saltRandom)
+    this.#session = next
+    wipeAll(spent)
+    return envelope
+  }
+
+  open(bytes: Uint8Array): Uint8Array {
+    const envelope = readEnvelope(bytes)
+    const matched = tagMatches([this.#session], envelope)
+    if (matched === undefined) throw new Error('The tag matches no session')
+    const opened = openMessage(matched, envelope, { now: Date.now(), random: platformRandom })
+    this.#session = opened.next
+    wipeAll(opened.spent)
+    return opened.content
+  }
+}
+
+/** What the sender knows of the receiver. */
+export interface Found {
+  readonly account: Uint8Array
+  readonly bundle: Uint8Array
+  readonly pair: Uint8Array
+}
+
+/** Verifies what was found, makes a session and its first envelope. */
+export function sendFirst(
+  found: Found,
+  content: Uint8Array,
+  we: Person = newPerson(),
+): { readonly talker: Talker; readonly envelope: Uint8Array } {
+  const { now } = we
+  const account = accountKey(found.account)
+  const session = initiateSession({
+    ours: we.device,
+    theirs: verifyBundle(found.bundle, { account, now }),
+    oneTime: verifyOneTimePair(found.pair, { account, now }),
+    ordinal: now,
+    seen: 0,
+    now,
+    random: platformRandom,
+  })
+  const talker = new Talker(session)
+  return { talker, envelope: talker.seal(content) }
+}
+
+/** The responder's side, from its first envelope. */
+export function acceptFirst(they: Person, published: Published, bytes: Uint8Array): Talker {
+  const envelope = readEnvelope(bytes)
+  if (envelope.kind !== 'first') throw new Error('The first message is not one')
+  const accepted = acceptSession({
+    ours: they.device,
+    prekeys: published.prekeys,
+    envelope,
+    bundleKnown: () => true,
+    now: they.now,
+    random: platformRandom,
+  })
+  wipeAll(accepted.spent)
+  return new Talker(accepted.session, accepted.content)
+}
