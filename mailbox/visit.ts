@@ -46,6 +46,7 @@ export class Visit implements Visitor {
   readonly #gate: Gate
   #idleTimer: Timer | undefined
   #wrong = 0
+  #closing = false
 
   /** Throws `DecodeError` or `CryptoError` when the peer's name is not that of an account. */
   constructor(init: VisitInit) {
@@ -65,8 +66,8 @@ export class Visit implements Visitor {
       this.#watchIdle()
       for await (const frames of channel.incoming) {
         this.#watchIdle()
-        for (const frame of frames) await this.#take(frame)
-        await this.#drained()
+        for (const frame of frames) if (!this.#closing) await this.#take(frame)
+        if (!this.#closing) await this.#drained()
       }
       await this.#gate.empty()
       await channel.close()
@@ -76,11 +77,12 @@ export class Visit implements Visitor {
     }
   }
 
-  /** Answers what is being worked on, then ends the channel. */
+  /** Answers what is being worked on and nothing more, then ends our side. The peer has a moment to end its own. */
   async close(): Promise<void> {
+    this.#closing = true
+    this.outlet?.end()
     await this.#gate.empty()
     await this.#init.channel.close()
-    this.abort(new Error('closed'))
   }
 
   abort(cause: unknown): void {
@@ -148,6 +150,7 @@ export class Visit implements Visitor {
   #watchIdle(): void {
     const { clock, limits } = this.#init
     this.#idleTimer?.cancel()
+    if (this.#closing) return
     this.#idleTimer = clock.after(limits.idleMs, () => {
       if (this.outlet === undefined) void this.close()
       else this.#watchIdle()

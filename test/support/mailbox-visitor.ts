@@ -112,6 +112,7 @@ export class MailboxVisitor {
   }
 
   #end(cause: unknown): unknown {
+    void this.channel.close()
     const error = new Error('the mailbox ended the channel', { cause })
     this.#over.reject(error)
     this.#hello.reject(error)
