@@ -20,8 +20,8 @@ import { ContactsFace } from './contacts-face.ts'
 import type { ChatCore } from './core.ts'
 import type { DeliveredEvent } from './event-log.ts'
 import { history } from './history.ts'
+import { MailboxFace } from './mailbox-face.ts'
 import { MessagesFace } from './messages-face.ts'
-import { plainly } from './plainly.ts'
 
 export interface ChatNodeInit {
   readonly core: ChatCore
@@ -54,10 +54,7 @@ export class ChatNode implements Node {
     this.#startedAt = core.clock.now()
     this.contacts = this.#contacts = new ContactsFace(core)
     this.messages = this.#messages = new MessagesFace(core)
-    this.mailbox = {
-      use: (link, options) => plainly(core.ownMailboxes.use(link, options)),
-      list: () => core.ownMailboxes.list(),
-    }
+    this.mailbox = new MailboxFace(core)
   }
 
   get id(): Identity {

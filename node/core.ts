@@ -125,6 +125,7 @@ export class ChatCore {
       random: salts,
       keys: this.ownKeys,
       onItems: (mailbox, items) => this.#fetched(mailbox, items),
+      onConnected: (mailbox, connected) => this.#tellMailbox(mailbox, connected),
     })
   }
 
@@ -235,7 +236,10 @@ export class ChatCore {
     if (known !== undefined) return known
     const { wire, clock } = this.#init
     const random = this.#init.salts ?? this.#init.random
-    const courier = new Courier({ conversation, wire, pool: this.pool, clock, random })
+    const lost = (from: Conversation): void => {
+      void this.#introducer.refresh(from).catch(() => undefined) // the courier comes back to it
+    }
+    const courier = new Courier({ conversation, wire, pool: this.pool, clock, random, lost })
     this.#couriers.set(conversation, courier)
     return courier
   }
@@ -289,14 +293,26 @@ export class ChatCore {
     this.events.announce({ v: 1, at: this.clock.now(), type: 'contact.session', contact, session })
   }
 
+  #tellMailbox(mailbox: PeerName, connected: boolean): void {
+    const type = connected ? 'mailbox.connected' : 'mailbox.lost'
+    this.events.announce({ v: 1, at: this.clock.now(), type, mailbox })
+  }
+
   #planMaintenance(): void {
     this.#maintenance = this.clock.after(MAINTENANCE, () => {
-      void this.ownKeys
-        .maintain()
-        .catch(() => undefined) // a store that fails now is tried again in an hour
-        .then(() => {
-          if (this.#started) this.#planMaintenance()
-        })
+      void this.#maintain().then(() => {
+        if (this.#started) this.#planMaintenance()
+      })
     })
+  }
+
+  /** Rotates keys, refreshes contacts. Never rejects: what fails now is tried again in an hour. */
+  async #maintain(): Promise<void> {
+    try {
+      await this.ownKeys.maintain()
+      await this.#introducer.refreshOld(this.book.all())
+    } catch {
+      // the store or the network; see above
+    }
   }
 }

@@ -22,6 +22,8 @@ export interface CourierInit {
   readonly pool: MailboxPool
   readonly clock: Clock
   readonly random: RandomBytes
+  /** The contact cannot be reached by what we know of it: look for a newer bundle. Never rejects. */
+  readonly lost: (conversation: Conversation) => void
 }
 
 const OPEN_TIMEOUT = 5_000
@@ -224,12 +226,12 @@ export class Courier {
   }
 
   async #deposit(entries: readonly OutboxEntry[]): Promise<void> {
-    const mailboxes = mailboxesOf(this.#init.conversation)
-    if (mailboxes.length === 0) return
+    const { conversation, lost } = this.#init
+    if (mailboxesOf(conversation).length === 0) return lost(conversation)
     for (let from = 0; from < entries.length; from += DEPOSITS_AT_ONCE) {
       const run = entries.slice(from, from + DEPOSITS_AT_ONCE)
       const results = await Promise.allSettled(run.map((entry) => this.#leave(entry)))
-      if (results.every(({ status }) => status === 'rejected')) return
+      if (results.every(({ status }) => status === 'rejected')) return lost(conversation)
     }
   }
 

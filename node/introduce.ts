@@ -15,6 +15,7 @@ import { encryptWaiting } from './compose.ts'
 import type { KnownBundle } from './contact.ts'
 import type { Conversation } from './conversation.ts'
 import type { Draft } from './draft.ts'
+import { BUNDLE_REPUBLISH } from './lifetimes.ts'
 import type { MailboxHint, MailboxPool } from './mailbox-pool.ts'
 import type { OwnKeys } from './own-keys.ts'
 
@@ -36,11 +37,15 @@ interface Waiting {
   running: boolean
 }
 
+/** Between two lookups of one contact that has a bundle. */
+const REFRESH_INTERVAL = 15_000
+
 const RETRY = { base: 1_000, max: 300_000 }
 
 export class Introducer {
   readonly #init: IntroducerInit
   readonly #waiting = new Map<Conversation, Waiting>()
+  readonly #refreshed = new Map<Conversation, number>()
   #abort = new AbortController()
   #onKnown = (): void => undefined
 
@@ -59,6 +64,34 @@ export class Introducer {
     if (!this.#needed(conversation) || this.#abort.signal.aborted) return
     const waiting = this.#waiting.get(conversation)
     if (waiting === undefined) void this.#run(conversation, this.#begin(conversation))
+  }
+
+  /**
+   * Looks for a newer bundle of a contact that we cannot reach by the one we have: it may name another mailbox. At most once in
+   * a while for each contact.
+   */
+  async refresh(conversation: Conversation): Promise<void> {
+    const { clock, finder } = this.#init
+    if (conversation.contact.bundle === undefined) return this.ensure(conversation)
+    const now = clock.now()
+    if (now - (this.#refreshed.get(conversation) ?? -Infinity) < REFRESH_INTERVAL) return
+    this.#refreshed.set(conversation, now)
+    const minSequence = conversation.contact.bundleSequence
+    const hints = { ...hintsOf(conversation), minSequence }
+    const found = await finder.find(conversation.contact.account, hints, {
+      signal: this.#abort.signal,
+    })
+    if (found !== undefined && found.bundle.sequence > minSequence) {
+      await this.#keep(conversation, found)
+    }
+  }
+
+  /** Looks again for the bundles of contacts that were not looked up for a while, one after another. */
+  async refreshOld(conversations: readonly Conversation[]): Promise<void> {
+    for (const conversation of conversations) {
+      const last = this.#refreshed.get(conversation) ?? -Infinity
+      if (this.#init.clock.now() - last >= BUNDLE_REPUBLISH) await this.refresh(conversation)
+    }
   }
 
   /** There are more peers to ask. */
@@ -99,7 +132,7 @@ export class Introducer {
   }
 
   #needed(conversation: Conversation): boolean {
-    return conversation.contact.bundle === undefined || needsSession(conversation)
+    return lacksBundle(conversation, this.#init.clock.now()) || needsSession(conversation)
   }
 
   async #run(conversation: Conversation, waiting: Waiting): Promise<void> {
@@ -121,7 +154,7 @@ export class Introducer {
 
   async #introduce(conversation: Conversation): Promise<void> {
     const { signal } = this.#abort
-    if (conversation.contact.bundle === undefined) {
+    if (lacksBundle(conversation, this.#init.clock.now())) {
       const found = await this.#init.finder.find(
         conversation.contact.account,
         { ...hintsOf(conversation), minSequence: conversation.contact.bundleSequence },
@@ -193,6 +226,10 @@ function keepBundle(draft: Draft, bundle: KnownBundle): boolean {
   noteDevice(draft, verified.certificate)
   draft.patch({ bundle, bundleSequence: verified.sequence })
   return true
+}
+
+function lacksBundle({ contact }: Conversation, now: number): boolean {
+  return contact.bundle === undefined || contact.bundle.verified.expiresAt <= now
 }
 
 function needsSession(conversation: Conversation): boolean {

@@ -89,4 +89,43 @@ describe('two nodes on one wire', () => {
     const read = await sent.until('read', { timeout: 5000 })
     expect(read.state).toBe('read')
   })
+
+  test('what cannot be delivered goes to the mailbox and comes back from it once', async () => {
+    const { service, link } = await world.mailbox()
+    await bob.node.mailbox.use(link)
+    const first = await ada.node.conversation('bob').send('direct')
+    await first.until('delivered', { timeout: 5000 })
+    world.network.crash(bob.peer)
+    const kept = await Promise.all(
+      Array.from({ length: 20 }, (_, at) => ada.node.conversation('bob').send(`kept ${at}`)),
+    )
+    for (const sent of kept) {
+      const stored = await sent.until('stored', { timeout: 10_000 })
+      expect(stored.state).toBe('stored')
+    }
+    const { states } = await ada.node.messages.get(kept[0]?.id ?? '')
+    expect(states.at(-1)).toMatchObject({ state: 'stored', path: 'mailbox' })
+    expect(states.at(-1)?.keptUntil).toBeGreaterThan(world.clock.now())
+    await world.restart(bob)
+    for (const sent of kept) await sent.until('delivered', { timeout: 10_000 })
+    const messages = await received(bob, 21)
+    expect(new Set(messages.map(({ id }) => id)).size).toBe(21)
+    await service.stop()
+  })
+
+  test('a session begun through a mailbox uses a one-time pair', async () => {
+    const { service, link } = await world.mailbox()
+    await bob.node.mailbox.use(link)
+    const carol = await world.person('carol')
+    await carol.node.contacts.add(bob.peer, { name: 'bob' })
+    const sent = await carol.node.conversation('bob').send('hello from a stranger')
+    await sent.until('delivered', { timeout: 5000 })
+    expect(carol.node.contacts.get('bob').session).toMatchObject({
+      oneTime: true,
+      postQuantum: true,
+    })
+    expect(bob.node.contacts.get(carol.peer).state).toBe('requested')
+    await carol.node.stop()
+    await service.stop()
+  })
 })

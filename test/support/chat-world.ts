@@ -11,6 +11,9 @@ import { systemClock } from '../../net/platform/clock.ts'
 import { Records } from '../../net/records.ts'
 import { ChatCore } from '../../node/core.ts'
 import { ChatNode } from '../../node/chat-node.ts'
+import { MailboxService } from '../../mailbox/service.ts'
+import { encodeMailboxLink } from '../../protocol/link.ts'
+import type { Secret } from '../../protocol/secret.ts'
 import { MemoryNetwork } from './memory-wire.ts'
 import { seededRandom } from './random.ts'
 
@@ -34,6 +37,8 @@ export class SharedDirectory implements Directory {
     if (value !== undefined) yield { value, from: this.holder }
   }
 }
+
+const DATA_KEY = (): Secret<'DataKey'> => importSecret('DataKey', new Uint8Array(32).fill(7))
 
 export interface Person {
   readonly name: string
@@ -94,9 +99,27 @@ export class ChatWorld {
     await person.core.start()
   }
 
+  /** A mailbox that has started, and its link. */
+  async mailbox(): Promise<{ readonly service: MailboxService; readonly link: string }> {
+    const account = this.account()
+    const random = this.random()
+    const store: Store = new MemoryLevel<string, Uint8Array>({ valueEncoding: 'view' })
+    const joinSecret = random(16)
+    const service = new MailboxService({
+      account,
+      wire: this.network.wire(peerName(account.key)),
+      records: new Records({ store, dataKey: DATA_KEY(), clock: this.clock, random }),
+      clock: this.clock,
+      random,
+      joinSecret,
+    })
+    await service.start()
+    return { service, link: encodeMailboxLink({ account: account.key, addresses: [], joinSecret }) }
+  }
+
   #core(account: Account, store: Store): ChatCore {
     const random = this.random()
-    const dataKey = importSecret('DataKey', new Uint8Array(32).fill(7))
+    const dataKey = DATA_KEY()
     return new ChatCore({
       account,
       records: new Records({ store, dataKey, clock: this.clock, random }),
