@@ -1,0 +1,49 @@
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { expect, test } from 'vitest'
+import { decide, type Outcome, REFUSED } from '../node/outcome.ts'
+
+const root = new URL('../', import.meta.url).pathname
+const documents = globSync(['*.md', 'docs/*.md', 'bench/*.md', 'examples/*.md'], { cwd: root })
+
+test.for(documents)('%s links to files that exist', (document) => {
+  const text = readFileSync(join(root, document), 'utf8')
+  const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)].map(
+    (match) => match[1] ?? '',
+  )
+  expect(links.filter((link) => !existsSync(join(root, dirname(document), link)))).toEqual([])
+})
+
+test('the table of outcomes in docs/architecture.md is the one in the code', () => {
+  const text = readFileSync(join(root, 'docs/architecture.md'), 'utf8')
+  const rows = [...text.matchAll(/^\| `([a-z-]+)` +\|(.*)\|$/gm)]
+    .map(([, outcome = '', rest = '']) => [outcome, ...rest.split('|').map((cell) => cell.trim())])
+    .filter((cells) => cells.length === 6)
+  expect(rows).toHaveLength(OUTCOMES.length)
+  for (const [outcome, , , direct, mailbox] of rows) {
+    const { direct: refusal, mailboxMayDelete } = decide(outcome as Outcome)
+    expect([outcome, direct, mailbox]).toEqual([
+      outcome,
+      refusal === undefined ? 'acknowledged' : REFUSAL_WORDS[refusal],
+      mailboxMayDelete ? 'delete' : 'keep',
+    ])
+  }
+})
+
+const OUTCOMES: readonly Outcome[] = [
+  'opened',
+  'duplicate',
+  'too-far-ahead',
+  'not-authentic',
+  'no-session',
+  'unknown-prekey',
+  'blocked',
+  'oversized',
+  'store-full',
+]
+
+const REFUSAL_WORDS = {
+  [REFUSED.cannotOpen]: 'cannot open',
+  [REFUSED.notAllowed]: 'not allowed',
+  [REFUSED.tryLater]: 'try later',
+} as const
