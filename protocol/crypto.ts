@@ -5,11 +5,11 @@
 
 import sodium from 'libsodium-wrappers'
 import type { Brand, RandomBytes } from './bytes.ts'
-import { concat, utf8 } from './bytes.ts'
+import { utf8 } from './bytes.ts'
 import { CryptoError } from './errors.ts'
 import { checkKnownAnswers } from './known-answers.ts'
 import type { HashLabel, KdfContext, KeyedLabel } from './labels.ts'
-import { kdfContexts, labelBytes } from './labels.ts'
+import { labelBytes } from './labels.ts'
 import {
   isCanonicalEd25519,
   isCanonicalX25519,
@@ -285,7 +285,7 @@ function hashKey(key: HashKey): readonly Uint8Array[] {
   let parts: readonly Uint8Array[]
   if (key instanceof Secret) parts = [Secret.reveal(key)]
   else if (key instanceof Uint8Array) parts = [key]
-  else parts = key.map(Secret.reveal)
+  else parts = key.map((part) => Secret.reveal(part))
   let length = 0
   for (const part of parts) length += part.length
   if (length !== 32 && length !== 64) throw new CryptoError('ERR_LENGTH')

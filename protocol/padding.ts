@@ -4,7 +4,6 @@
 //   raw = u32 len ‖ content[len] ‖ item*     item = u8 kind ‖ u16 len ‖ value     then zeros up to padme(len raw)
 
 import { u16, u32 } from './bytes.ts'
-import { DecodeError } from './errors.ts'
 import { reader } from './reader.ts'
 
 /** Kinds of items. Kind 0 is the padding. */

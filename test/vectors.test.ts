@@ -57,6 +57,8 @@ type VectorFile = keyof typeof COUNTS
 const total = Object.values(COUNTS).reduce((sum, count) => sum + count, 0)
 const folder = findVectors()
 
+// CI reads this report: absent vectors must show as one skipped test, not as a green run.
+/* oxlint-disable vitest/no-conditional-tests, vitest/no-disabled-tests */
 if (folder === undefined) {
   test.skip(`third-party vectors: ${total} cases missed, their folder (SOTTO_VECTORS) is absent`, () => {})
 } else {
@@ -64,6 +66,8 @@ if (folder === undefined) {
     runAll(folder)
   })
 }
+
+/* oxlint-enable vitest/no-conditional-tests, vitest/no-disabled-tests */
 
 interface Groups<Test, Group = object> {
   readonly testGroups: readonly (Group & { readonly tests: readonly Test[] })[]
@@ -83,6 +87,7 @@ function runAll(vectors: string): void {
     })
   }
 
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows the file
   function cases<Test>(name: VectorFile): readonly Test[] {
     return readJson<Groups<Test>>(vectors, name).testGroups.flatMap((group) => group.tests)
   }
@@ -258,11 +263,11 @@ function runAll(vectors: string): void {
 
   file('blake2/blake2b_kat.json', (name) => {
     const { libsodium } = sodium as unknown as { readonly libsodium: SodiumModule }
-    const { blake2b } = wasmPrimitives(libsodium)
+    const primitives = wasmPrimitives(libsodium)
     const all = readJson<readonly Record<'in' | 'key' | 'out', string>[]>(vectors, name)
     for (const { in: message, key, out } of all) {
       const keys = key === '' ? [] : [fromHex(key).subarray(0, 32), fromHex(key).subarray(32)]
-      expect(toHex(blake2b(64, keys, [fromHex(message)]))).toBe(out)
+      expect(toHex(primitives.blake2b(64, keys, [fromHex(message)]))).toBe(out)
     }
     return all.length
   })
@@ -350,7 +355,7 @@ function captured(run: () => void): string | undefined {
 
 /** Below 2^255 - 19, with big integers. */
 function isCanonical(hex: string): boolean {
-  return BigInt(`0x${toHex(fromHex(hex).reverse())}`) < 2n ** 255n - 19n
+  return BigInt(`0x${toHex(fromHex(hex).toReversed())}`) < 2n ** 255n - 19n
 }
 
 function secretOf(hex: string): Secret<'Vector'> {

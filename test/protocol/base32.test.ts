@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { fromBase32, toBase32 } from '../../protocol/base32.ts'
 import { utf8 } from '../../protocol/bytes.ts'
-import { refusal } from '../support/refusals.ts'
+import { outcome, refusal } from '../support/refusals.ts'
 
 // RFC 4648, section 10, without the padding.
 test.each([
@@ -30,11 +30,8 @@ test('two texts never give the same bytes', () => {
   const text = fc.string({ unit: fc.constantFrom(...'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567') })
   fc.assert(
     fc.property(text, (value) => {
-      try {
-        expect(toBase32(fromBase32(value))).toBe(value)
-      } catch (error) {
-        expect(error).toMatchObject({ code: 'ERR_NOT_CANONICAL' })
-      }
+      const again = outcome(() => toBase32(fromBase32(value)))
+      expect([value, 'DecodeError ERR_NOT_CANONICAL']).toContain(again)
     }),
   )
 })

@@ -139,7 +139,7 @@ const refusals: readonly (readonly [string, Payload, string])[] = [
   ],
   [
     'nine addresses',
-    { mailboxes: [{ ...mailbox, addresses: Array(9).fill(new Uint8Array(8)) }] },
+    { mailboxes: [{ ...mailbox, addresses: Array.from({ length: 9 }, () => new Uint8Array(8)) }] },
     'DecodeError ERR_TOO_LARGE',
   ],
   [

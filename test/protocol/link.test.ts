@@ -78,9 +78,8 @@ test('a contact link never has more than 176 characters; hints that do not fit a
         expect(read.account).toEqual(account)
         expect(mailboxes).toEqual(expect.arrayContaining([...read.mailboxes]))
         expect(addresses).toEqual(expect.arrayContaining([...read.addresses]))
-        if (mailboxes[0] !== undefined && mailboxes[0].address.length < 30) {
-          expect(read.mailboxes.length).toBeGreaterThan(0)
-        }
+        const first = mailboxes[0]?.address.length ?? 200
+        expect(read.mailboxes.length > 0 || first > 30).toBe(true)
       },
     ),
   )

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { concat, fromHex, toHex, u16, u32, u8 } from '../../protocol/bytes.ts'
 import type { Item } from '../../protocol/padding.ts'
 import { decodeBody, encodeBody, itemKinds, MAX_NOTE_BYTES, padme } from '../../protocol/padding.ts'
-import { refusal } from '../support/refusals.ts'
+import { outcome, refusal } from '../support/refusals.ts'
 
 const LENGTHS = { offer: 1188, answer: 1188, statement: 32, continuity: 36 } as const
 const CONTENT = fromHex('c0ffee')
@@ -60,7 +60,7 @@ test('padding costs at most 12 % above 256 bytes and never shrinks', () => {
   for (let length = 0; length < 70_000; length += 1) {
     const padded = padme(length)
     expect(padded >= length && padded >= last && padme(padded) === padded).toBe(true)
-    if (length > 256) expect(padded / length).toBeLessThan(1.12)
+    expect(padded / Math.max(length, 256)).toBeLessThan(1.12)
     last = padded
   }
 })
@@ -153,11 +153,8 @@ test('a body without its content is refused', () => {
 test('any bytes are read or refused, never anything else', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
-      try {
-        expect(decodeBody(bytes).content.length).toBeLessThanOrEqual(bytes.length)
-      } catch (error) {
-        expect(error).toMatchObject({ name: 'DecodeError', code: 'ERR_TRUNCATED' })
-      }
+      const isRead = outcome(() => decodeBody(bytes).content.length <= bytes.length)
+      expect([true, 'DecodeError ERR_TRUNCATED']).toContain(isRead)
     }),
   )
 })

@@ -119,7 +119,13 @@ test('one seed gives the same prekeys, another one others', () => {
     const kem = createLastResortKemPrekey(random)
     const one = createOneTimePair({ ...input, random })
     const secrets = [signed.keyPair.privateKey, kem.seed, one.keyPair.privateKey, one.kem.seed]
-    return [signed.id, kem.id, kem.publicKey, one.signed, ...secrets.map(Secret.reveal)]
+    return [
+      signed.id,
+      kem.id,
+      kem.publicKey,
+      one.signed,
+      ...secrets.map((secret) => Secret.reveal(secret)),
+    ]
   }
   expect(make('a')).toEqual(make('a'))
   const other = make('b')

@@ -2,13 +2,18 @@ import { expect } from 'vitest'
 
 /** Class and code of what `run` throws, for example `DecodeError ERR_TRAILING`; fails when it does not throw. */
 export function refusal(run: () => unknown): string {
+  const result = outcome(() => ({ returned: run() }))
+  return typeof result === 'string' ? result : expect.fail('nothing was thrown')
+}
+
+/** What `run` returns, or class and code of what it throws. */
+export function outcome<T>(run: () => T): T | string {
   try {
-    run()
+    return run()
   } catch (error) {
     if (error instanceof Error && 'code' in error) return `${error.name} ${String(error.code)}`
     throw error
   }
-  return expect.fail('nothing was thrown')
 }
 
 /** Every strict prefix and some longer forms are refused with an error of ours. */

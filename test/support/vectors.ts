@@ -11,6 +11,7 @@ export function findVectors(): string | undefined {
 }
 
 /** A JSON file as whatever the caller says it is: vectors are trusted data. */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller knows the file
 export function readJson<T>(folder: string, file: string): T {
   return JSON.parse(readText(folder, file)) as T
 }
