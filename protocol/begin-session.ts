@@ -39,8 +39,9 @@ export interface InitiateSessionInput {
 }
 
 /**
- * Begins a session from a verified bundle. Throws `RecordError`: ERR_EXPIRED when the bundle or the pair has lapsed since it
- * was verified, ERR_WRONG_ACCOUNT when the pair is not of the bundle's device.
+ * Begins a session from a verified bundle. Throws `RecordError`: ERR_EXPIRED when the bundle or the
+ * pair has lapsed since it was verified, ERR_WRONG_ACCOUNT when the pair is not of the bundle's
+ * device.
  */
 export function initiateSession(input: InitiateSessionInput): InitiatingSession {
   const { ours, theirs, oneTime, ordinal, seen, now, random } = input
@@ -69,7 +70,9 @@ export interface AcceptSessionInput {
   readonly ours: Device
   readonly prekeys: OurPrekeys
   readonly envelope: FirstEnvelope
-  /** Whether we signed this bundle and still hold its prekeys. Asked only after the body has opened. */
+  /**
+   * Whether we signed this bundle and still hold its prekeys. Asked only after the body has opened.
+   */
   readonly bundleKnown: (sequence: number, digest: Uint8Array) => boolean
   /** Unix ms. */
   readonly now: number
@@ -81,16 +84,20 @@ export interface AcceptSessionInput {
 export interface Accepted extends Content {
   readonly theirs: DeviceCertificate
   readonly session: EstablishedSession
-  /** Wiped by the caller after its commit, which deletes them: the private halves of the one-time pair. */
+  /**
+   * Wiped by the caller after its commit, which deletes them: the private halves of the one-time
+   * pair.
+   */
   readonly spent: readonly Secret[]
   /** Messages of the handshake that came before this one in the chain are skipped. */
   readonly skippedAdded: readonly KeptRecord[]
 }
 
 /**
- * Accepts a first message: handshake, identity, body, in this order, and only then the session. The caller has looked for its
- * ephemeral key among the accepted ones. Throws `SessionError`: ERR_UNKNOWN_PREKEY (ids, or a bundle that is not ours),
- * ERR_TOO_FAR_AHEAD, or ERR_NOT_AUTHENTIC for everything else; then no trace is left.
+ * Accepts a first message: handshake, identity, body, in this order, and only then the session. The
+ * caller has looked for its ephemeral key among the accepted ones. Throws `SessionError`:
+ * ERR_UNKNOWN_PREKEY (ids, or a bundle that is not ours), ERR_TOO_FAR_AHEAD, or ERR_NOT_AUTHENTIC
+ * for everything else; then no trace is left.
  */
 export function acceptSession(input: AcceptSessionInput): Accepted {
   const prekeys = namedPrekeys(input)
@@ -143,7 +150,10 @@ function respond({ ours, envelope, now }: AcceptSessionInput, prekeys: OurPrekey
   }
 }
 
-/** Opens the body and makes both root steps. What this call made and the session does not keep is wiped, in any case. */
+/**
+ * Opens the body and makes both root steps. What this call made and the session does not keep is
+ * wiped, in any case.
+ */
 function openFirst(
   { prekeys, envelope, bundleKnown, now, random }: AcceptSessionInput,
   { secrets, transcript, claims }: Responded,

@@ -1,4 +1,5 @@
-// The symmetric half of the Double Ratchet: chains of message keys, and the keys of positions that were skipped.
+// The symmetric half of the Double Ratchet: chains of message keys, and the keys of positions that
+// were skipped.
 
 import { kdf, splitSecret } from './crypto.ts'
 import type { Epoch } from './epoch.ts'
@@ -52,8 +53,8 @@ export interface SkipContext {
 }
 
 /**
- * SkipMessageKeys(until): keys for the positions from `nextToReceive` up to `until`. The caller has bounded how many
- * these are. The chain key that was passed in stays; keys between are wiped.
+ * SkipMessageKeys(until): keys for the positions from `nextToReceive` up to `until`. The caller has
+ * bounded how many these are. The chain key that was passed in stays; keys between are wiped.
  */
 export function skipMessageKeys(
   chain: ReceivingChain,
@@ -81,7 +82,10 @@ export interface Advanced extends Skipped {
   readonly bodyKey: BodyKey
 }
 
-/** SkipMessageKeys(number), then one step of KDF_CK. Wipes what lies between, never the key that was passed in. */
+/**
+ * SkipMessageKeys(number), then one step of KDF_CK. Wipes what lies between, never the key that was
+ * passed in.
+ */
 export function advanceChain(
   chain: ReceivingChain,
   number: number,

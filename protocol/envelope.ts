@@ -15,7 +15,10 @@ import { PROTOCOL_VERSION } from './labels.ts'
 import type { Reader } from './reader.ts'
 import { reader } from './reader.ts'
 
-/** Largest envelope: a text of 64 KiB, its padding and a first message's prefix fit with room for attachments' keys. */
+/**
+ * Largest envelope: a text of 64 KiB, its padding and a first message's prefix fit with room for
+ * attachments' keys.
+ */
 export const MAX_ENVELOPE_BYTES = 128 * 1024
 
 /** Smallest body: 256 padded bytes and the AEAD's tag. */
@@ -39,7 +42,10 @@ export interface EnvelopeParts {
   /** EH: the sealed ratchet header. */
   readonly sealedHeader: Uint8Array
   readonly body: Uint8Array
-  /** `G(32, none, "tag body"; PRE | EH | body)`: what the tag covers, and the seen mark of its position. */
+  /**
+   * `G(32, none, "tag body"; PRE | EH | body)`: what the tag covers, and the seen mark of its
+   * position.
+   */
   readonly digest: Uint8Array
 }
 
@@ -95,8 +101,9 @@ export function envelopeBodyDigest(
 }
 
 /**
- * Splits an envelope and hashes it once. Throws `DecodeError`: ERR_TOO_LARGE, ERR_TRUNCATED, ERR_UNKNOWN_VERSION,
- * ERR_MALFORMED (kind, flags or ids that contradict each other). Keeps views of `bytes`: they must not change.
+ * Splits an envelope and hashes it once. Throws `DecodeError`: ERR_TOO_LARGE, ERR_TRUNCATED,
+ * ERR_UNKNOWN_VERSION, ERR_MALFORMED (kind, flags or ids that contradict each other). Keeps views
+ * of `bytes`: they must not change.
  */
 export function readEnvelope(bytes: Uint8Array): Envelope {
   if (bytes.length > MAX_ENVELOPE_BYTES) throw new DecodeError('ERR_TOO_LARGE')

@@ -1,11 +1,15 @@
-// Epochs of the post-quantum ratchet: one key per direction and epoch, mixed into every message key.
-// Sessions are in epoch 0, whose secret comes out of the handshake; `nextEpochSecret` is the step to a later one.
+// Epochs of the post-quantum ratchet: one key per direction and epoch, mixed into every message
+// key. Sessions are in epoch 0, whose secret comes out of the handshake; `nextEpochSecret` is the
+// step to a later one.
 
 import { concat, u32 } from './bytes.ts'
 import { deriveSecret, hash, kdf } from './crypto.ts'
 import type { Secret } from './secret.ts'
 
-/** 1: from the initiator of the session's handshake to its responder; 2: the other way. In every epoch. */
+/**
+ * 1: from the initiator of the session's handshake to its responder; 2: the other way. In every
+ * epoch.
+ */
 export type Direction = 1 | 2
 
 /** E_e: 32 bytes; lives only until it is expanded. */
@@ -24,7 +28,9 @@ export interface Epoch {
   readonly continuityKey: Secret<'ContinuityKey'>
 }
 
-/** `expand(E_e)` of docs/protocol.md, "Epochs", seen from the side that sends in `sends`; wipes E_e. */
+/**
+ * `expand(E_e)` of docs/protocol.md, "Epochs", seen from the side that sends in `sends`; wipes E_e.
+ */
 export function expandEpoch(secret: EpochSecret, number: number, sends: Direction): Epoch {
   const receives: Direction = sends === 1 ? 2 : 1
   const epoch: Epoch = {

@@ -1,4 +1,5 @@
-// The ratchet header: its fixed layout, how it is sealed, and the tag that finds its session without trying keys.
+// The ratchet header: its fixed layout, how it is sealed, and the tag that finds its session
+// without trying keys.
 //
 //   ratchet public key 32 | u32 previous chain length PN | u32 number N | u32 epoch     44 bytes
 
@@ -44,7 +45,9 @@ export function encodeHeader(header: RatchetHeader): Uint8Array {
   return bytes
 }
 
-/** The inverse of `encodeHeader`, for exactly 44 bytes that were authenticated. The key is a view. */
+/**
+ * The inverse of `encodeHeader`, for exactly 44 bytes that were authenticated. The key is a view.
+ */
 export function decodeHeader(bytes: Uint8Array): RatchetHeader {
   const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES)
   return {

@@ -1,4 +1,5 @@
-// Who begins a session, as the first message carries it: sealed under a key that only the responder can make.
+// Who begins a session, as the first message carries it: sealed under a key that only the responder
+// can make.
 //
 //   IDP = account 32 | u32 device | identity key 32 | u64 ordinal | u64 seen | u64 bundle sequence
 //         | bundle digest 32 | u16 length | certificate
@@ -19,7 +20,9 @@ export interface HandshakeClaims {
   readonly certificate: DeviceCertificate
   /** Which handshake of the initiator this is; rises. */
   readonly ordinal: number
-  /** Highest ordinal of a first message of the responder's that the initiator has opened, 0 if none. */
+  /**
+   * Highest ordinal of a first message of the responder's that the initiator has opened, 0 if none.
+   */
   readonly seen: number
   /** The bundle it was made from. */
   readonly bundleSequence: number
@@ -30,8 +33,8 @@ export interface HandshakeClaims {
 export type IdentitySecret = Secret<'IdentitySecret'>
 
 /**
- * `KID = G(32, P0, "identity key")`, `salt = G(16, P0, "identity salt"; rnd | IDP)`,
- * `IDC = salt | SEAL(KID, salt, T0, IDP)`. Made once for a handshake and repeated byte for byte. Wipes P0.
+ * `KID = G(32, P0, "identity key")`, `salt = G(16, P0, "identity salt"; rnd | IDP)`, `IDC = salt |
+ * SEAL(KID, salt, T0, IDP)`. Made once for a handshake and repeated byte for byte. Wipes P0.
  */
 export function sealIdentity(
   secret: IdentitySecret,
@@ -49,8 +52,8 @@ export function sealIdentity(
 }
 
 /**
- * Opens IDC and checks the certificate in it at `now`. Throws `CryptoError`, `DecodeError` or `RecordError`; nothing about
- * the claimed author was looked up. Wipes P0.
+ * Opens IDC and checks the certificate in it at `now`. Throws `CryptoError`, `DecodeError` or
+ * `RecordError`; nothing about the claimed author was looked up. Wipes P0.
  */
 export function openIdentity(
   secret: IdentitySecret,

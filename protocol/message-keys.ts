@@ -1,4 +1,5 @@
-// From a chain's message key and the epoch's key to the key of one body and the salt of one envelope.
+// From a chain's message key and the epoch's key to the key of one body and the salt of one
+// envelope.
 
 import { deriveSecret, keyedHash, splitSecret } from './crypto.ts'
 import type { Secret } from './secret.ts'
@@ -16,7 +17,10 @@ export interface MessagePosition {
   readonly number: number
 }
 
-/** `M = G(64, mk | epk(e, dir), "message"; u32 e | u32 N)`, `BK = M[0..32)`, `SALTK = M[32..64)`; wipes mk. */
+/**
+ * `M = G(64, mk | epk(e, dir), "message"; u32 e | u32 N)`, `BK = M[0..32)`, `SALTK = M[32..64)`;
+ * wipes mk.
+ */
 export function messageKeys(
   messageKey: ChainMessageKey,
   epochKey: Secret<'EpochKey'>,
@@ -51,8 +55,9 @@ export interface SaltInput {
 }
 
 /**
- * `salt = G(16, SALTK, "salt"; rnd | HDR | padded body)`: repeated state *and* repeated random bytes still give
- * another salt for another text, so a restored snapshot never makes a two-time pad. Wipes SALTK.
+ * `salt = G(16, SALTK, "salt"; rnd | HDR | padded body)`: repeated state *and* repeated random
+ * bytes still give another salt for another text, so a restored snapshot never makes a two-time
+ * pad. Wipes SALTK.
  */
 export function messageSalt(saltKey: SaltKey, input: SaltInput): Uint8Array {
   const salt = keyedHash(16, saltKey, 'salt', input.random, input.header, input.paddedBody)

@@ -1,5 +1,5 @@
-// PQXDH (PQXDH rev 3) with the initiator's identity hidden: transcripts and secrets of a handshake, for both roles.
-// What differs from the specification, and why: docs/protocol.md, "Differences".
+// PQXDH (PQXDH rev 3) with the initiator's identity hidden: transcripts and secrets of a handshake,
+// for both roles. What differs from the specification, and why: docs/protocol.md, "Differences".
 
 import type { RandomBytes } from './bytes.ts'
 import { lp, u32, u64, u8, utf8 } from './bytes.ts'
@@ -26,7 +26,10 @@ import type { RatchetSecrets } from './ratchet.ts'
 import type { Secret } from './secret.ts'
 import { wipeAll } from './secret.ts'
 
-/** The responder's private prekeys that an envelope names. With `oneTime`, its KEM key is used instead of `kem`. */
+/**
+ * The responder's private prekeys that an envelope names. With `oneTime`, its KEM key is used
+ * instead of `kem`.
+ */
 export interface OurPrekeys {
   readonly signed: SignedPrekey
   readonly kem: KemPrekey
@@ -77,7 +80,10 @@ export interface InitiateInput {
   readonly random: RandomBytes
 }
 
-/** PQXDH at the initiator (PQXDH §3.3). The private ephemeral key and every intermediate secret die here. */
+/**
+ * PQXDH at the initiator (PQXDH §3.3). The private ephemeral key and every intermediate secret die
+ * here.
+ */
 export function pqxdhInitiate({
   ours,
   theirs,
@@ -131,8 +137,8 @@ export interface RespondInput {
 }
 
 /**
- * PQXDH at the responder (PQXDH §3.4): the caller has matched the ids. Throws `CryptoError`, `DecodeError` or `RecordError`;
- * then nothing is left of it. The prekeys stay their owner's.
+ * PQXDH at the responder (PQXDH §3.4): the caller has matched the ids. Throws `CryptoError`,
+ * `DecodeError` or `RecordError`; then nothing is left of it. The prekeys stay their owner's.
  */
 export function pqxdhRespond({ ours, prekeys, envelope, now }: RespondInput): Responded {
   const { signed, oneTime } = prekeys
@@ -163,7 +169,10 @@ export function pqxdhRespond({ ours, prekeys, envelope, now }: RespondInput): Re
   }
 }
 
-/** `P = G(64, T, "pqxdh"; F | DH1 | DH2 | DH3 | [DH4] | SS)` and the five secrets of it. Wipes only P. */
+/**
+ * `P = G(64, T, "pqxdh"; F | DH1 | DH2 | DH3 | [DH4] | SS)` and the five secrets of it. Wipes only
+ * P.
+ */
 export function handshakeSecrets(
   transcript: Uint8Array,
   agreed: readonly Secret[],
@@ -262,5 +271,8 @@ function ourKeys(ours: Device, { signed, kem, oneTime }: OurPrekeys): ResponderK
   }
 }
 
-/** 32 bytes 0xFF: no encoding of an X25519 key, so this input is never one of another use of the curve (PQXDH §2.2). */
+/**
+ * 32 bytes 0xFF: no encoding of an X25519 key, so this input is never one of another use of the
+ * curve (PQXDH §2.2).
+ */
 const F = new Uint8Array(32).fill(0xff)

@@ -1,5 +1,6 @@
-// Receiving with the Double Ratchet with header encryption (Double Ratchet rev 4, §4.4). The chain of an envelope is
-// found by its tag, never by trying keys; nothing is changed before the body has opened.
+// Receiving with the Double Ratchet with header encryption (Double Ratchet rev 4, §4.4). The chain
+// of an envelope is found by its tag, never by trying keys; nothing is changed before the body has
+// opened.
 
 import type { RandomBytes } from './bytes.ts'
 import type { ReceivingChain, SkipContext } from './chain.ts'
@@ -61,9 +62,10 @@ export function ratchetKnows(ratchet: TurnState, envelope: EnvelopeParts): boole
 }
 
 /**
- * RatchetDecryptHE. Throws `SessionError`: ERR_NO_SESSION (no tag matches: noise), ERR_NOT_AUTHENTIC (the tag matched but
- * header or body did not hold: a failed body), ERR_TOO_FAR_AHEAD, ERR_DUPLICATE, ERR_DIVERGED (a used position with other
- * bytes), ERR_LIMIT (a position whose key is gone). `ratchet` is never written to; what the call derived is then wiped.
+ * RatchetDecryptHE. Throws `SessionError`: ERR_NO_SESSION (no tag matches: noise),
+ * ERR_NOT_AUTHENTIC (the tag matched but header or body did not hold: a failed body),
+ * ERR_TOO_FAR_AHEAD, ERR_DUPLICATE, ERR_DIVERGED (a used position with other bytes), ERR_LIMIT (a
+ * position whose key is gone). `ratchet` is never written to; what the call derived is then wiped.
  */
 export function ratchetDecrypt(ratchet: Ratchet, context: OpenContext): RatchetOpened {
   const match = findChain(ratchet, context.envelope)
@@ -81,7 +83,10 @@ export function ratchetDecrypt(ratchet: Ratchet, context: OpenContext): RatchetO
   }
 }
 
-/** RatchetDecryptHE at a responder that has opened nothing yet. `spent` then names the private signed prekey too. */
+/**
+ * RatchetDecryptHE at a responder that has opened nothing yet. `spent` then names the private
+ * signed prekey too.
+ */
 export function ratchetDecryptFirst(start: TurnState, context: OpenContext): RatchetOpened {
   const keys = start.nextReceivingKeys
   if (!isTaggedBy(keys, context.envelope)) throw new SessionError('ERR_NOT_AUTHENTIC')
@@ -90,7 +95,9 @@ export function ratchetDecryptFirst(start: TurnState, context: OpenContext): Rat
   return openNext(start, header, context)
 }
 
-/** Current chain, next chain, then older ones from the newest: the order in which envelopes come. */
+/**
+ * Current chain, next chain, then older ones from the newest: the order in which envelopes come.
+ */
 function findChain(ratchet: TurnState, envelope: EnvelopeParts): Match | undefined {
   const { receiving, nextReceivingKeys, retired } = ratchet
   if (receiving !== undefined && isTaggedBy(receiving.headerKeys, envelope)) {
@@ -133,7 +140,10 @@ function openCurrent(
   }
 }
 
-/** DHRatchetHE and the first message of the chain it begins. The second half waits until the body has opened. */
+/**
+ * DHRatchetHE and the first message of the chain it begins. The second half waits until the body
+ * has opened.
+ */
 function openNext(state: TurnState, header: RatchetHeader, context: OpenContext): RatchetOpened {
   const { receiving } = state
   const passed = receiving?.nextToReceive ?? 0
@@ -278,7 +288,8 @@ function usedPosition(
   { digest }: EnvelopeParts,
 ): 'ERR_DUPLICATE' | 'ERR_DIVERGED' | 'ERR_LIMIT' {
   const mark = findMark(ratchet.marks, position)
-  // Neither key nor mark: skipped and evicted, or opened longer ago than marks are kept. Not to be called delivered.
+  // Neither key nor mark: skipped and evicted, or opened longer ago than marks are kept. Not to be
+  // called delivered.
   if (mark === undefined) return 'ERR_LIMIT'
   return isMarkOf(mark, digest) ? 'ERR_DUPLICATE' : 'ERR_DIVERGED'
 }
@@ -312,7 +323,9 @@ function openBody(key: BodyKey, { envelope, associatedData }: OpenContext): Body
   return decodeBody(aeadOpen(key, salt, [associatedData, prefix, salt, sealedHeader], body))
 }
 
-/** Opens with a key of this call, which dies; if it fails, so does everything else that was derived. */
+/**
+ * Opens with a key of this call, which dies; if it fails, so does everything else that was derived.
+ */
 function openFresh(key: BodyKey, context: OpenContext, derived: readonly Secret[]): Body {
   try {
     return openBody(key, context)

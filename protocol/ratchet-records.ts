@@ -1,5 +1,6 @@
-// What a receiving step changes in the records that are stored beside the session: skipped keys, the chains they belong
-// to, and full blocks of seen marks. Each limit of docs/protocol.md, "Limits of a session", that evicts is applied here.
+// What a receiving step changes in the records that are stored beside the session: skipped keys,
+// the chains they belong to, and full blocks of seen marks. Each limit of docs/protocol.md, "Limits
+// of a session", that evicts is applied here.
 
 import type { RetiredChain, TurnState } from './ratchet.ts'
 import type { Secret } from './secret.ts'
@@ -75,7 +76,10 @@ export function removeSkipped(
   }
 }
 
-/** The newest block of marks is part of the session's own record, all others are records of their own. */
+/**
+ * The newest block of marks is part of the session's own record, all others are records of their
+ * own.
+ */
 function markOpened(lists: Lists, { opened, digest }: ListInput): ListChange {
   const newestBefore = lists.marks.at(-1)
   const { blocks, changed, evicted } = addMark(lists.marks, opened, digest)

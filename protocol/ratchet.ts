@@ -20,10 +20,16 @@ import type { SkippedKey } from './skipped-keys.ts'
 /** RK: 32 bytes. */
 export type RootKey = Secret<'RootKey'>
 
-/** Counters are unsigned 32 bit; the last value is never a position, so that a chain's length fits too. */
+/**
+ * Counters are unsigned 32 bit; the last value is never a position, so that a chain's length fits
+ * too.
+ */
 export const MAX_NUMBER = 0xffff_fffe
 
-/** A receiving chain that the other side has left. It opens what was skipped in it and recognises clones. */
+/**
+ * A receiving chain that the other side has left. It opens what was skipped in it and recognises
+ * clones.
+ */
 export interface RetiredChain {
   readonly kind: 'chain'
   readonly chain: number
@@ -51,14 +57,19 @@ export interface TurnState {
   readonly marks: readonly MarkBlock[]
 }
 
-/** One side's state once it can send. Never written to: each step makes a new one that shares what did not change. */
+/**
+ * One side's state once it can send. Never written to: each step makes a new one that shares what
+ * did not change.
+ */
 export interface Ratchet extends TurnState {
   readonly ratchetKeyPair: KeyPair<'RatchetKey'>
   readonly theirRatchetKey: Uint8Array
   readonly sending: SendingChain
 }
 
-/** The responder before its first message: in memory only, for it holds the private signed prekey. */
+/**
+ * The responder before its first message: in memory only, for it holds the private signed prekey.
+ */
 export interface ResponderStart extends TurnState {
   readonly ratchetKeyPair: KeyPair<'SignedPrekey'>
   readonly theirRatchetKey: undefined
@@ -84,8 +95,8 @@ export interface RootStep {
 }
 
 /**
- * KDF_RK_HE: `X = G(32, RK | dh, "ratchet")`, `RK' = D(32, X, "So1Root_", 1)`, `CK = ... 2`, `NHK = ... 3`.
- * Wipes the Diffie-Hellman output; RK is left to the caller.
+ * KDF_RK_HE: `X = G(32, RK | dh, "ratchet")`, `RK' = D(32, X, "So1Root_", 1)`, `CK = ... 2`, `NHK =
+ * ... 3`. Wipes the Diffie-Hellman output; RK is left to the caller.
  */
 export function kdfRootKey(rootKey: RootKey, dhOutput: Secret): RootStep {
   const step = deriveSecret('RootStep', 32, [rootKey, dhOutput], 'ratchet')

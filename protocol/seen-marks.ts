@@ -1,5 +1,6 @@
-// Which bytes were opened at which position, for clone detection: a used position that comes again with other bytes
-// proves that the sender runs twice or was rolled back. Replays are refused by the ratchet's counters, not by these marks.
+// Which bytes were opened at which position, for clone detection: a used position that comes again
+// with other bytes proves that the sender runs twice or was rolled back. Replays are refused by the
+// ratchet's counters, not by these marks.
 
 import { concat, equalBytes } from './bytes.ts'
 import type { Position } from './skipped-keys.ts'
@@ -8,7 +9,9 @@ import { comparePositions, lowerBound } from './skipped-keys.ts'
 /** How many positions share a block, which is stored as one record. */
 export const MARKS_PER_BLOCK = 32
 
-/** Blocks of one session: 4 096 positions in a row, four times what an honest sender has under way. */
+/**
+ * Blocks of one session: 4 096 positions in a row, four times what an honest sender has under way.
+ */
 export const MAX_MARK_BLOCKS = 128
 
 /** Bytes kept of each digest. */

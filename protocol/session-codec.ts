@@ -1,4 +1,5 @@
-// Stored sessions and the records beside them: the one way in which their secrets leave this folder. Seal the bytes at once.
+// Stored sessions and the records beside them: the one way in which their secrets leave this
+// folder. Seal the bytes at once.
 
 import type { AccountKey } from './account.ts'
 import type { MessageInitShape } from '@bufbuild/protobuf'
@@ -60,8 +61,8 @@ export function encodeSession(session: Session): Uint8Array {
 }
 
 /**
- * A session and all its records, in any order. Throws `DecodeError` for anything that `encodeSession` and `encodeSkippedKey` would
- * not have written, and for two records of one name.
+ * A session and all its records, in any order. Throws `DecodeError` for anything that
+ * `encodeSession` and `encodeSkippedKey` would not have written, and for two records of one name.
  */
 export function decodeSession(bytes: Uint8Array, skipped: readonly Uint8Array[]): Session {
   const stored = decodeExact(StoredSessionSchema, bytes, MAX_STORED_SESSION_BYTES)

@@ -1,10 +1,10 @@
-// A session: one handshake with one device of a contact, and the ratchet that grew from it. Pure steps: a session goes in,
-// the next one comes out, with the secrets that the caller wipes after its commit. How one begins is in `begin-session.ts`,
-// what is stored in `session-codec.ts`.
+// A session: one handshake with one device of a contact, and the ratchet that grew from it. Pure
+// steps: a session goes in, the next one comes out, with the secrets that the caller wipes after
+// its commit. How one begins is in `begin-session.ts`, what is stored in `session-codec.ts`.
 //
-//   initiateSession ──> initiating ── a message of the responder opens ──> established <── acceptSession
-//                            │                                                  │
-//                            └── receiveOnly ──> receive-only <── receiveOnly ──┘
+//   initiateSession ─> initiating ─ a message of theirs opens ─> established <─ acceptSession
+//                          │                                         │
+//                          └─ receiveOnly ─> receive-only <───────────┘
 
 import type { AccountKey } from './account.ts'
 import type { Brand, RandomBytes } from './bytes.ts'
@@ -87,7 +87,10 @@ export interface ReceiveOnlySession extends SessionState {
 
 export type Session = InitiatingSession | EstablishedSession | ReceiveOnlySession
 
-/** What sending did. The caller commits `next` and the envelope together, then sends, then wipes `spent`. */
+/**
+ * What sending did. The caller commits `next` and the envelope together, then sends, then wipes
+ * `spent`.
+ */
 export interface Encrypted {
   readonly next: Session
   readonly envelope: Uint8Array
@@ -96,8 +99,9 @@ export interface Encrypted {
 }
 
 /**
- * Seals a content. Throws `SessionError`: ERR_NO_SESSION for a receive-only session, ERR_TOO_LARGE, ERR_LIMIT when a counter is
- * used up. `session` is not changed. `random` gives 16 bytes for the salt; a pool will do.
+ * Seals a content. Throws `SessionError`: ERR_NO_SESSION for a receive-only session, ERR_TOO_LARGE,
+ * ERR_LIMIT when a counter is used up. `session` is not changed. `random` gives 16 bytes for the
+ * salt; a pool will do.
  */
 export function encryptMessage(
   session: Session,
@@ -122,7 +126,10 @@ export function encryptMessage(
   }
 }
 
-/** What opening did. The caller commits `next`, the records and the content, then acknowledges, then wipes `spent`. */
+/**
+ * What opening did. The caller commits `next`, the records and the content, then acknowledges, then
+ * wipes `spent`.
+ */
 export interface Opened extends Content {
   readonly next: Session
   readonly spent: readonly Secret[]
@@ -132,9 +139,10 @@ export interface Opened extends Content {
 }
 
 /**
- * Opens an envelope in the session that `tagMatches` found. Throws `SessionError`: ERR_NO_SESSION (noise), ERR_NOT_AUTHENTIC
- * (counted by `countFailedBody`), ERR_TOO_FAR_AHEAD, ERR_DUPLICATE (acknowledge it), ERR_DIVERGED (the sender runs twice or
- * was rolled back), ERR_LIMIT (too old to tell; not to be acknowledged as delivered). `session` is not changed.
+ * Opens an envelope in the session that `tagMatches` found. Throws `SessionError`: ERR_NO_SESSION
+ * (noise), ERR_NOT_AUTHENTIC (counted by `countFailedBody`), ERR_TOO_FAR_AHEAD, ERR_DUPLICATE
+ * (acknowledge it), ERR_DIVERGED (the sender runs twice or was rolled back), ERR_LIMIT (too old to
+ * tell; not to be acknowledged as delivered). `session` is not changed.
  */
 export function openMessage(
   session: Session,
@@ -153,8 +161,8 @@ export function openMessage(
 }
 
 /**
- * The session an envelope belongs to: the one whose ephemeral key it names, else the one whose tag it carries. `undefined` is
- * noise, or a first message for `acceptSession`. Nothing is decrypted.
+ * The session an envelope belongs to: the one whose ephemeral key it names, else the one whose tag
+ * it carries. `undefined` is noise, or a first message for `acceptSession`. Nothing is decrypted.
  */
 export function tagMatches(sessions: readonly Session[], envelope: Envelope): Session | undefined {
   if (envelope.kind === 'session') {
@@ -171,7 +179,10 @@ export function receiveOnly(session: Session): ReceiveOnlySession {
   return { phase: 'receive-only', ...stateOf(session, session.ratchet) }
 }
 
-/** Gives up messages that were skipped before a time (Unix ms): docs/protocol.md, "Limits of a session". */
+/**
+ * Gives up messages that were skipped before a time (Unix ms): docs/protocol.md, "Limits of a
+ * session".
+ */
 export function expireSkippedKeys(
   session: Session,
   skippedBefore: number,

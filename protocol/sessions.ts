@@ -4,8 +4,9 @@ import { compareBytes } from './bytes.ts'
 import type { Handshake, Session } from './session.ts'
 
 /**
- * The session to send in: a function of the newest handshake of each side, so that both sides choose the same one. A handshake
- * whose maker had seen the other one wins; if neither or both had, the smaller mark does. `undefined` if none can send.
+ * The session to send in: a function of the newest handshake of each side, so that both sides
+ * choose the same one. A handshake whose maker had seen the other one wins; if neither or both had,
+ * the smaller mark does. `undefined` if none can send.
  */
 export function sendingSession(sessions: readonly Session[]): Session | undefined {
   const ours = newestBy(sessions, 'ours')
@@ -14,7 +15,10 @@ export function sendingSession(sessions: readonly Session[]): Session | undefine
   return wins(ours.handshake, theirs.handshake) ? ours : theirs
 }
 
-/** Ordinal of our next handshake: above our last one, the clock, and whatever the peer says it has seen of ours. */
+/**
+ * Ordinal of our next handshake: above our last one, the clock, and whatever the peer says it has
+ * seen of ours.
+ */
 export function nextOrdinal(known: {
   /** Of our last handshake, 0 if none. */
   readonly previous: number

@@ -1,11 +1,14 @@
 // MKSKIPPED: the keys of messages that have not come yet, in the order in which they were skipped.
 //
-// Gaps are made in rising positions of rising chains, so (chain, number) is also the order of age: the list is
-// sorted, its head is the oldest, and a lookup is a binary search. It is copied when it changes, not per message.
+// Gaps are made in rising positions of rising chains, so (chain, number) is also the order of age:
+// the list is sorted, its head is the oldest, and a lookup is a binary search. It is copied when it
+// changes, not per message.
 
 import type { BodyKey } from './message-keys.ts'
 
-/** Kept keys of one session: the longest jump, so that one gap never drives out its own beginning. */
+/**
+ * Kept keys of one session: the longest jump, so that one gap never drives out its own beginning.
+ */
 export const MAX_SKIPPED_KEYS = 4000
 
 /** A place in the receiving direction of a session. */
@@ -15,7 +18,10 @@ export interface Position {
   readonly number: number
 }
 
-/** The key of one message that was passed over. Only BK: mk, CK and the epoch's key are not kept for it. */
+/**
+ * The key of one message that was passed over. Only BK: mk, CK and the epoch's key are not kept for
+ * it.
+ */
 export interface SkippedKey extends Position {
   readonly kind: 'skipped'
   /** The receive epoch before the header that made the gap. */

@@ -13,7 +13,7 @@ import { encryptMessage } from '../../protocol/session.ts'
 import { encodeSession } from '../../protocol/session-codec.ts'
 import { DAY, NOW, testPerson } from '../support/people.ts'
 import { refusal } from '../support/refusals.ts'
-import { Talker, secretsIn } from '../support/talkers.ts'
+import { Talker, secretsIn, there } from '../support/talkers.ts'
 
 beforeAll(() => ready)
 
@@ -185,10 +185,10 @@ describe('refusals leave no trace', () => {
     const { ours, theirs } = strangers(false)
     ours.begin(theirs)
     const envelopes = Array.from({ length: 4002 }, () => ours.send())
-    expect(theirs.receive(envelopes[4001] ?? new Uint8Array())).toBe('ERR_TOO_FAR_AHEAD')
+    expect(theirs.receive(there(envelopes[4001]))).toBe('ERR_TOO_FAR_AHEAD')
     expect(theirs.sessions).toEqual([])
-    expect(theirs.receive(envelopes[4000] ?? new Uint8Array())).toBe('opened')
-    expect(theirs.receive(envelopes[0] ?? new Uint8Array())).toBe('opened')
+    expect(theirs.receive(there(envelopes[4000]))).toBe('opened')
+    expect(theirs.receive(there(envelopes[0]))).toBe('opened')
   })
 })
 
@@ -282,7 +282,7 @@ function pairOf(
 
 function first(bytes: Uint8Array): FirstEnvelope {
   const envelope = readEnvelope(bytes)
-  if (envelope.kind !== 'first') return expect.fail('not a first message')
+  if (envelope.kind !== 'first') throw new Error('not a first message')
   return envelope
 }
 

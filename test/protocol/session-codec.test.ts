@@ -10,7 +10,7 @@ import {
   skippedKeyName,
 } from '../../protocol/session-codec.ts'
 import { expectExact, refusal } from '../support/refusals.ts'
-import { Talker, acquainted } from '../support/talkers.ts'
+import { Talker, acquainted, there } from '../support/talkers.ts'
 
 beforeAll(() => ready)
 
@@ -82,8 +82,7 @@ describe('the records beside it', () => {
     const { session, records } = withRecords()
     const stored = encodeSession(session)
     for (const kind of ['skipped', 'chain', 'marks']) {
-      const record = records.find((one) => one.kind === kind)
-      if (record === undefined) return expect.fail('not there')
+      const record = there(records.find((one) => one.kind === kind))
       const bytes = encodeSkippedKey(record)
       expectExact(bytes, (changed) => decodeSession(stored, [changed]))
       expect(refusal(() => decodeSession(stored, [bytes, bytes]))).toBe('DecodeError ERR_MALFORMED')
@@ -91,8 +90,7 @@ describe('the records beside it', () => {
       newer[1] = 2
       expect(refusal(() => decodeSession(stored, [newer]))).toBe('DecodeError ERR_UNKNOWN_VERSION')
     }
-    const marks = records.find((record) => record.kind === 'marks')
-    if (marks === undefined) return expect.fail('not there')
+    const marks = there(records.find((record) => record.kind === 'marks'))
     const wrong = [
       { ...marks, present: 0 },
       { ...marks, number: 1 },

@@ -14,7 +14,7 @@ import {
 } from '../../protocol/session.ts'
 import { DAY, NOW } from '../support/people.ts'
 import { refusal } from '../support/refusals.ts'
-import { Talker, acquainted, secretsIn } from '../support/talkers.ts'
+import { Talker, acquainted, secretsIn, there } from '../support/talkers.ts'
 
 beforeAll(() => ready)
 
@@ -69,11 +69,11 @@ describe('order', () => {
   test('messages of several turns arrive in any order, each once', () => {
     const { ours, theirs } = acquainted()
     const sent = [ours.send(), ours.send(), ours.send()]
-    theirs.receive(sent[2] ?? new Uint8Array())
+    theirs.receive(there(sent[2]))
     ours.receive(theirs.send())
     sent.push(ours.send(), ours.send())
     const order = [4, 0, 3, 1]
-    expect(order.map((index) => theirs.receive(sent[index] ?? new Uint8Array()))).toEqual(
+    expect(order.map((index) => theirs.receive(there(sent[index])))).toEqual(
       Array(4).fill('opened'),
     )
     expect(new Set(theirs.inbox).size).toBe(5)
@@ -124,7 +124,8 @@ describe('refusals change nothing', () => {
   test('a tag that holds over a body that does not', () => {
     const { ours, theirs } = acquainted()
     const [first, second] = [readEnvelope(ours.send()), readEnvelope(ours.send())]
-    // The tag vouches for the digest, so an envelope with a swapped body stands for a thief of the header key.
+    // The tag vouches for the digest, so an envelope with a swapped body stands for a thief of the
+    // header key.
     const forged = { ...first, body: second.body }
     expect(refusal(() => openMessage(theirs.session, forged, theirs))).toBe(
       'SessionError ERR_NOT_AUTHENTIC',
@@ -155,20 +156,20 @@ describe('refusals change nothing', () => {
   test('a jump of more than 4 000 positions, in one chain and over two', () => {
     const { ours, theirs } = acquainted(false)
     const sent = Array.from({ length: MAX_JUMP + 2 }, () => ours.send())
-    expect(theirs.receive(sent[MAX_JUMP + 1] ?? new Uint8Array())).toBe('ERR_TOO_FAR_AHEAD')
-    expect(theirs.receive(sent[MAX_JUMP] ?? new Uint8Array())).toBe('opened')
+    expect(theirs.receive(there(sent[MAX_JUMP + 1]))).toBe('ERR_TOO_FAR_AHEAD')
+    expect(theirs.receive(there(sent[MAX_JUMP]))).toBe('opened')
     expect(theirs.session.ratchet.skipped).toHaveLength(MAX_JUMP)
 
     ours.receive(theirs.send())
     const far = Array.from({ length: MAX_JUMP + 1 }, () => ours.send())
     // One position is left in the chain before: together they are too many.
-    expect(theirs.receive(far[MAX_JUMP] ?? new Uint8Array())).toBe('ERR_TOO_FAR_AHEAD')
-    expect(theirs.receive(far[MAX_JUMP - 1] ?? new Uint8Array())).toBe('opened')
+    expect(theirs.receive(there(far[MAX_JUMP]))).toBe('ERR_TOO_FAR_AHEAD')
+    expect(theirs.receive(there(far[MAX_JUMP - 1]))).toBe('opened')
     expect(theirs.session.ratchet.skipped).toHaveLength(4000)
     // The oldest 4 000 had to go; nobody may call them delivered.
-    expect(theirs.receive(sent[0] ?? new Uint8Array())).toBe('ERR_LIMIT')
-    expect(theirs.receive(sent[MAX_JUMP] ?? new Uint8Array())).toBe('ERR_DUPLICATE')
-    expect(theirs.receive(sent[MAX_JUMP + 1] ?? new Uint8Array())).toBe('opened')
+    expect(theirs.receive(there(sent[0]))).toBe('ERR_LIMIT')
+    expect(theirs.receive(there(sent[MAX_JUMP]))).toBe('ERR_DUPLICATE')
+    expect(theirs.receive(there(sent[MAX_JUMP + 1]))).toBe('opened')
   })
 
   test('a used position with other bytes is a divergence', () => {

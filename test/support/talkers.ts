@@ -36,8 +36,9 @@ interface Step {
 }
 
 /**
- * Somebody who chats, with a store that is committed after every step: what a node does with `protocol/`, in small. Every step is
- * checked against the step law unless `lawful` is off (for runs of thousands of messages).
+ * Somebody who chats, with a store that is committed after every step: what a node does with
+ * `protocol/`, in small. Every step is checked against the step law unless `lawful` is off (for
+ * runs of thousands of messages).
  */
 export class Talker {
   readonly person: Person
@@ -116,7 +117,7 @@ export class Talker {
       return 'opened'
     } catch (error) {
       if (!(error instanceof SessionError)) throw error
-      if (this.lawful) expect(this.#image()).toEqual(before)
+      if (this.lawful) expectSame(this.#image(), before)
       return error.code
     }
   }
@@ -194,18 +195,13 @@ export class Talker {
     }
     for (const id of removed) {
       const name = skippedKeyName(id)
-      expect(names.has(name)).toBe(false)
+      expectSame(names.has(name), false)
       this.#store.delete(`${prefix}/${name}`)
     }
   }
 
-  #check({ before, beforeBytes, next, spent }: Step): void {
-    if (!this.lawful) return
-    const kept = secretsIn(next)
-    expect(encodeSession(before)).toEqual(beforeBytes)
-    expect(spent.filter((secret) => kept.has(secret))).toEqual([])
-    const forgotten = [...secretsIn(before)].filter((s) => !kept.has(s) && !spent.includes(s))
-    expect(forgotten).toEqual([])
+  #check(step: Step): void {
+    if (this.lawful) expectLawful(step)
   }
 
   #image(): readonly string[] {
@@ -213,6 +209,25 @@ export class Talker {
     const sessions = this.sessions.map((session) => toHex(encodeSession(session)))
     return [...sessions, String(this.#pairIsThere), String(this.#store.size)]
   }
+}
+
+/** A step changes nothing, keeps no spent secret and forgets none. */
+function expectLawful({ before, beforeBytes, next, spent }: Step): void {
+  const kept = secretsIn(next)
+  expect(encodeSession(before)).toEqual(beforeBytes)
+  expect(spent.filter((secret) => kept.has(secret))).toEqual([])
+  const forgotten = [...secretsIn(before)].filter((s) => !kept.has(s) && !spent.includes(s))
+  expect(forgotten).toEqual([])
+}
+
+function expectSame(actual: unknown, expected: unknown): void {
+  expect(actual).toEqual(expected)
+}
+
+/** The value, where the test knows that there is one. */
+export function there<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('nothing is there')
+  return value
 }
 
 /** Every secret that can be reached from a value. */
