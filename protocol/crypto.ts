@@ -16,7 +16,8 @@ import {
   isLowOrderX25519,
   isReducedKemKey,
 } from './public-keys.ts'
-import type { Primitives, SodiumModule } from './primitives.ts'
+import type { Primitives } from './primitives.ts'
+import type { SodiumModule } from './sodium-module.ts'
 import {
   KEM_CIPHERTEXT_BYTES,
   KEM_PUBLIC_KEY_BYTES,

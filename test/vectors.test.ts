@@ -25,7 +25,7 @@ import {
   verify,
   x25519KeyPair,
 } from '../protocol/crypto.ts'
-import type { SodiumModule } from '../protocol/primitives.ts'
+import type { SodiumModule } from '../protocol/sodium-module.ts'
 import { wasmPrimitives } from '../protocol/primitives.ts'
 import { Secret } from '../protocol/secret.ts'
 import { refusal } from './support/refusals.ts'

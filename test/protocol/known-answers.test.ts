@@ -1,7 +1,8 @@
 import sodium from 'libsodium-wrappers'
 import { expect, test } from 'vitest'
 import { checkKnownAnswers } from '../../protocol/known-answers.ts'
-import type { Primitives, SodiumModule } from '../../protocol/primitives.ts'
+import type { Primitives } from '../../protocol/primitives.ts'
+import type { SodiumModule } from '../../protocol/sodium-module.ts'
 import { wasmPrimitives } from '../../protocol/primitives.ts'
 import { refusal } from '../support/refusals.ts'
 

@@ -1,6 +1,6 @@
 import sodium from 'libsodium-wrappers'
 import { expect, test } from 'vitest'
-import type { SodiumModule } from '../../protocol/primitives.ts'
+import type { SodiumModule } from '../../protocol/sodium-module.ts'
 import { wasmPrimitives } from '../../protocol/primitives.ts'
 
 await sodium.ready
