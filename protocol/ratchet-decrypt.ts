@@ -3,21 +3,22 @@
 // opened.
 
 import type { RandomBytes } from './bytes.ts'
-import type { ReceivingChain, SkipContext } from './chain.ts'
-import { advanceChain, skipMessageKeys } from './chain.ts'
-import { aeadOpen, dh } from './crypto.ts'
+import type { ReceivingChain } from './chain.ts'
+import { advanceChain } from './chain.ts'
+import { aeadOpen } from './crypto.ts'
 import type { EnvelopeParts } from './envelope.ts'
 import type { Epoch } from './epoch.ts'
 import { SessionError } from './errors.ts'
 import type { HeaderKeys, RatchetHeader } from './header.ts'
-import { expandHeaderKey, isTaggedBy, openHeader } from './header.ts'
+import { isTaggedBy, openHeader } from './header.ts'
 import type { BodyKey } from './message-keys.ts'
 import type { Body } from './padding.ts'
 import { decodeBody } from './padding.ts'
 import type { KeptRecord, KeptRecordId, ListInput } from './ratchet-records.ts'
 import { recordOpened, removeSkipped } from './ratchet-records.ts'
 import type { Ratchet, RetiredChain, TurnState } from './ratchet.ts'
-import { MAX_NUMBER, generateRatchetKeyPair, isSameKey, kdfRootKey } from './ratchet.ts'
+import { beginTurn, endTurn, retire, turnSpends } from './ratchet-turn.ts'
+import { MAX_NUMBER, isSameKey } from './ratchet.ts'
 import type { Secret } from './secret.ts'
 import { wipeAll } from './secret.ts'
 import { findMark, isMarkOf } from './seen-marks.ts'
@@ -154,7 +155,7 @@ function openNext(state: TurnState, header: RatchetHeader, context: OpenContext)
   const unopened = receiving === undefined ? 0 : header.previousChainLength - passed
   checkJump(unopened + header.number)
 
-  const turn = beginTurn(state, header, context)
+  const turn = authenticated(() => beginTurn(state, header, context))
   const body = openFresh(turn.bodyKey, context, turn.derived)
 
   const { chain } = turn
@@ -170,87 +171,6 @@ function openNext(state: TurnState, header: RatchetHeader, context: OpenContext)
     added: change.added,
     removed: change.removed,
   }
-}
-
-/** The receiving half of a turn; all its secrets are new and in `derived`. */
-interface Turn {
-  readonly rootKey: Secret<'RootKey'>
-  readonly nextReceivingKeys: HeaderKeys
-  readonly chain: ReceivingChain
-  readonly skipped: ListInput['skipped']
-  readonly bodyKey: BodyKey
-  readonly derived: readonly Secret[]
-}
-
-function beginTurn(state: TurnState, header: RatchetHeader, context: SkipContext): Turn {
-  const { receiving, ratchetKeyPair } = state
-  // state.RK, state.CKr, state.NHKr = KDF_RK_HE(state.RK, DH(state.DHRs, state.DHRr))
-  const dhOutput = authenticated(() => dh(ratchetKeyPair.privateKey, header.ratchetKey))
-  const root = kdfRootKey(state.rootKey, dhOutput)
-  const nextReceivingKeys = expandHeaderKey(root.nextHeaderKey)
-  // SkipMessageKeysHE(state, header.pn)
-  const rest = receiving && skipMessageKeys(receiving, header.previousChainLength, context)
-  if (rest !== undefined && rest.chain.chainKey !== receiving?.chainKey) rest.chain.chainKey.wipe()
-  // state.HKr = state.NHKr; state.Nr = 0; state.DHRr = header.dh
-  const start: ReceivingChain = {
-    ordinal: receiving === undefined ? 0 : receiving.ordinal + 1,
-    chainKey: root.chainKey,
-    headerKeys: state.nextReceivingKeys,
-    theirRatchetKey: header.ratchetKey,
-    previousChainLength: header.previousChainLength,
-    nextToReceive: 0,
-  }
-  // SkipMessageKeysHE(state, header.n); state.CKr, mk = KDF_CK(state.CKr); state.Nr += 1
-  const { chain, skipped: before, bodyKey } = advanceChain(start, header.number, context)
-  root.chainKey.wipe()
-  const skipped = [...(rest?.skipped ?? []), ...before]
-  const { seal, tag } = nextReceivingKeys
-  const derived = [root.rootKey, seal, tag, chain.chainKey, ...skipped.map((key) => key.bodyKey)]
-  return { rootKey: root.rootKey, nextReceivingKeys, chain, skipped, bodyKey, derived }
-}
-
-/** The sending half of DHRatchetHE, after authentication. */
-function endTurn(
-  state: TurnState,
-  turn: Turn,
-  header: RatchetHeader,
-  random: RandomBytes,
-): Omit<Ratchet, 'retired' | 'skipped' | 'marks'> {
-  // state.DHRs = GENERATE_DH()
-  const ratchetKeyPair = generateRatchetKeyPair(random)
-  // state.RK, state.CKs, state.NHKs = KDF_RK_HE(state.RK, DH(state.DHRs, state.DHRr))
-  const root = kdfRootKey(turn.rootKey, dh(ratchetKeyPair.privateKey, header.ratchetKey))
-  turn.rootKey.wipe()
-  const { sending } = state
-  return {
-    rootKey: root.rootKey,
-    ratchetKeyPair,
-    theirRatchetKey: header.ratchetKey,
-    // state.PN = state.Ns; state.Ns = 0; state.HKs = state.NHKs
-    sending: {
-      ordinal: sending === undefined ? 0 : sending.ordinal + 1,
-      chainKey: root.chainKey,
-      headerKeys: state.nextSendingKeys,
-      nextToSend: 0,
-      previousChainLength: sending?.nextToSend ?? 0,
-    },
-    nextSendingKeys: expandHeaderKey(root.nextHeaderKey),
-    receiving: turn.chain,
-    nextReceivingKeys: turn.nextReceivingKeys,
-  }
-}
-
-function turnSpends({ rootKey, ratchetKeyPair, sending, receiving }: TurnState): readonly Secret[] {
-  const spent: Secret[] = [rootKey, ratchetKeyPair.privateKey]
-  if (sending !== undefined) {
-    spent.push(sending.chainKey, sending.headerKeys.seal, sending.headerKeys.tag)
-  }
-  if (receiving !== undefined) spent.push(receiving.chainKey)
-  return spent
-}
-
-function retire(chain: ReceivingChain, length: number): RetiredChain {
-  return { kind: 'chain', chain: chain.ordinal, headerKeys: chain.headerKeys, length }
 }
 
 /** TrySkippedMessageKeysHE, for a position that the chain has passed. */
