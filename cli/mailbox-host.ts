@@ -1,6 +1,10 @@
+import type { HostMailboxOptions, MailboxHost } from '../mailbox/index.ts'
+import { SottoError } from '../node/errors.ts'
 import type { CliContext } from './context.ts'
+import { passphraseFromFile, readPassphrase } from './passphrase.ts'
 import { mailboxHomeOf } from './profile.ts'
 import { shortPeer } from './render.ts'
+import { overlay } from './settings.ts'
 
 export interface MailboxHostFlags {
   readonly listen?: readonly string[] | undefined
@@ -11,20 +15,49 @@ export interface MailboxHostFlags {
 
 /** `sotto mailbox host`: holds messages for its members until a signal. The first line of stdout is its link. */
 export async function run(context: CliContext, flags: MailboxHostFlags): Promise<void> {
-  const { hostMailbox } = await import('../mailbox/index.ts')
   const { output, interrupted } = context
+  const dir = mailboxHomeOf(context.flags)
   const stopped = new Promise<void>((resolve) => {
     interrupted.addEventListener('abort', () => resolve(), { once: true })
   })
-  const dir = mailboxHomeOf(context.flags)
-  const host = await hostMailbox({ dir, ...flags, signal: interrupted })
+  const host = await open({
+    profile: { dir },
+    ...overlay({}, flags),
+    ...(await unlocking(context)),
+    signal: interrupted,
+  })
   try {
-    const { link, peer } = host
-    await output.result({ link, peer, home: dir, pid: process.pid }, link)
+    const { link, peer, addresses } = host
+    await output.result({ link, peer, addresses, home: dir, pid: process.pid }, link)
     output.talk(`mailbox ${shortPeer(peer, output.talkStyle)} is up, in ${dir}`)
-    output.hint(`sotto mailbox use LINK   on the machine of everyone who may use it`)
+    output.hint('sotto mailbox use LINK   for everyone who may use it: who has the link can join')
     await stopped
   } finally {
     await host.stop()
   }
+}
+
+async function open(options: HostMailboxOptions): Promise<MailboxHost> {
+  const { hostMailbox } = await import('../mailbox/index.ts')
+  const { homeProblem } = await import('../node/home-problem.ts')
+  const { HomeError } = await import('../net/platform/home-error.ts')
+  try {
+    return await hostMailbox(options)
+  } catch (cause) {
+    options.signal?.throwIfAborted()
+    if (cause instanceof HomeError) homeProblem(cause)
+    throw new SottoError('INVALID_ARGUMENT', 'the mailbox could not listen or join the network', {
+      cause,
+      hint: 'check the --listen and --bootstrap addresses, and that no other program uses the port',
+    })
+  }
+}
+
+/** With a passphrase file a new folder is sealed by it and an old one opened; without, only a sealed folder asks. */
+async function unlocking(
+  context: CliContext,
+): Promise<Pick<HostMailboxOptions, 'unlock' | 'passphrase'>> {
+  const passphrase = await passphraseFromFile(context)
+  if (passphrase === undefined) return { unlock: () => readPassphrase(context) }
+  return { passphrase, unlock: async () => passphrase }
 }

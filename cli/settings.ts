@@ -67,10 +67,11 @@ export async function writeSettings(home: string, flags: NetworkFlags): Promise<
   await rename(`${path}.new`, path)
 }
 
-/** Settings with the flags of this run over them. */
+/** Settings with the flags of this run over them; flags that are about something else are left out. */
 export function overlay(settings: Settings, flags: NetworkFlags): Settings {
   const given = Object.entries(flags).filter(
-    ([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0),
+    ([key, value]) =>
+      isKey(key) && value !== undefined && !(Array.isArray(value) && value.length === 0),
   )
   return { ...settings, ...Object.fromEntries(given) }
 }

@@ -56,7 +56,7 @@ export async function openOwnNode(
     profile: { dir: home },
     network: networkOptions(settings),
     unlock: () => readPassphrase(context),
-    signal: context.signal,
+    signal: context.interrupted,
   })
 }
 

@@ -174,12 +174,11 @@ function rpcServer(session: Session, init: ConnectionInit): JSONRPCServer<Call> 
   })
   rpc.handleMethodNotFound = async ({ id, method }) =>
     id === undefined ? null : { jsonrpc: '2.0', id, error: unknownMethod(method) }
+  // Not within the call: closing waits for the answers under way, and this one must be among them.
+  const stop = (): void => void setImmediate(init.onStop)
   for (const [name, method] of Object.entries(methods)) {
     rpc.addMethod(name, (params: unknown, { signal }) =>
-      method(
-        { node: init.node, version: init.version, stop: init.onStop, session, signal },
-        params,
-      ),
+      method({ node: init.node, version: init.version, stop, session, signal }, params),
     )
   }
   return rpc

@@ -190,7 +190,7 @@ export class FakeNode implements Node {
   #record(contact: Contact, text: string, direction: 'in' | 'out', state: DeliveryState): Message {
     const number = this.#messages.size + 1
     const states = ORDER.slice(0, ORDER.indexOf(state) + 1).map((reached) => ({
-      ...{ state: reached, at: NOW + 84 },
+      ...{ state: reached, at: reached === 'queued' ? NOW : NOW + 84 },
       ...(reached === 'stored' ? { keptUntil: NOW + 14 * 86_400_000 } : {}),
     }))
     const message: Message = {
