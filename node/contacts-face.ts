@@ -56,11 +56,11 @@ export class ContactsFace implements Contacts {
           addresses: parsed.addresses.length > 0 ? parsed.addresses : before.addresses,
           mailboxes: parsed.mailboxes.length > 0 ? parsed.mailboxes : before.mailboxes,
         })
+        draft.committed.push(() => this.#core.welcome(conversation))
         if (known !== undefined && before.state === 'accepted') return
         draft.events.push({ event: { type: 'contact.added', at: draft.now, contact: before.id } })
       }),
     )
-    this.#core.welcome(conversation)
     return this.describe(conversation)
   }
 

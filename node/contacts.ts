@@ -20,6 +20,9 @@ export class ContactBook {
   }
 
   async start(): Promise<void> {
+    this.#init.records.onFailure(() => {
+      for (const conversation of this.all()) conversation.distrust()
+    })
     const stored: ContactState[] = []
     const now = this.#init.clock.now()
     for await (const { key, value } of this.#init.records.range(keys.contacts)) {

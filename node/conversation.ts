@@ -56,10 +56,29 @@ export interface ConversationListener {
   readonly session: (conversation: Conversation, session: Session) => void
 }
 
+/** What goes with a session that a first message made. */
+export interface Adoption {
+  readonly arrival: Arrival
+  /** In the same commit. */
+  readonly operations: readonly Operation[]
+  /** Runs after it, before anybody hears of it. */
+  readonly committed: () => void
+}
+
 interface PendingText {
   readonly text: string
   readonly resolve: (message: StoredMessage) => void
   readonly reject: (error: unknown) => void
+}
+
+/** Ends a step without a trace. */
+class Refused extends Error {
+  readonly outcome: Outcome
+
+  constructor(outcome: Outcome) {
+    super(outcome)
+    this.outcome = outcome
+  }
 }
 
 /** Texts that share one step. */
@@ -84,9 +103,6 @@ export class Conversation implements Composer, Opener {
     this.#init = init
     this.#contact = init.contact
     this.#persisted = persisted
-    init.records.onFailure(() => {
-      this.#stale = true
-    })
   }
 
   /** A contact that is not in the store yet; its first step writes it. */
@@ -178,18 +194,17 @@ export class Conversation implements Composer, Opener {
   }
 
   /** Takes over a session that a first message of the contact made, with the content that came in it. */
-  async adopt(
-    accepted: Accepted,
-    operations: readonly Operation[],
-    arrival: Arrival,
-  ): Promise<Outcome> {
+  async adopt(accepted: Accepted, context: Adoption): Promise<Outcome> {
     const outcomes = await this.#guarded(1, async (draft) => {
-      const outcome = await adoptSession(draft, this, accepted, arrival)
-      if (outcome === 'opened') {
-        draft.operations.push(...operations)
-        draft.committed.push(() => this.#init.listener.session(this, accepted.session))
-        encryptWaiting(draft, this)
-      }
+      const requested = { type: 'contact.requested', at: draft.now, contact: this.id }
+      if (!this.#persisted) draft.events.push({ event: requested })
+      const outcome = await adoptSession(draft, this, accepted, context.arrival)
+      if (outcome !== 'opened') throw new Refused(outcome)
+      draft.operations.push(...context.operations)
+      draft.committed.push(context.committed, () =>
+        this.#init.listener.session(this, accepted.session),
+      )
+      encryptWaiting(draft, this)
       return [outcome]
     })
     return outcomes[0] ?? 'store-full'
@@ -203,8 +218,14 @@ export class Conversation implements Composer, Opener {
       return await this.step(run)
     } catch (error) {
       if (error instanceof StoreError) return Array<Outcome>(count).fill('store-full')
+      if (error instanceof Refused) return [error.outcome]
       throw error
     }
+  }
+
+  /** A batch failed: the next step reads the store again. */
+  distrust(): void {
+    this.#stale = true
   }
 
   /** Entries of the outbox that are listed messages, oldest first. */

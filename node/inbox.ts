@@ -5,7 +5,7 @@ import { type AccountKey } from '../protocol/account.ts'
 import { toHex } from '../protocol/bytes.ts'
 import { hash } from '../protocol/crypto.ts'
 import { readEnvelope, type Envelope, type FirstEnvelope } from '../protocol/envelope.ts'
-import { acceptSession, type Accepted } from '../protocol/session.ts'
+import { acceptSession, sessionSecrets, type Accepted } from '../protocol/session.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { HandshakeRecordSchema } from '../protocol/generated/store_pb.ts'
@@ -18,6 +18,7 @@ import type { ContactBook } from './contacts.ts'
 import { defaultName } from './contact.ts'
 import type { Conversation } from './conversation.ts'
 import { keys } from './keys.ts'
+import { CLOCK_MARGIN } from './lifetimes.ts'
 import type { NamedPrekeys, OwnKeys } from './own-keys.ts'
 import { outcomeOf, type Arrival } from './open.ts'
 import type { Outcome } from './outcome.ts'
@@ -121,7 +122,7 @@ export class Inbox {
     if (again?.recognises(envelope) === true) {
       return (await again.receive([envelope], from.arrival))[0] ?? 'store-full'
     }
-    const marker = keys.handshake(hash(32, 'tag body', envelope.ephemeralKey))
+    const marker = keys.handshake(hash(32, 'accepted key', envelope.ephemeralKey))
     try {
       // Its session is gone: the message was taken long ago.
       if ((await this.#init.records.get(marker)) !== undefined) return 'duplicate'
@@ -136,6 +137,9 @@ export class Inbox {
       oneTime: envelope.oneTime,
     })
     if (prekeys === undefined) return 'unknown-prekey'
+    // By mailbox it may have waited; on a stream it has just been made, from a bundle that had lapsed.
+    const lapsed = prekeys.acceptUntil + CLOCK_MARGIN < this.#init.clock.now()
+    if (lapsed && from.arrival === 'direct') return 'unknown-prekey'
     if (!this.#limit.take(from.source)) return 'store-full'
     const accepted = this.#open(envelope, prekeys)
     if (typeof accepted === 'string') return accepted
@@ -174,10 +178,15 @@ export class Inbox {
       { type: 'put', key: marker, value: handshakeRecord(envelope, accepted, conversation.id) },
       ...(envelope.oneTime ? ownKeys.spendOneTime(envelope.kemId) : []),
     ]
-    const outcome = await conversation.adopt(accepted, operations, from.arrival)
-    if (outcome !== 'opened') return outcome
-    if (envelope.oneTime) ownKeys.forgetOneTime(envelope.kemId)
-    if (known === undefined) book.register(conversation)
+    const outcome = await conversation.adopt(accepted, {
+      operations,
+      arrival: from.arrival,
+      committed: () => book.register(conversation),
+    })
+    if (outcome !== 'opened') for (const secret of sessionSecrets(accepted.session)) secret.wipe()
+    if (!envelope.oneTime) return outcome
+    if (outcome === 'opened') ownKeys.forgetOneTime(envelope.kemId)
+    else ownKeys.restoreOneTime(envelope.kemId)
     return outcome
   }
 }

@@ -27,6 +27,7 @@ export const labels = {
     'dht key',
     'token',
     'link',
+    'accepted key',
   ],
   key64: [
     'pqxdh identity',
