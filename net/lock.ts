@@ -4,8 +4,8 @@ export class KeyedLock {
 
   /** Runs `task` when every earlier task of `key` has settled. Settles as the task does. Not reentrant. */
   run<T>(key: string, task: () => Promise<T>): Promise<T> {
-    const before = this.#tails.get(key)
-    const result = before === undefined ? task() : before.then(task, task)
+    const before = this.#tails.get(key) ?? Promise.resolve()
+    const result = before.then(task)
     const tail = result.catch(() => undefined) // the caller gets the rejection, the next task must not
     this.#tails.set(key, tail)
     void tail.then(() => {
