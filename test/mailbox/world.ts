@@ -11,7 +11,7 @@ import { ManualClock } from '../support/manual-clock.ts'
 import { MemoryNetwork } from '../support/memory-wire.ts'
 import { seededRandom } from '../support/random.ts'
 import type { MailboxServiceInit } from '../../mailbox/service.ts'
-import type { Store } from '../../net/ports.ts'
+import type { Clock, Store } from '../../net/ports.ts'
 import type { MemoryWire } from '../support/memory-wire.ts'
 import type { Account } from '../../protocol/account.ts'
 import type { RandomBytes } from '../../protocol/bytes.ts'
@@ -35,13 +35,19 @@ export class World {
   readonly records: Records
   readonly service: MailboxService
   readonly wire: MemoryWire
+  /** A dead process runs no timers. */
+  #dead = false
 
   private constructor(options: Partial<MailboxServiceInit>, before: World | undefined) {
-    this.random = seededRandom(before === undefined ? 'mailbox' : 'mailbox again')
+    this.random = before?.random ?? seededRandom('mailbox')
     this.clock = before?.clock ?? this.clock
     this.account = before?.account ?? testAccount(this.random)
     this.store = before?.store ?? new MemoryLevel({ valueEncoding: 'view' })
-    const { clock, random, store } = this
+    const { random, store } = this
+    const clock: Clock = {
+      now: () => this.clock.now(),
+      after: (ms, run) => this.clock.after(ms, () => this.#dead || run()),
+    }
     const key = generateSecret('DataKey', 32, seededRandom('data key'))
     this.records = new Records({ store, dataKey: key, clock, random })
     this.wire = this.network.wire(peerName(this.account.key), '/ip4/10.9.9.9/tcp/1')
@@ -60,6 +66,7 @@ export class World {
 
   /** The process dies as it stands, and a new one starts on what it left on the disk. Peers have to come again. */
   async crash(options: Partial<MailboxServiceInit> = {}): Promise<World> {
+    this.#dead = true
     this.network.crash(this.wire.self)
     const next = new World(options, this)
     await next.service.start()
