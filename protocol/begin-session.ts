@@ -8,7 +8,7 @@ import type { EphemeralKey, FirstEnvelope } from './envelope.ts'
 import type { Epoch } from './epoch.ts'
 import { epochSecrets, expandEpoch } from './epoch.ts'
 import { CryptoError, DecodeError, RecordError, SessionError } from './errors.ts'
-import type { Content } from './opened-content.ts'
+import type { OpenedContent } from './opened-content.ts'
 import { contentOf } from './opened-content.ts'
 import type { OurPrekeys, Responded } from './pqxdh.ts'
 import { pqxdhInitiate, pqxdhRespond } from './pqxdh.ts'
@@ -81,7 +81,7 @@ export interface AcceptSessionInput {
 }
 
 /** A session that a first message made, with what that message said. Nothing is stored yet. */
-export interface Accepted extends Content {
+export interface Accepted extends OpenedContent {
   readonly theirs: DeviceCertificate
   readonly session: EstablishedSession
   /**

@@ -5,7 +5,7 @@ import type { RatchetOpened } from './ratchet-decrypt.ts'
 import type { Position } from './skipped-keys.ts'
 
 /** What a message said. The bytes are views of one buffer. */
-export interface Content {
+export interface OpenedContent {
   readonly content: Uint8Array
   readonly items: readonly Item[]
   /** Some items were ignored because they broke a rule. */
@@ -14,6 +14,6 @@ export interface Content {
 }
 
 /** The content of an opened body. */
-export function contentOf({ body, position }: RatchetOpened): Content {
+export function contentOf({ body, position }: RatchetOpened): OpenedContent {
   return { content: body.content, items: body.items, malformedItems: body.malformed, position }
 }

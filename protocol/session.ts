@@ -14,8 +14,9 @@ import { MAX_ENVELOPE_BYTES, SESSION_PREFIX } from './envelope.ts'
 import type { Epoch } from './epoch.ts'
 import { epochSecrets } from './epoch.ts'
 import { SessionError } from './errors.ts'
-import type { Content } from './opened-content.ts'
+import type { OpenedContent } from './opened-content.ts'
 import { contentOf } from './opened-content.ts'
+import type { Item } from './padding.ts'
 import { encodeBody } from './padding.ts'
 import { ratchetDecrypt, ratchetKnows } from './ratchet-decrypt.ts'
 import type { KeptRecord, KeptRecordId } from './ratchet-records.ts'
@@ -28,7 +29,7 @@ import { expireSkipped } from './skipped-keys.ts'
 
 export { acceptSession, initiateSession } from './begin-session.ts'
 export type { Accepted, AcceptSessionInput, InitiateSessionInput } from './begin-session.ts'
-export type { Content } from './opened-content.ts'
+export type { OpenedContent } from './opened-content.ts'
 export type { OurPrekeys } from './pqxdh.ts'
 export type { KeptRecord, KeptRecordId } from './ratchet-records.ts'
 export type { Position, SkippedKey } from './skipped-keys.ts'
@@ -98,21 +99,26 @@ export interface Encrypted {
   readonly spent: readonly Secret[]
 }
 
+/** A content with items beside it (docs/protocol.md, "Padded body"). */
+export interface MessageWithItems {
+  readonly content: Uint8Array
+  readonly items: readonly Item[]
+}
+
 /**
- * Seals a content. Throws `SessionError`: ERR_NO_SESSION for a receive-only session, ERR_TOO_LARGE,
- * ERR_LIMIT when a counter is used up. `session` is not changed. `random` gives 16 bytes for the
- * salt; a pool will do.
+ * Seals a content, alone or with items. Throws `SessionError`: ERR_NO_SESSION for a receive-only
+ * session, ERR_TOO_LARGE, ERR_LIMIT when a counter is used up. `session` is not changed. `random`
+ * gives 16 bytes for the salt; a pool will do.
  */
 export function encryptMessage(
   session: Session,
-  content: Uint8Array,
+  message: Uint8Array | MessageWithItems,
   random: RandomBytes,
 ): Encrypted {
   if (session.phase === 'receive-only') throw new SessionError('ERR_NO_SESSION')
   const { ratchet, associatedData, epoch } = session
   const prefix = session.phase === 'initiating' ? session.prefix : SESSION_PREFIX
-  if (content.length > MAX_ENVELOPE_BYTES) throw new SessionError('ERR_TOO_LARGE')
-  const paddedBody = encodeBody(content, [])
+  const paddedBody = padded(message)
   if (prefix.length + paddedBody.length + OVERHEAD_BYTES > MAX_ENVELOPE_BYTES) {
     throw new SessionError('ERR_TOO_LARGE')
   }
@@ -130,7 +136,7 @@ export function encryptMessage(
  * What opening did. The caller commits `next`, the records and the content, then acknowledges, then
  * wipes `spent`.
  */
-export interface Opened extends Content {
+export interface Opened extends OpenedContent {
   readonly next: Session
   readonly spent: readonly Secret[]
   /** Records to put beside the session, and to delete; no name is in both lists. */
@@ -204,6 +210,14 @@ export function sessionSecrets(session: Session): readonly Secret[] {
 
 /** Salt, tag, sealed header, and the AEAD's tag of the body. */
 const OVERHEAD_BYTES = 16 + 8 + 60 + 16
+
+function padded(message: Uint8Array | MessageWithItems): Uint8Array {
+  const { content, items } =
+    message instanceof Uint8Array ? { content: message, items: [] } : message
+  // Before it is copied into a padded body of its size.
+  if (content.length > MAX_ENVELOPE_BYTES) throw new SessionError('ERR_TOO_LARGE')
+  return encodeBody(content, items)
+}
 
 /** The first opened message of the responder ends the initiator's repetition of the handshake. */
 function afterOpening(session: Session, ratchet: Ratchet): Session {

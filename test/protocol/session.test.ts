@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { toHex } from '../../protocol/bytes.ts'
 import { ready } from '../../protocol/crypto.ts'
 import { MAX_ENVELOPE_BYTES, readEnvelope } from '../../protocol/envelope.ts'
+import { itemKinds } from '../../protocol/padding.ts'
 import { MAX_JUMP } from '../../protocol/ratchet-decrypt.ts'
 import { wipeAll } from '../../protocol/secret.ts'
 import {
@@ -62,6 +63,18 @@ describe('phases', () => {
     const quiet = receiveOnly(ours.session)
     expect(openMessage(quiet, readEnvelope(theirs.send()), ours).next.phase).toBe('receive-only')
     expect(secretsIn(quiet)).toEqual(secretsIn(ours.session))
+  })
+})
+
+test('items ride beside a content', () => {
+  const { ours, theirs } = acquainted()
+  const items = [{ kind: itemKinds.handOutNote, value: new Uint8Array(200).fill(1) }]
+  const message = { content: new Uint8Array(3), items }
+  const { envelope } = encryptMessage(ours.session, message, ours.random)
+  expect(openMessage(theirs.session, readEnvelope(envelope), theirs)).toMatchObject({
+    ...message,
+    malformedItems: false,
+    position: { chain: 1, number: 0 },
   })
 })
 
