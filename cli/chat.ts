@@ -141,8 +141,10 @@ class Chat {
       await this.#show(event.contact.name, event.message.sentAt, event.message.text)
       await this.#node.call('message.markRead', { ids: [event.message.id] })
     } else if (event.type === 'message.state') {
-      const { style } = this.#context.output
-      await this.#context.output.line(`       ${renderState(event.to, style, event.reason)}`)
+      const { output } = this.#context
+      if (event.to !== 'queued') {
+        await output.line(`       ${renderState(event.to, output.style, event.reason)}`)
+      }
       this.#settle(event.messageId, event.to)
     }
   }

@@ -24,6 +24,7 @@ export class Input {
   readonly interactive: boolean
   readonly #init: InputInit
   #takenFor: string | undefined
+  #questions: Questions | undefined
 
   constructor(init: InputInit) {
     this.#init = init
@@ -49,38 +50,29 @@ export class Input {
   /** The lines of stdin as they come. */
   lines(purpose: string): Interface {
     this.#take(purpose)
-    return this.#interface(undefined)
+    const lines = createInterface({ input: this.#init.stdin, terminal: false })
+    lines.on('SIGINT', this.#init.onInterrupt)
+    return lines
   }
 
   /** Asks one question. Throws INVALID_ARGUMENT naming `flag` when nobody can be asked. */
   async ask(question: string, flag: string, signal: AbortSignal): Promise<string> {
-    return this.#ask(question, flag, signal, false)
+    if (!this.interactive) throw cannotAsk(question, flag)
+    this.#questions ??= new Questions(this.#init)
+    return (await this.#questions.ask(question, false, signal)) ?? fail(cannotAsk(question, flag))
   }
 
   /** Asks without showing what is typed. */
   async askHidden(question: string, flag: string, signal: AbortSignal): Promise<string> {
-    return this.#ask(question, flag, signal, true)
+    if (!this.interactive) throw cannotAsk(question, flag)
+    this.#questions ??= new Questions(this.#init)
+    return (await this.#questions.ask(question, true, signal)) ?? fail(cannotAsk(question, flag))
   }
 
-  async #ask(
-    question: string,
-    flag: string,
-    signal: AbortSignal,
-    hidden: boolean,
-  ): Promise<string> {
-    if (!this.interactive) throw cannotAsk(question, flag)
-    this.#init.stderr.write(question)
-    const answers = this.#interface(hidden ? silent() : this.#init.stderr)
-    try {
-      return await new Promise<string>((resolve, reject) => {
-        answers.once('line', resolve)
-        answers.once('close', () => reject(cannotAsk(question, flag)))
-        signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-      })
-    } finally {
-      answers.close()
-      if (hidden) this.#init.stderr.write('\n')
-    }
+  /** Lets go of stdin, which would keep the process running. */
+  close(): void {
+    this.#questions?.close()
+    this.#init.stdin.pause()
   }
 
   #take(purpose: string): void {
@@ -92,33 +84,77 @@ export class Input {
     }
     this.#takenFor = purpose
   }
+}
 
-  #interface(output: Sink | undefined): Interface {
-    const { stdin, onInterrupt } = this.#init
-    const lines = createInterface({
-      input: stdin,
-      ...(output === undefined ? {} : { output: asWritable(output) }),
-      terminal: this.interactive && output !== undefined,
+/** One reader for all questions of a run: what was typed ahead belongs to the next one. */
+class Questions {
+  readonly #lines: Interface
+  readonly #shown: Sink
+  readonly #ready: string[] = []
+  /** Only the answer to an open question is shown: what is typed ahead may be a passphrase. */
+  #echoes = false
+  #ended = false
+  #waiting: ((line: string | undefined) => void) | undefined
+
+  constructor({ stdin, stderr, onInterrupt }: InputInit) {
+    this.#shown = stderr
+    const echo = new Writable({
+      write: (chunk, _encoding, done) => {
+        if (this.#echoes) stderr.write(chunk)
+        done()
+      },
     })
-    lines.on('SIGINT', onInterrupt)
-    return lines
+    this.#lines = createInterface({ input: stdin, output: echo, terminal: true, historySize: 0 })
+    this.#lines.on('SIGINT', onInterrupt)
+    this.#lines.on('line', (line) => this.#answer(line))
+    this.#lines.once('close', () => {
+      this.#ended = true
+      this.#answer(undefined)
+    })
   }
+
+  /** The answer, or undefined when the input has ended. */
+  async ask(question: string, hidden: boolean, signal: AbortSignal): Promise<string | undefined> {
+    this.#shown.write(question)
+    this.#echoes = !hidden
+    try {
+      return await this.#next(signal)
+    } finally {
+      this.#echoes = false
+      if (hidden) this.#shown.write('\n')
+    }
+  }
+
+  close(): void {
+    this.#lines.close()
+  }
+
+  #next(signal: AbortSignal): Promise<string | undefined> {
+    const typedAhead = this.#ready.shift()
+    if (typedAhead !== undefined || this.#ended) return Promise.resolve(typedAhead)
+    return new Promise((resolve, reject) => {
+      this.#waiting = resolve
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
+  }
+
+  #answer(line: string | undefined): void {
+    this.#echoes = false
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    if (waiting !== undefined) waiting(line)
+    else if (line !== undefined) this.#ready.push(line)
+  }
+}
+
+function fail(error: Error): never {
+  throw error
 }
 
 function cannotAsk(question: string, flag: string): SottoError {
   return new SottoError('INVALID_ARGUMENT', `nobody can be asked: ${question.trim()}`, {
     hint: `give it with ${flag}`,
   })
-}
-
-/** readline echoes to its output; this one shows nothing. */
-function silent(): Writable {
-  return new Writable({ write: (_chunk, _encoding, done) => done() })
-}
-
-function asWritable(sink: Sink): Writable {
-  if (sink instanceof Writable) return sink
-  return new Writable({ write: (chunk, _encoding, done) => void sink.write(chunk, done) })
 }
 
 function decodeUtf8(chunks: readonly Uint8Array[], length: number, purpose: string): string {

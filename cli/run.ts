@@ -47,7 +47,8 @@ export async function runCli(argv: readonly string[], around: Surroundings): Pro
     }
     return await runCommand(rest, contextOf(around, flags, output, version), around)
   } catch (error) {
-    return reportError(error, output)
+    // Whoever pressed Ctrl-C knows why it ended.
+    return around.interrupted.aborted ? EXIT.interrupted : reportError(error, output)
   }
 }
 
@@ -108,7 +109,11 @@ async function runCommand(
     env: {},
   }
   const asked = context.flags.help || rest.length === 0
-  await runApp(app, asked ? helpLine(rest) : rest, { ...context, process })
+  try {
+    await runApp(app, asked ? helpLine(rest) : rest, { ...context, process })
+  } finally {
+    context.input.close()
+  }
   if (outcome.error !== undefined) throw outcome.error
   if (outcome.exitCode !== undefined) return outcome.exitCode
   if (wrong.length > 0) throw misunderstood(wrong.join(''), rest)

@@ -49,6 +49,7 @@ export interface RunOptions {
   readonly terminal?: boolean
   readonly environment?: Readonly<Record<string, string>>
   readonly interrupted?: AbortSignal
+  readonly onInterrupt?: () => void
   readonly stdout?: Capture
   /** Sees what the command asked the library for. */
   readonly onCreate?: (options: NodeOptions) => void
@@ -67,7 +68,7 @@ export async function sotto(argv: readonly string[], options: RunOptions = {}): 
     stderr,
     environment,
     interrupted: options.interrupted ?? new AbortController().signal,
-    interrupt: () => undefined,
+    interrupt: options.onInterrupt ?? (() => undefined),
     entry: [process.execPath],
     library: async () => fakeLibrary(options),
   })
