@@ -16,21 +16,26 @@ export interface DiallingOptions {
 
 /**
  * Keeps a connection to each of these addresses: dials at once, again with back-off after a failure, and again after the
- * connection was lost. (libp2p's own bootstrap list is dialled once.) Returns the function that ends it. Throws when an address
+ * connection was lost. The node's own address is left out. (libp2p's own bootstrap list is dialled once.) Returns the function that ends it. Throws when an address
  * is not a multiaddr.
  */
 export function keepDialling(
-  node: Pick<Libp2p, 'dial' | 'getConnections' | 'addEventListener' | 'removeEventListener'>,
+  node: Pick<Libp2p, 'peerId' | 'dial' | 'addEventListener' | 'removeEventListener'>,
   addresses: readonly string[],
   { clock, random }: DiallingOptions,
 ): () => void {
   const stopped = new AbortController()
-  const targets = addresses.map((address) => new Target(multiaddr(address)))
+  const targets = addresses
+    .map((address) => new Target(multiaddr(address)))
+    .filter(({ peer }) => peer !== node.peerId.toString())
 
   const dial = async (target: Target): Promise<void> => {
     try {
       const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(DIAL_MS)])
-      target.connected(await node.dial(target.address, { signal }))
+      const connection = await node.dial(target.address, { signal })
+      target.connected(connection)
+      // Lost again before we listened for that.
+      if (connection.status !== 'open' && target.lost(connection.remotePeer)) again(target)
     } catch {
       // Whatever it was: it is tried again, and nobody waits for it.
       again(target)
@@ -56,23 +61,26 @@ export function keepDialling(
 
 class Target {
   readonly address: Multiaddr
+  /** As the address names it, if it does. */
+  readonly peer: string | undefined
   failures = 0
   timer: Timer | undefined
-  #peer: PeerId | undefined
+  #connected: PeerId | undefined
 
   constructor(address: Multiaddr) {
     this.address = address
+    this.peer = address.getComponents().findLast(({ name }) => name === 'p2p')?.value
   }
 
   connected(connection: Connection): void {
     this.failures = 0
-    this.#peer = connection.remotePeer
+    this.#connected = connection.remotePeer
   }
 
   /** Whether it was this one's connection that ended. */
   lost(peer: PeerId): boolean {
-    if (this.#peer?.equals(peer) !== true) return false
-    this.#peer = undefined
+    if (this.#connected?.equals(peer) !== true) return false
+    this.#connected = undefined
     return true
   }
 }

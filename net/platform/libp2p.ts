@@ -78,19 +78,22 @@ const LAN_DIAL_MS = 10_000
 
 /**
  * Starts a node. Its `stop` ends everything that was begun here. The options are read once and not changed, so that the same
- * object may start several nodes. Rejects with libp2p's error when it cannot listen.
+ * object may start several nodes. Rejects with libp2p's error when it cannot listen or a multiaddr cannot be read.
  */
 export async function startNetwork<Services extends Record<string, unknown>>(
   options: NetworkOptions<Services>,
 ): Promise<Libp2p<NetworkServices & Services>> {
   await ready
   const node = await createLibp2p<NetworkServices & Services>(await configuration(options))
-  const stopDialling = keepDialling(node, options.bootstrap, {
-    clock: options.clock ?? systemClock,
-    random: options.random ?? platformRandom,
-  })
-  node.addEventListener('stop', stopDialling, { once: true })
-  return node
+  const { clock = systemClock, random = platformRandom } = options
+  try {
+    const stopDialling = keepDialling(node, options.bootstrap, { clock, random })
+    node.addEventListener('stop', stopDialling, { once: true })
+    return node
+  } catch (cause) {
+    await node.stop()
+    throw cause
+  }
 }
 
 async function configuration<Services extends Record<string, unknown>>(
