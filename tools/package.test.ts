@@ -58,7 +58,13 @@ test('type-checks for a program that uses all three entry points', async () => {
 test.for(['22.12.0', '22', '24'])('runs under Node.js %s', async (version) => {
   const node = await installNode(version)
   const told = await run(node, [join(installed, 'bin/sotto.cjs'), '--version'], app)
-  expect(told).toEqual({ code: 0, output: `${manifest.version}\n` })
+  expect(told).toEqual({ code: 0, output: `sotto ${manifest.version}\n` })
+
+  const home = ['--home', join(workspace, `home-${version}`)]
+  const sotto = (...args: readonly string[]) =>
+    run(node, [join(installed, 'bin/sotto.cjs'), ...home, ...args], app)
+  expect((await sotto('init', '--name', 'ada', '--keys', 'none')).code).toBe(0)
+  expect((await sotto('id', '--json')).output).toContain('"name":"ada"')
 
   const imports = `
     const parts = await Promise.all(['sotto', 'sotto/protocol', 'sotto/mailbox'].map((name) => import(name)))
