@@ -1,7 +1,7 @@
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
 import { ProtocolCounts } from './test/support/protocol-counts.ts'
-import { findChromium } from './tools/chromium.ts'
+import { findChromium, findStrace } from './tools/programs.ts'
 
 /** Where `npm run verify` wants the counts as JSON. */
 const report = process.env['SOTTO_TEST_REPORT']
@@ -11,6 +11,13 @@ if (chromium === undefined) {
   process.stderr.write(
     'No Chromium found: test/protocol runs in Node only. Install it (Debian: apt-get install ' +
       'chromium) or name it in CHROMIUM to run the project "browser" too.\n',
+  )
+}
+
+const strace = findStrace()
+if (strace === undefined) {
+  process.stderr.write(
+    'No strace found: test/traced does not run. Install it (Debian: apt-get install strace).\n',
   )
 }
 
@@ -63,7 +70,14 @@ export default defineConfig({
       ...(report === undefined ? [] : [jsonReport(report)]),
     ],
     projects: [
-      { test: { name: 'node', include: ['test/**/*.test.ts'], testTimeout: 60_000 } },
+      {
+        test: {
+          name: 'node',
+          include: ['test/**/*.test.ts'],
+          exclude: strace === undefined ? ['test/traced/**'] : [],
+          testTimeout: 60_000,
+        },
+      },
       ...(chromium === undefined ? [] : [browser(chromium)]),
     ],
   },

@@ -9,7 +9,7 @@ import { once } from 'node:events'
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findChromium } from './chromium.ts'
+import { findChromium, findStrace } from './programs.ts'
 import { ensureTools, root } from './tools.ts'
 import { type Counts, readReport } from './test-report.ts'
 
@@ -32,6 +32,7 @@ const steps: readonly Step[] = [
   { name: 'lint', run: plain(() => command('npm', ['run', '-s', 'lint'], 3)) },
   { name: 'types', run: plain(() => command('npm', ['run', '-s', 'typecheck'], 3)) },
   { name: 'Chromium', run: plain(checkChromium) },
+  { name: 'strace', run: plain(checkStrace) },
   { name: 'tests', run: () => tests('tests', ['test']) },
   { name: 'demo', run: plain(() => command('npm', ['run', '-s', 'demo'], 2)) },
   { name: 'package', run: () => tests('package', ['run', 'test:package']) },
@@ -124,6 +125,12 @@ async function tests(name: string, script: readonly string[]): Promise<Counts> {
 function checkChromium(): void {
   const found = findChromium()
   if (found === undefined) throw new Error('missing: test/protocol must run in a browser too')
+  process.stdout.write(`${found}\n`)
+}
+
+function checkStrace(): void {
+  const found = findStrace()
+  if (found === undefined) throw new Error('missing: test/traced must run too')
   process.stdout.write(`${found}\n`)
 }
 
