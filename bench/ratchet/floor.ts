@@ -5,7 +5,8 @@
 import { randomFillSync } from 'node:crypto'
 import sodium from 'libsodium-wrappers'
 import { encodeBody } from '../../protocol/padding.ts'
-import { type Primitives, type SodiumModule, wasmPrimitives } from '../../protocol/primitives.ts'
+import { type Primitives, wasmPrimitives } from '../../protocol/primitives.ts'
+import type { SodiumModule } from '../../protocol/sodium-module.ts'
 import { REVERSED } from './jobs.ts'
 
 const MESSAGES = 3_000
