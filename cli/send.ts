@@ -1,4 +1,4 @@
-import type { SentView, WaitState } from '../daemon/methods.ts'
+import type { SentView, WaitState } from '../daemon/method-types.ts'
 import type { Caller } from '../daemon/caller.ts'
 import { DetailedError } from '../daemon/rpc-errors.ts'
 import { SottoError } from '../node/errors.ts'

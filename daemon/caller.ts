@@ -1,7 +1,7 @@
 // How a command reaches the methods, wherever the node runs.
 
 import { SottoError } from '../node/errors.ts'
-import type { MethodName, ParamsOf, ResultOf } from './methods.ts'
+import type { MethodName, ParamsOf, ResultOf } from './method-types.ts'
 import type { EventNotification } from './session.ts'
 import type { EventView } from './views.ts'
 
