@@ -2,6 +2,7 @@
 // The sender keeps a window of unacknowledged envelopes; the receiver acknowledges a run of frames once it is committed.
 
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { pipe } from 'it-pipe'
 import { DirectFrameSchema, type DirectFrame } from '../protocol/generated/direct_pb.ts'
 import { MAX_ENVELOPE_BYTES } from '../protocol/envelope.ts'
 import { DecodeError } from '../protocol/errors.ts'
@@ -77,19 +78,42 @@ export class DirectSender {
 }
 
 /** Reads envelopes from a stream until it ends, and acknowledges each run after `take` has dealt with it. */
-export async function receiveDirect(
-  channel: Channel,
-  take: (envelopes: readonly Uint8Array[]) => Promise<readonly Outcome[]>,
-): Promise<void> {
+export async function receiveDirect(channel: Channel, take: Take): Promise<void> {
+  await pipe(
+    channel.incoming,
+    readRuns,
+    (runs) => handleRuns(runs, take),
+    (acknowledgements) => sendAll(channel, acknowledgements),
+  )
+}
+
+/** Deals with envelopes that arrived together, in order: one outcome for each. */
+export type Take = (envelopes: readonly Uint8Array[]) => Promise<readonly Outcome[]>
+
+interface Run {
+  /** Number of the last envelope. */
+  readonly last: number
+  readonly envelopes: readonly Uint8Array[]
+}
+
+async function* readRuns(runs: AsyncIterable<readonly Uint8Array[]>): AsyncGenerator<Run> {
   let last = 0
-  for await (const frames of channel.incoming) {
+  for await (const frames of runs) {
     const delivered = frames.map((bytes) => deliverOf(decodeFrame(bytes)))
     for (const { number } of delivered) {
-      if (Number(number) !== last + 1) throw new DecodeError('ERR_MALFORMED')
-      last++
+      if (Number(number) !== ++last) throw new DecodeError('ERR_MALFORMED')
     }
-    const outcomes = await take(delivered.map(({ envelope }) => envelope))
-    channel.send(acknowledgement(last, outcomes))
+    yield { last, envelopes: delivered.map(({ envelope }) => envelope) }
+  }
+}
+
+async function* handleRuns(runs: AsyncIterable<Run>, take: Take): AsyncGenerator<Uint8Array> {
+  for await (const { last, envelopes } of runs) yield acknowledgement(last, await take(envelopes))
+}
+
+async function sendAll(channel: Channel, frames: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const frame of frames) {
+    channel.send(frame)
     await channel.drained()
   }
 }

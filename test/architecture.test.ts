@@ -31,6 +31,7 @@ const CORE_PACKAGES = [
   '@multiformats/multiaddr',
   'abstract-level',
   'interface-datastore',
+  'it-pipe',
   'uint8-varint',
   'uint8arraylist',
   'uint8arrays',
