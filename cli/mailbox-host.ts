@@ -1,7 +1,7 @@
 import type { HostMailboxOptions, MailboxHost } from '../mailbox/index.ts'
 import { SottoError } from '../node/errors.ts'
 import type { CliContext } from './context.ts'
-import { passphraseFromFile, readPassphrase } from './passphrase.ts'
+import { passphraseFromFile, unlocking } from './passphrase.ts'
 import { mailboxHomeOf } from './profile.ts'
 import { shortPeer } from './render.ts'
 import { overlay } from './settings.ts'
@@ -20,12 +20,14 @@ export async function run(context: CliContext, flags: MailboxHostFlags): Promise
   const stopped = new Promise<void>((resolve) => {
     interrupted.addEventListener('abort', () => resolve(), { once: true })
   })
-  const host = await open({
-    profile: { dir },
-    ...overlay({}, flags),
-    ...(await unlocking(context)),
-    signal: interrupted,
-  })
+  // With a passphrase file a new folder is sealed by it and an old one opened; without, only a sealed folder asks.
+  const passphrase = await passphraseFromFile(context)
+  const base = { profile: { dir }, ...overlay({}, flags), signal: interrupted }
+  const host = await unlocking(context, (ask) =>
+    passphrase === undefined
+      ? open({ ...base, unlock: ask })
+      : open({ ...base, passphrase, unlock: async () => passphrase }),
+  )
   try {
     const { link, peer, addresses } = host
     await output.result({ link, peer, addresses, home: dir, pid: process.pid }, link)
@@ -51,13 +53,4 @@ async function open(options: HostMailboxOptions): Promise<MailboxHost> {
       hint: 'check the --listen and --bootstrap addresses, and that no other program uses the port',
     })
   }
-}
-
-/** With a passphrase file a new folder is sealed by it and an old one opened; without, only a sealed folder asks. */
-async function unlocking(
-  context: CliContext,
-): Promise<Pick<HostMailboxOptions, 'unlock' | 'passphrase'>> {
-  const passphrase = await passphraseFromFile(context)
-  if (passphrase === undefined) return { unlock: () => readPassphrase(context) }
-  return { passphrase, unlock: async () => passphrase }
 }

@@ -47,7 +47,7 @@ async function foreground(context: CliContext, home: string, flags: UpFlags): Pr
   } finally {
     await node.stop()
   }
-  context.output.talk('stopped')
+  context.output.talk('node stopped')
 }
 
 /** Who we are goes to stdout; the talk, which a detached node writes to its log, names nobody. */
