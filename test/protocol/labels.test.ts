@@ -107,6 +107,7 @@ test('the names on the wire are frozen', () => {
           "dht key",
           "token",
           "link",
+          "accepted key",
         ],
       },
     }
