@@ -119,7 +119,7 @@ class StreamChannel implements Channel {
     this.#reading = true
     try {
       for (;;) {
-        if (this.#aborted) throw this.#failed
+        if (this.#aborted && this.#failed !== undefined) throw this.#failed
         const run = this.#takeRun()
         if (run.length > 0) yield run
         else if (this.#stream.readStatus === 'paused') this.#resume()

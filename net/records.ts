@@ -214,7 +214,7 @@ export class Records {
 
   /** Writes one batch, and more while a commit waits. Never rejects. */
   async #write(): Promise<void> {
-    await undefined // commits of this turn travel together
+    await Promise.resolve() // commits of this turn travel together
     do {
       const groups = this.#take()
       try {

@@ -109,7 +109,7 @@ describe.each([
 
   test('what can wait rides with the next commit, in the order of the calls', async () => {
     const records = create()
-    records.later([put('a', 'first'), put('b', 'kept')])
+    void records.later([put('a', 'first'), put('b', 'kept')])
     await records.commit([put('a', 'second')])
     expect(records.counts).toEqual({ batches: 1, synced: 1 })
     expect(await textOf(records, 'a')).toBe('second')
@@ -119,7 +119,7 @@ describe.each([
 
   test('what can wait is written without fsync when no commit comes', async () => {
     const records = create()
-    records.later([put('a', 'alone')])
+    void records.later([put('a', 'alone')])
     await clock.advance(49)
     expect(records.counts.batches).toBe(0)
     await clock.advance(1)
@@ -135,7 +135,7 @@ describe.each([
     const commit = records.commit([put('a', '1')])
     await Promise.resolve()
     await Promise.resolve()
-    records.later([put('b', '2')])
+    void records.later([put('b', '2')])
     await commit
     await settle(50)
     expect(records.counts.batches).toBe(1)
@@ -150,7 +150,7 @@ describe.each([
     await records.close()
     await expect(records.commit([put('a', '2')])).rejects.toMatchObject({ code: 'ERR_CLOSED' })
     await expect(records.flush()).rejects.toMatchObject({ code: 'ERR_CLOSED' })
-    records.later([put('a', '3')])
+    void records.later([put('a', '3')])
     await records.close()
     expect(await textOf(create(), 'a')).toBe('1')
   })
@@ -185,7 +185,7 @@ describe('a failed batch', () => {
     const first = records.commit([put('a', '1')])
     await disk.asked()
     const second = records.commit([put('b', '2')])
-    records.later([put('c', '3')])
+    void records.later([put('c', '3')])
     disk.answer()
     first.catch(() => order.push('rejected'))
     await expect(first).rejects.toMatchObject({ name: 'StoreError', code: 'ERR_FULL' })

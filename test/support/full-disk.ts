@@ -28,7 +28,9 @@ for (let at = 0; refused === undefined; at++) {
 }
 process.send?.({ code: refused.code, heard, stored: stored.length })
 
-process.once('message', async () => {
+process.once('message', () => void writeAgain())
+
+async function writeAgain(): Promise<void> {
   await records.commit([{ type: 'put', key: 'value/after', value }])
   const found: string[] = []
   for await (const { key } of records.range('value/')) found.push(key)
@@ -36,4 +38,4 @@ process.once('message', async () => {
   await records.close()
   await home.close()
   process.disconnect()
-})
+}
