@@ -18,7 +18,7 @@ import { addressFlags, argument, count, networkFlags, off, optionalText } from '
 /** What a command did: its exit code, or why it failed. Empty when only help was shown or the line was not understood. */
 export interface Outcome {
   exitCode?: number
-  error?: unknown
+  error?: Error
 }
 
 interface CommandModule<Flags, Args extends BaseArgs> {
@@ -41,7 +41,7 @@ export function buildApp(outcome: Outcome): Application<CliContext> {
         const { run } = await module()
         outcome.exitCode = (await run(this, flags, ...args)) ?? 0
       } catch (error) {
-        outcome.error = error
+        outcome.error = error instanceof Error ? error : new Error('not an error', { cause: error })
       }
     }
   return buildApplication(root(load), {

@@ -81,7 +81,7 @@ class Chat {
     }
     if (unread.length > 0) await this.#node.call('message.markRead', { ids: unread })
     if (trust !== 'verified') {
-      output.hint(`${commandFor(flags, `contact verify ${sanitizeLine(name, 32)}`)}`)
+      output.hint(commandFor(flags, `contact verify ${sanitizeLine(name, 32)}`))
     }
   }
 
@@ -121,7 +121,7 @@ class Chat {
       // A message that is refused does not end the conversation: say why and read on.
       if (!(error instanceof SottoError) || error.code === 'NODE_STOPPED') throw error
       await this.#context.output.line(
-        `${renderState('failed', this.#context.output.style)}: ${error.message}`,
+        `${renderState('failed', this.#context.output.style)}: ${sanitizeLine(error.message)}`,
       )
     }
   }
@@ -129,9 +129,9 @@ class Chat {
   async #watch(): Promise<void> {
     const types = ['message.received', 'message.state'] as const
     const signal = AbortSignal.any([this.#context.signal, this.#stop.signal])
-    for await (const { event, ack } of streamEvents(this.#node, { types }, { signal })) {
-      await this.#event(event)
-      await ack()
+    for await (const received of streamEvents(this.#node, { types }, { signal })) {
+      await this.#event(received.event)
+      await received.ack()
     }
   }
 

@@ -5,7 +5,7 @@ import type { ChildProcess } from 'node:child_process'
 import { chmod, mkdir, open, readFile, rename, stat } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { connectDaemon } from '../daemon/client.ts'
+import { helloFrom } from '../daemon/client.ts'
 import { findSocket } from '../daemon/socket-path.ts'
 import type { CliContext } from './context.ts'
 import { ReportedError } from './report.ts'
@@ -110,10 +110,8 @@ async function untilUp(
 }
 
 async function isNode(socket: string, pid: number | undefined): Promise<boolean> {
-  const daemon = await connectDaemon(socket)
-  if (daemon === undefined) return false
-  const hello = await daemon.call('meta.hello', {}).finally(() => daemon.close())
-  return hello.pid === pid
+  const hello = await helloFrom(socket)
+  return hello !== undefined && hello.pid === pid
 }
 
 /** What the child said when it failed to start, with its exit code. */

@@ -47,7 +47,7 @@ export class Output {
   line(text: string): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#stdout.write(`${text}\n`, (error) => {
-        if (error == null) resolve()
+        if (error === null || error === undefined) resolve()
         else reject(new OutputClosedError('the output was closed', { cause: error }))
       })
     })

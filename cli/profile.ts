@@ -38,8 +38,13 @@ export async function requireProfile(flags: CommonFlags): Promise<string> {
 
 /** A command line for a person to copy, with the flags that choose the same identity. */
 export function commandFor(flags: CommonFlags, command: string): string {
-  if (flags.home !== undefined) return `sotto --home ${flags.home} ${command}`
+  if (flags.home !== undefined) return `sotto --home ${quoted(flags.home)} ${command}`
   return flags.profile === 'default' ? `sotto ${command}` : `sotto -P ${flags.profile} ${command}`
+}
+
+/** As a shell reads it back. */
+function quoted(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`
 }
 
 function dataFolder(): string {

@@ -1,4 +1,4 @@
-import { connectDaemon } from '../daemon/client.ts'
+import { helloFrom } from '../daemon/client.ts'
 import { serve } from '../daemon/server.ts'
 import { findSocket, prepareSocket } from '../daemon/socket-path.ts'
 import { SottoError } from '../node/errors.ts'
@@ -24,10 +24,10 @@ export async function run(context: CliContext, flags: UpFlags): Promise<void> {
 
 /** Asked before the store is opened, so that the answer is quick and names the command that helps. */
 async function refuseSecond(context: CliContext, home: string): Promise<void> {
-  const running = await connectDaemon(await findSocket(home))
+  const running = await helloFrom(await findSocket(home))
   if (running === undefined) return
-  const { pid } = await running.call('meta.hello', {}).finally(() => running.close())
-  throw new SottoError('STORE_LOCKED', `a node is up for this identity already (pid ${pid})`, {
+  const message = `a node is up for this identity already (pid ${running.pid})`
+  throw new SottoError('STORE_LOCKED', message, {
     hint: `stop it: ${commandFor(context.flags, 'down')}`,
   })
 }

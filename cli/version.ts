@@ -11,9 +11,8 @@ export async function readVersion(): Promise<string> {
 
 async function versionIn(url: URL): Promise<string | undefined> {
   try {
-    const { name, version }: { name?: unknown; version?: unknown } = JSON.parse(
-      await readFile(url, 'utf8'),
-    )
+    const read: unknown = JSON.parse(await readFile(url, 'utf8'))
+    const { name, version } = read as { readonly name?: unknown; readonly version?: unknown }
     return name === 'sotto' && typeof version === 'string' ? version : undefined
   } catch {
     // Not there: the other place is looked at.

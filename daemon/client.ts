@@ -6,7 +6,7 @@ import { JSONRPCClient, isJSONRPCResponse } from 'json-rpc-2.0'
 import { SottoError } from '../node/errors.ts'
 import { LineSplitter } from './lines.ts'
 import { MAX_IN_FLIGHT } from './limits.ts'
-import type { MethodName, ParamsOf, ResultOf } from './method-types.ts'
+import type { HelloView, MethodName, ParamsOf, ResultOf } from './method-types.ts'
 import { fromRpcError } from './rpc-errors.ts'
 import type { EventNotification } from './session.ts'
 import type { CallOptions, Caller } from './caller.ts'
@@ -36,6 +36,17 @@ export async function connectDaemon(path: string): Promise<DaemonClient | undefi
   }
 }
 
+/** What the node behind a socket says about itself; undefined when no living process listens there. */
+export async function helloFrom(path: string): Promise<HelloView | undefined> {
+  const daemon = await connectDaemon(path)
+  if (daemon === undefined) return undefined
+  try {
+    return await daemon.call('meta.hello', {})
+  } finally {
+    await daemon.close()
+  }
+}
+
 /** Calls methods over one connection, at most 64 at once; more wait here. */
 export class DaemonClient implements Caller {
   readonly mode = 'daemon'
@@ -51,7 +62,7 @@ export class DaemonClient implements Caller {
 
   constructor(socket: Socket) {
     this.#socket = socket
-    this.#rpc = new JSONRPCClient((request) => this.#write(request))
+    this.#rpc = new JSONRPCClient((request: object) => this.#write(request))
     this.lost = this.#lost.promise
     this.lost.catch(() => undefined)
     socket.on('data', (chunk: Uint8Array) => this.#read(chunk))

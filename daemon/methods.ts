@@ -3,6 +3,7 @@
 
 import { SottoError } from '../node/errors.ts'
 import type { EventType, Node, SentMessage } from '../node/api.ts'
+import type { JsonObject } from './json.ts'
 import { either, integer, listOf, oneOf, optional, readParams, text } from './params.ts'
 import { API_VERSION } from './method-types.ts'
 import type { MethodName, PageView, ResultOf, SentView, WaitState } from './method-types.ts'
@@ -238,8 +239,8 @@ async function untilState(
   } catch (cause) {
     if (!(cause instanceof SottoError)) throw cause
     const { code, message, hint, retryable } = cause
-    const details = { message: { ...(await sentView(node, sent.id, to)) } }
-    throw new DetailedError(code, message, JSON.parse(JSON.stringify(details)), {
+    const details = asJson({ message: await sentView(node, sent.id, to) })
+    throw new DetailedError(code, message, details, {
       ...{ cause, hint, retryable },
     })
   }
@@ -249,4 +250,9 @@ async function sentView(node: Node, id: string, to: string): Promise<SentView> {
   const message = messageView(await node.messages.get(id))
   const { id: contactId, name, trust, path } = node.contacts.get(to)
   return { ...message, to: { id: contactId, name, trust, path } }
+}
+
+/** What the other end of the socket would read. */
+function asJson(value: object): JsonObject {
+  return JSON.parse(JSON.stringify(value)) as JsonObject
 }
