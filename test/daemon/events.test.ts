@@ -96,3 +96,17 @@ test('at most 16 streams per caller', async () => {
     await expect(more).rejects.toMatchObject({ code: 'RATE_LIMITED' })
   }
 })
+
+test('an acknowledgement may name the consumer instead of the stream', async () => {
+  for (const { node, caller } of await both()) {
+    await node.contacts.add('SOTTO:C/1/BOB')
+    for (const text of ['one', 'two', 'three']) node.receive('bob', text)
+    await take(streamEvents(caller, { ...received, consumer: 'pager' }), 3)
+    await caller.call('event.ack', { consumer: 'pager', seq: 2 })
+    expect(node.cursors.get('pager')).toBe(2)
+    const nobody = caller.call('event.ack', { consumer: 'other', seq: 1 })
+    await expect(nobody).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    const unnamed = caller.call('event.ack', { seq: 1 })
+    await expect(unnamed).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+  }
+})
