@@ -177,6 +177,8 @@ export type NodeEvent = EventBase &
         readonly contact: ContactShort
         readonly path: BundlePath
         readonly from: PeerName
+        /** The peers this node had been connected to, since its start, when the lookup began; at most 64. */
+        readonly met: readonly PeerName[]
       }
     | {
         readonly type: 'node.published'

@@ -7,7 +7,7 @@ import { DIRECT_PROTOCOL } from '../net/names.ts'
 import { accountOf } from '../net/peer-name.ts'
 import type { Channel, Clock, Directory, PeerName, Timer, Wire } from '../net/ports.ts'
 import type { Records } from '../net/records.ts'
-import type { SessionInfo } from './api.ts'
+import type { BundlePath, SessionInfo } from './api.ts'
 import { BundleFinder } from './bundle-finder.ts'
 import { contactShort } from './contact.ts'
 import { ContactBook } from './contacts.ts'
@@ -51,6 +51,9 @@ const TABLE_DELAY = 250
 /** How long publishing waits for the lookups of contacts without a bundle. */
 const LOOKUP_PATIENCE = 5_000
 
+/** Peers met that are remembered, for those who want to know how a bundle was found. */
+const MAX_MET = 64
+
 /** How often rotation, expiry and the like are looked at. */
 const MAINTENANCE = 3_600_000
 
@@ -75,6 +78,8 @@ export class ChatCore {
   #started = false
   #publishing: Promise<void> = Promise.resolve()
   #table: Timer | undefined
+  /** Peers that we have been connected to since the start. */
+  readonly #met = new Set<PeerName>()
 
   constructor(init: CoreInit) {
     this.#init = init
@@ -113,7 +118,8 @@ export class ChatCore {
       ownKeys: this.ownKeys,
       clock,
       random,
-      onFound: (conversation, path, from) => this.#tellFound(conversation, path, from),
+      met: () => [...this.#met],
+      onFound: (conversation, path, from, met) => this.#tellFound(conversation, path, from, met),
       onSession: (conversation) => this.#tellSession(conversation),
       onBundle: (conversation) => this.#courier(conversation).wake(),
     })
@@ -270,6 +276,7 @@ export class ChatCore {
 
   #seen(peer: PeerName, connected: boolean): void {
     if (!connected) return
+    if (this.#met.size < MAX_MET) this.#met.add(peer)
     this.#table ??= this.clock.after(TABLE_DELAY, () => {
       this.#table = undefined
       this.#introducer.hurryAll()
@@ -281,9 +288,15 @@ export class ChatCore {
     }
   }
 
-  #tellFound(conversation: Conversation, path: 'direct' | 'mailbox' | 'dht', from: PeerName): void {
+  #tellFound(
+    conversation: Conversation,
+    path: BundlePath,
+    from: PeerName,
+    met: readonly PeerName[],
+  ): void {
     const contact = contactShort(conversation.contact)
-    this.events.announce({ v: 1, at: this.clock.now(), type: 'contact.found', contact, path, from })
+    const at = this.clock.now()
+    this.events.announce({ v: 1, at, type: 'contact.found', contact, path, from, met })
   }
 
   #tellSession(conversation: Conversation): void {

@@ -25,7 +25,15 @@ export interface IntroducerInit {
   readonly ownKeys: OwnKeys
   readonly clock: Clock
   readonly random: RandomBytes
-  readonly onFound: (conversation: Conversation, path: BundlePath, from: PeerName) => void
+  /** Peers that this node has been connected to since it started. */
+  readonly met: () => readonly PeerName[]
+  /** `met`: as it was when the lookup began. */
+  readonly onFound: (
+    conversation: Conversation,
+    path: BundlePath,
+    from: PeerName,
+    met: readonly PeerName[],
+  ) => void
   readonly onSession: (conversation: Conversation) => void
   /** The contact's mailboxes are known now. */
   readonly onBundle: (conversation: Conversation) => void
@@ -78,11 +86,12 @@ export class Introducer {
     this.#refreshed.set(conversation, now)
     const minSequence = conversation.contact.bundleSequence
     const hints = { ...hintsOf(conversation), minSequence }
+    const met = this.#init.met()
     const found = await finder.find(conversation.contact.account, hints, {
       signal: this.#abort.signal,
     })
     if (found !== undefined && found.bundle.sequence > minSequence) {
-      await this.#keep(conversation, found)
+      await this.#keep(conversation, found, met)
     }
   }
 
@@ -155,23 +164,28 @@ export class Introducer {
   async #introduce(conversation: Conversation): Promise<void> {
     const { signal } = this.#abort
     if (lacksBundle(conversation, this.#init.clock.now())) {
+      const met = this.#init.met()
       const found = await this.#init.finder.find(
         conversation.contact.account,
         { ...hintsOf(conversation), minSequence: conversation.contact.bundleSequence },
         { signal },
       )
-      if (found === undefined || !(await this.#keep(conversation, found))) return
+      if (found === undefined || !(await this.#keep(conversation, found, met))) return
     }
     if (!needsSession(conversation)) return
     const oneTime = await this.#oneTimePair(conversation)
     await this.#beginSession(conversation, oneTime)
   }
 
-  async #keep(conversation: Conversation, found: Found): Promise<boolean> {
+  async #keep(
+    conversation: Conversation,
+    found: Found,
+    met: readonly PeerName[],
+  ): Promise<boolean> {
     const bundle: KnownBundle = { verified: found.bundle, ...found.source }
     const kept = await conversation.step((draft) => keepBundle(draft, bundle))
     if (!kept) return false
-    this.#init.onFound(conversation, found.source.path, found.source.from)
+    this.#init.onFound(conversation, found.source.path, found.source.from, met)
     this.#init.onBundle(conversation)
     this.#onKnown()
     return true
