@@ -16,7 +16,7 @@ import {
   encodeReceipt,
   encodeTime,
 } from '../../mailbox/stored.ts'
-import { addressPrefix, Throttle } from '../../mailbox/throttle.ts'
+import { addressPrefix, Throttle } from '../../net/throttle.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length })

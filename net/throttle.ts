@@ -1,6 +1,6 @@
 // Token buckets: how much is given to one place on the network, and to all of them.
 
-import type { Clock } from '../net/ports.ts'
+import type { Clock } from './ports.ts'
 
 /** Places remembered at a time. The one that was quiet for longest is forgotten; it would start again with a full bucket. */
 const MAX_PLACES = 10_000
