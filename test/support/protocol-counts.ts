@@ -17,7 +17,8 @@ export class ProtocolCounts implements Reporter {
     const browser = ran.filter((module) => module.project.name.startsWith('browser'))
     if (node.length === 0 && browser.length === 0) return
 
-    process.stdout.write(`test/protocol: ${count(node)} in Node, ${count(browser)} in Chromium\n`)
+    const inBrowser = browser.length === 0 ? 'not run' : count(browser).toString()
+    process.stdout.write(`test/protocol: ${count(node)} in Node, ${inBrowser} in Chromium\n`)
     const bothRan = node.length > 0 && browser.length > 0
     if (bothRan && reason === 'passed' && count(node) !== count(browser)) {
       process.stderr.write('test/protocol: the counts differ\n')
