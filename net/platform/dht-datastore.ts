@@ -34,6 +34,7 @@ export class DhtDatastore implements Datastore {
   readonly #init: DhtDatastoreInit
   readonly #shelf: RecordShelf
   readonly #lock = new KeyedLock()
+  readonly #bringing = new KeyedLock()
   /** Who brings the record of a key right now. */
   readonly #sources = new Map<string, string>()
   #loaded: Promise<void> | undefined
@@ -47,12 +48,15 @@ export class DhtDatastore implements Datastore {
   /** Runs a task during which the record of `key` counts as brought by `source`. */
   async bringing<T>(key: Uint8Array, source: string, task: () => Promise<T>): Promise<T> {
     const name = toHex(key)
-    this.#sources.set(name, source)
-    try {
-      return await task()
-    } finally {
-      this.#sources.delete(name)
-    }
+    // One at a time: of two that bring the same record, each counts for itself.
+    return await this.#bringing.run(name, async () => {
+      this.#sources.set(name, source)
+      try {
+        return await task()
+      } finally {
+        this.#sources.delete(name)
+      }
+    })
   }
 
   /** The value that is stored here, if it is valid and has not lapsed. */
@@ -75,7 +79,7 @@ export class DhtDatastore implements Datastore {
       throw new DecodeError('ERR_MALFORMED')
     }
     const bundle = this.#init.policy.validate(record.key, record.value)
-    await (this.#loaded ??= this.#load())
+    await this.#ready()
     await this.#lock.run(name.toString(), async () => {
       const held = await this.#held(name)
       if (held !== undefined) this.#init.policy.checkOrder(record.key, bundle, held)
@@ -161,15 +165,32 @@ export class DhtDatastore implements Datastore {
     for (const other of evicted) await this.#init.inner.delete(new Key(other, false))
   }
 
-  /** Notes what an earlier run has left. */
+  async #ready(): Promise<void> {
+    try {
+      await (this.#loaded ??= this.#load())
+    } catch (cause) {
+      this.#loaded = undefined // the next one tries again
+      throw cause
+    }
+  }
+
+  /** Notes what an earlier run has left, as far as there is room now. */
   async #load(): Promise<void> {
-    for await (const { key, value } of this.#init.inner.query({ prefix: this.#init.prefix })) {
+    const { inner, prefix } = this.#init
+    for await (const { key, value } of inner.query({ prefix: `${prefix}/` })) {
       const record = read(value)
-      if (record === undefined) await this.#init.inner.delete(key)
-      else {
-        const distance = await this.#distance(record.key)
-        this.#shelf.admit(key.toString(), { source: '', at: receivedAt(record), distance })
-      }
+      const evicted = record === undefined ? [key.toString()] : await this.#note(key, record)
+      for (const name of evicted) await inner.delete(new Key(name, false))
+    }
+  }
+
+  /** Names of what has to go: others, or the record itself. */
+  async #note(name: Key, record: Record): Promise<readonly string[]> {
+    const distance = await this.#distance(record.key)
+    try {
+      return this.#shelf.admit(name.toString(), { source: '', at: receivedAt(record), distance })
+    } catch {
+      return [name.toString()] // the limits are smaller than they were
     }
   }
 

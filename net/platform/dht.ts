@@ -1,10 +1,11 @@
 /** The DHT of sotto: kad-dht under our own prefix and policy, and the `Directory` that the core sees. */
-import { MessageType, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
+import { MessageType, Record, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { equalBytes } from '../../protocol/bytes.ts'
 import { DecodeError } from '../../protocol/errors.ts'
 import { RecordPolicy } from '../dht-policy.ts'
 import { sourceOf } from '../dht-shelf.ts'
 import { DHT_NAMESPACE, KAD_PROTOCOL, LAN_KAD_PROTOCOL } from '../names.ts'
+import { Throttle } from '../throttle.ts'
 import { DhtDatastore } from './dht-datastore.ts'
 import type { PeerId } from '@libp2p/interface'
 import type { KadDHT, KadDHTComponents, KadDHTInit, SingleKadDHT } from '@libp2p/kad-dht'
@@ -26,7 +27,16 @@ export interface DirectoryOptions {
   readonly lan?: boolean
   readonly clock: Clock
   readonly limits?: ShelfLimits
+  /**
+   * Records taken from one source: at once, and for each second after.
+   *
+   * @default 4096 and 64
+   */
+  readonly puts?: { readonly burst: number; readonly perSecond: number }
 }
+
+/** High enough for a test network on one address. */
+const PUTS = { burst: 4096, perSecond: 64 }
 
 export interface DirectoryService {
   /** For `startNetwork`, or `services` of any libp2p node that has identify and ping. One node only. */
@@ -64,7 +74,7 @@ class DhtDirectory implements Directory {
   }
 
   create(components: KadDHTComponents): KadDHT {
-    const { clock, limits, lan = false } = this.#options
+    const { clock, limits, lan = false, puts = PUTS } = this.#options
     const datastore = new DhtDatastore({
       inner: components.datastore,
       prefix: lan ? '/dht-lan' : '/dht',
@@ -75,7 +85,8 @@ class DhtDirectory implements Directory {
     })
     const dht = kadDHT(this.#init(lan))({ ...componentsOf(components), datastore })
     if (!hasTable(dht)) throw new Error('kad-dht has no routing table')
-    nameSources(dht, datastore, components)
+    guardPuts({ dht, datastore }, components, new Throttle({ clock, ...puts }))
+    refuseProviders(dht)
     this.#parts = { dht, datastore, self: components.peerId.toString() as PeerName }
     return dht
   }
@@ -108,8 +119,8 @@ class DhtDirectory implements Directory {
   }
 
   /**
-   * Answers of peers as they come; our own copy only when no peer had an answer. Waits up to three seconds for a first peer. Ends without an error, whatever single peers do
-   * and when `signal` is aborted.
+   * Answers of peers as they come; our own copy only when no peer had an answer. Waits up to three seconds for a first peer.
+   * Ends without an error, whatever single peers do and when `signal` is aborted.
    */
   async *get(
     key: Uint8Array,
@@ -185,30 +196,40 @@ function hasTable(dht: KadDHT): dht is SingleKadDHT {
 }
 
 interface PutMessage {
-  readonly key?: Uint8Array
+  readonly record?: Uint8Array
 }
 
-interface PutHandler {
+interface Handler {
   handle(peer: PeerId, message: PutMessage): Promise<unknown>
 }
 
-/** The datastore does not learn from whom a record comes: the handler that knows tells it beforehand. */
-function nameSources(dht: KadDHT, datastore: DhtDatastore, components: KadDHTComponents): void {
-  const handler = putHandler(dht)
+/**
+ * The datastore does not learn from whom a record comes: the handler that knows tells it beforehand, by the key of the record
+ * itself, as the one in the message may be another. Records cost signature checks, so a source gets only so many of them.
+ */
+function guardPuts(parts: Omit<Parts, 'self'>, components: KadDHTComponents, puts: Throttle): void {
+  const handler = handlerOf(parts.dht, MessageType.PUT_VALUE)
   const handle = handler.handle.bind(handler)
-  handler.handle = (peer, message) => {
+  handler.handle = async (peer, message) => {
     const [connection] = components.connectionManager.getConnections(peer)
     const source = connection === undefined ? '?' : sourceOf(connection.remoteAddr.toString())
-    const key = message.key ?? new Uint8Array(0)
-    return datastore.bringing(key, source, () => handle(peer, message))
+    if (message.record === undefined || !puts.take(source)) refuse()
+    const { key } = Record.deserialize(message.record)
+    return await parts.datastore.bringing(key, source, () => handle(peer, message))
+  }
+}
+
+/** Nobody provides anything in this DHT. What providers tell would only fill the address book. */
+function refuseProviders(dht: KadDHT): void {
+  for (const type of [MessageType.ADD_PROVIDER, MessageType.GET_PROVIDERS]) {
+    handlerOf(dht, type).handle = () => Promise.reject(new DecodeError('ERR_MALFORMED'))
   }
 }
 
 /** Not part of the library's types; if it moves, starting fails and a test says so. */
-function putHandler(dht: KadDHT & { readonly rpc?: unknown }): PutHandler {
-  const handlers = property(dht.rpc, 'handlers')
-  const handler = property(handlers, MessageType.PUT_VALUE.toString())
-  if (!isPutHandler(handler)) throw new Error('kad-dht has no handler for PUT_VALUE')
+function handlerOf(dht: KadDHT & { readonly rpc?: unknown }, type: MessageType): Handler {
+  const handler = property(property(dht.rpc, 'handlers'), type.toString())
+  if (!isHandler(handler)) throw new Error(`kad-dht has no handler for ${type}`)
   return handler
 }
 
@@ -216,7 +237,7 @@ function property(of: unknown, name: string): unknown {
   return typeof of === 'object' && of !== null ? Reflect.get(of, name) : undefined
 }
 
-function isPutHandler(handler: unknown): handler is PutHandler {
+function isHandler(handler: unknown): handler is Handler {
   return typeof property(handler, 'handle') === 'function'
 }
 

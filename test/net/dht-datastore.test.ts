@@ -141,6 +141,43 @@ test('a source has its share, however it is named', async () => {
   expect(await keysIn()).toHaveLength(2)
 })
 
+test('two sources that bring the same record at once are both counted', async () => {
+  datastore = create({ maxPerSource: 1 })
+  const bring = (name: string, source: string, sequence = 1) => {
+    const bundle = bundleOf(name, sequence)
+    const key = bundleKey(bundle.account)
+    return datastore.bringing(key, source, () => datastore.put(...recordOf(bundle)))
+  }
+  await bring('full', '10.0.0')
+  const refused = await Promise.allSettled([bring('a', '10.0.1'), bring('b', '10.0.0')])
+  expect(refused.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
+  await Promise.allSettled([bring('c', '10.0.2'), bring('c', '10.0.0', 2)])
+  // The second took the record over: the first may bring another one.
+  await bring('d', '10.0.2')
+  await expect(bring('e', '10.0.0')).rejects.toMatchObject({ code: 'ERR_LIMIT' })
+})
+
+test('after limits were lowered what is left fits them', async () => {
+  for (let at = 0; at < 6; at++) await datastore.put(...recordOf(bundleOf(`account ${at}`, 1)))
+  datastore = create({ maxRecords: 3 })
+  await datastore.put(...recordOf(bundleOf('account 0', 2))).catch(() => undefined)
+  expect(await keysIn()).toHaveLength(3)
+})
+
+test('a DHT of another prefix beside it is left alone, and a failed look at the store is repeated', async () => {
+  const other = new Key('/dht-lan/record/x', false)
+  await home.datastore.put(other, Uint8Array.of(255))
+  const { query } = home.datastore
+  home.datastore.query = () => {
+    home.datastore.query = query
+    throw new Error('not now')
+  }
+  const record = recordOf(bundleOf('alice', 1))
+  await expect(datastore.put(...record)).rejects.toThrow('not now')
+  await datastore.put(...record)
+  expect(await home.datastore.has(other)).toBe(true)
+})
+
 test('what has lapsed is swept when something is stored', async () => {
   const old = bundleOf('alice', 1)
   await datastore.put(...recordOf(old))

@@ -1,5 +1,5 @@
 import { identify } from '@libp2p/identify'
-import { kadDHT, passthroughMapper, type KadDHT } from '@libp2p/kad-dht'
+import { Record, kadDHT, passthroughMapper, type KadDHT } from '@libp2p/kad-dht'
 import { ping } from '@libp2p/ping'
 import { noise } from '@chainsafe/libp2p-noise'
 import { tcp } from '@libp2p/tcp'
@@ -7,11 +7,12 @@ import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p, type Libp2p } from 'libp2p'
 import { afterEach, beforeAll, expect, test } from 'vitest'
+import { frameHeader } from '../../net/frames.ts'
 import { KAD_PROTOCOL } from '../../net/names.ts'
 import { silentLogger } from '../../net/platform/silent-logger.ts'
 import type { DirectoryAnswer, PeerName } from '../../net/ports.ts'
 import { bundleKey, type VerifiedBundle } from '../../protocol/bundle.ts'
-import { toHex } from '../../protocol/bytes.ts'
+import { concat, toHex } from '../../protocol/bytes.ts'
 import { ready } from '../../protocol/crypto.ts'
 import { testAccount, testBundle } from '../support/bundles.ts'
 import { until } from '../support/manual-clock.ts'
@@ -147,6 +148,54 @@ test('one source does not get more than its share', async () => {
   expect(await put(sender, bundleOf('c', 1))).toEqual([])
   expect(await put(sender, bundleOf('a', 2))).toEqual([nameOf(holder)])
 })
+
+test('a source is known by the record it brings, whatever key its message names', async () => {
+  const holder = await start({ dht: { limits: { maxPerSource: 1 } } })
+  const bad = await start({ bootstrap: holder.addresses.slice(0, 1) })
+  const [a, b] = [bundleOf('a', 1), bundleOf('b', 1)]
+  expect(await put(bad, a)).toEqual([nameOf(holder)])
+  const record = new Record(keyOf(b), b.bytes, new Date()).serialize().subarray()
+  const message = concat(field(2, keyOf(a)), field(3, record))
+  await expect(ask(bad, holder, message)).rejects.toBeInstanceOf(Error)
+})
+
+test('a source that brings records without end is refused before they are checked', async () => {
+  const holder = await start({ dht: { puts: { burst: 2, perSecond: 0.001 } } })
+  const sender = await start({ bootstrap: holder.addresses.slice(0, 1) })
+  expect(await put(sender, bundleOf('a', 1))).toEqual([nameOf(holder)])
+  expect(await put(sender, bundleOf('a', 2))).toEqual([nameOf(holder)])
+  expect(await put(sender, bundleOf('a', 3))).toEqual([])
+})
+
+test('provider records are refused, and no address is learnt from them', async () => {
+  const holder = await start()
+  const bad = await start({ bootstrap: holder.addresses.slice(0, 1) })
+  const address = multiaddr('/ip4/127.0.0.1/tcp/9')
+  const content = concat(Uint8Array.of(1, 0x55, 0x12, 0x20), new Uint8Array(32))
+  const provider = concat(field(1, bad.node.peerId.toMultihash().bytes), field(2, address.bytes))
+  const message = concat(Uint8Array.of(8, 2), field(2, content), field(9, provider))
+  await expect(ask(bad, holder, message)).rejects.toBeInstanceOf(Error)
+  const { addresses } = await holder.node.peerStore.get(bad.node.peerId)
+  expect(addresses.map((known) => known.multiaddr.toString())).not.toContain(address.toString())
+})
+
+/** One message of the DHT's own, as no library would send it, and the answer. Rejects when the other side ends the stream. */
+async function ask(from: TestPeer, to: TestPeer, message: Uint8Array): Promise<Uint8Array> {
+  const { signal } = new AbortController()
+  const options = { maxFrameBytes: 10_000, signal, addresses: to.addresses }
+  const channel = await from.wire.open(nameOf(to), KAD_PROTOCOL, options)
+  channel.send(message)
+  for await (const [answer] of channel.incoming) {
+    channel.abort(new Error('answered'))
+    if (answer !== undefined) return answer
+  }
+  throw new Error('no answer')
+}
+
+/** A protobuf field of bytes. */
+function field(number: number, bytes: Uint8Array): Uint8Array {
+  return concat(Uint8Array.of(number * 8 + 2), frameHeader(bytes.length), bytes)
+}
 
 /** The first is the bootstrap peer of the others; all have each other in their tables. */
 async function network(size: number): Promise<readonly TestPeer[]> {
