@@ -2,6 +2,7 @@
  * The store of both services: sealed values, group commit. One batch is on its way at a time; everything that arrives
  * meanwhile goes into the next, so that many messages share one fsync. Not a cache: reads see what is committed, nothing else.
  */
+import { equalBytes } from '../protocol/bytes.ts'
 import { openValue, sealValue } from './sealed-value.ts'
 import { StoreError, storeError } from './store-error.ts'
 import type { AbstractBatchOptions } from 'abstract-level'
@@ -85,6 +86,8 @@ export class Records {
   #writing: Promise<void> | undefined
   #timer: Timer | undefined
   #mustReopen = false
+  /** Of the batch that failed: after opening again it is there if the log held the batch in spite of the failure. */
+  #doubtful: Operation | undefined
   #reopening: Promise<void> | undefined
   /** Something was written without fsync since the last fsync. */
   #unsynced = false
@@ -144,7 +147,8 @@ export class Records {
 
   /**
    * Writes the operations in one synced batch, shared with everything that is queued meanwhile, in the order of the calls.
-   * Resolves after fsync. Rejects with `StoreError`, and then nothing of it is in the store, nor of anything queued behind it.
+   * Resolves after fsync. Rejects with `StoreError`, and then nothing of it is in the store, nor of anything queued behind it
+   * (but for a batch that only its fsync failed: if it comes back, the next commit fails as well and `onFailure` is told again).
    * The values are sealed before this returns: the caller may wipe them at once.
    */
   commit(operations: readonly Operation[]): Promise<void> {
@@ -162,10 +166,14 @@ export class Records {
     return written
   }
 
-  /** Resolves when everything queued so far is on the disk, `later` included. Rejects as a commit does. */
+  /**
+   * Resolves when everything queued so far is on the disk, `later` included; after a failed batch, when the database has been
+   * opened again and shows what of that batch survived. Rejects as a commit does.
+   */
   async flush(): Promise<void> {
     if (this.#closed) throw new StoreError('ERR_CLOSED')
-    await this.#barrier()
+    if (this.#mustReopen) await this.#sync()
+    else await this.#barrier()
   }
 
   /** Flushes and refuses everything after. The database stays open: it belongs to whoever opened it. */
@@ -186,7 +194,11 @@ export class Records {
 
   async #barrier(): Promise<void> {
     const busy = this.#writing !== undefined || this.#queue.length > 0
-    if (busy || this.#unsynced) await this.#enqueue([{ type: 'del', key: BARRIER }], true)
+    if (busy || this.#unsynced) await this.#sync()
+  }
+
+  #sync(): Promise<void> {
+    return this.#enqueue([{ type: 'del', key: BARRIER }], true)
   }
 
   /** Runs without a pause up to the returned promise: calls are queued in their order. */
@@ -264,11 +276,29 @@ export class Records {
     } finally {
       this.#reopening = undefined
     }
+    await this.#checkRevived()
+  }
+
+  /**
+   * A batch that failed in its fsync may be whole in the log, and then it came back just now. Its callers were told otherwise and
+   * so were those who prepared the next batch: that one fails too, so that they read again what is there.
+   */
+  async #checkRevived(): Promise<void> {
+    const doubtful = this.#doubtful
+    this.#doubtful = undefined
+    if (doubtful?.type !== 'put') return
+    const found = await this.#store.get(doubtful.key)
+    // Sealing is random: equal bytes are that very write.
+    if (found !== undefined && equalBytes(found, doubtful.value)) throw new StoreError('ERR_IO')
   }
 
   #fail(groups: readonly Group[], error: StoreError): void {
     const behind = this.#queue
     this.#queue = []
+    if (!this.#mustReopen) {
+      const failed = groups.flatMap(({ operations }) => operations)
+      this.#doubtful = failed.find(({ type }) => type === 'put')
+    }
     this.#mustReopen = true
     for (const listener of this.#listeners) listener(error)
     for (const group of [...groups, ...behind]) group.reject(error)

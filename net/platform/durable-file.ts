@@ -18,7 +18,8 @@ export async function writeDurably(path: string, bytes: Uint8Array): Promise<voi
   await syncFolder(dirname(path))
 }
 
-async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
+/** Writes a file that is not there yet, mode 0600, and syncs it. */
+export async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
   const file = await open(path, 'wx', 0o600)
   try {
     await file.writeFile(bytes)

@@ -1,7 +1,10 @@
 /** One LevelDB for everything: the records of the core, and a corner for libp2p. One lock, one log. */
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { LevelDatastore } from 'datastore-level'
 import { Level } from 'level'
 import { storeError } from '../store-error.ts'
+import { writeSynced } from './durable-file.ts'
 import { HomeError, homeError, systemCode } from './home-error.ts'
 import type { AbstractLevel } from 'abstract-level'
 import type { Datastore } from 'interface-datastore'
@@ -28,12 +31,27 @@ export async function openLevel(path: string): Promise<OpenStores> {
     if (systemCode(inner) === 'LEVEL_LOCKED') throw new HomeError('ERR_LOCKED', { cause })
     throw homeError(inner ?? cause)
   }
-  return storesOf(level)
+  return storesOf(level, () => probe(path))
 }
 
-/** Both corners of an open database. */
+/** More than LevelDB writes when it opens: its log as a table, and a new manifest. */
+const PROBE_BYTES = 8 * 1024 * 1024
+
+/** Throws as the disk fails when there is no room: then the database stays open, and what is in it can be read. */
+async function probe(path: string): Promise<void> {
+  const file = join(path, 'probe')
+  await rm(file, { force: true }) // left by a crash
+  try {
+    await writeSynced(file, new Uint8Array(PROBE_BYTES))
+  } finally {
+    await rm(file, { force: true })
+  }
+}
+
+/** Both corners of an open database. `check` throws when closing it would be a mistake, as it could not be opened again. */
 export function storesOf(
   level: AbstractLevel<string | Uint8Array | Buffer, string, Uint8Array>,
+  check: () => Promise<void> = () => Promise.resolve(),
 ): OpenStores {
   const records = level.sublevel<string, Uint8Array>('records', ENCODINGS)
   const network = level.sublevel<string, Uint8Array>('libp2p', ENCODINGS)
@@ -44,6 +62,7 @@ export function storesOf(
     datastore,
     reopen: async () => {
       try {
+        await check()
         await level.close()
         await level.open()
         await Promise.all([records.open(), network.open()])

@@ -23,7 +23,10 @@ test('a store that cannot grow refuses, loses nothing it accepted, and goes on w
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
     const [full] = await once(child, 'message')
-    expect(full).toMatchObject({ code: 'ERR_FULL', heard: ['ERR_FULL'] })
+    expect(full).toMatchObject({ code: 'ERR_FULL', heard: ['ERR_FULL', 'ERR_FULL'] })
+    // A second try fails like the first, and what is there can still be read.
+    expect(full.again).toBe('ERR_FULL')
+    expect(full.readable).toHaveLength(full.stored)
 
     execFileSync('prlimit', ['--pid', String(child.pid), '--fsize=unlimited'])
     child.send('there is room')

@@ -218,6 +218,35 @@ describe('a failed batch', () => {
     expect(await textOf(records, 'a')).toBe('3')
   })
 
+  test('that comes back when the database is opened again is told before anything is written over it', async () => {
+    const disk = breakable(store)
+    const log: unknown[] = []
+    const { batch } = store
+    Object.assign(store, {
+      batch: (operations: never, options: never) => {
+        log.push(operations)
+        return batch(operations, options)
+      },
+    })
+    const heard: string[] = []
+    const records = create({
+      // The log had the whole of it: only its fsync failed.
+      reopen: async () => {
+        const [first] = log.splice(0)
+        if (heard.length === 1) await batch(first as never, {})
+      },
+    })
+    records.onFailure(({ code }) => heard.push(code))
+    disk.fail(new Error('Input/output error'))
+    disk.answer()
+    await expect(records.commit([put('a', 'failed')])).rejects.toMatchObject({ code: 'ERR_IO' })
+    await expect(records.commit([put('b', '1')])).rejects.toMatchObject({ code: 'ERR_IO' })
+    expect(heard).toEqual(['ERR_IO', 'ERR_IO'])
+    expect(await textOf(records, 'a')).toBe('failed')
+    await records.commit([put('b', '2')])
+    expect(await keysOf(records.range(''))).toEqual(['a', 'b'])
+  })
+
   test.each([
     ['IO error: x: No space left on device', 'ERR_FULL'],
     ['IO error: x: Disk quota exceeded', 'ERR_FULL'],

@@ -26,7 +26,12 @@ for (let at = 0; refused === undefined; at++) {
     refused = cause
   }
 }
-process.send?.({ code: refused.code, heard, stored: stored.length })
+const again = await records
+  .commit([{ type: 'put', key: 'value/again', value }])
+  .catch(({ code }: StoreError) => code)
+const readable: string[] = []
+for await (const { key } of records.range('value/')) readable.push(key)
+process.send?.({ code: refused.code, heard, stored: stored.length, again, readable })
 
 process.once('message', () => void writeAgain())
 
