@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import type { Account } from '../../protocol/account.ts'
 import type { RandomBytes } from '../../protocol/bytes.ts'
 import { fromUtf8, toHex, utf8 } from '../../protocol/bytes.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
@@ -33,6 +34,12 @@ interface Step {
   readonly beforeBytes: Uint8Array
   readonly next: Session
   readonly spent: readonly Secret[]
+}
+
+/** Whom a session can be begun with: what a stranger has of somebody. */
+export interface Reachable {
+  readonly person: Pick<Person, 'bundle'> & { readonly account: Pick<Account, 'key'> }
+  readonly pair: Pick<OneTimePair, 'signed'>
 }
 
 /**
@@ -78,7 +85,7 @@ export class Talker {
     return session
   }
 
-  begin(other: Talker, { oneTime = false } = {}): Session {
+  begin(other: Reachable, { oneTime = false } = {}): Session {
     const previous = this.#ordinal
     this.#ordinal = nextOrdinal({ previous, seenByThem: this.#seenByThem, now: this.now })
     const { account } = other.person
