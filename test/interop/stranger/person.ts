@@ -93,17 +93,32 @@ export function publishOneTime(person: Person, mailbox: Uint8Array, now: number)
   })
 }
 
+/** Where a hostile initiator departs from the protocol; everything is derived from what it says instead. */
+export interface Forgery {
+  readonly claims?: Partial<handshake.Claims>
+  readonly ephemeralKey?: (key: Uint8Array) => Uint8Array
+}
+
+export const HONEST: Forgery = {}
+
+interface Target {
+  /** A bundle, and what was verified of it. */
+  readonly bytes: Uint8Array
+  readonly bundle: records.Bundle
+  readonly pair: records.OneTime | undefined
+  readonly forged: Forgery
+}
+
 /** Begins a session from a verified bundle, with a verified pair if there is one. */
 export function begin(
   person: Person,
-  bundleBytes: Uint8Array,
-  bundle: records.Bundle,
-  pair: records.OneTime | undefined,
+  { bytes, bundle, pair, forged }: Target,
   now: number,
 ): Session {
   const { random, identity, account, certificate } = person
   const theirs = records.readCertificate(bundle.certificate, now)
-  const ephemeral = dhPair(random(32))
+  const fresh = dhPair(random(32))
+  const ephemeral = { ...fresh, public: forged.ephemeralKey?.(fresh.public) ?? fresh.public }
   const kem = encapsulate(pair?.kem ?? bundle.kemPrekey.key, random(32))
   const ids = { spkId: bundle.signedPrekey.id, kemId: pair?.id ?? bundle.kemPrekey.id }
   const t0 = handshake.transcriptBefore({
@@ -121,7 +136,8 @@ export function begin(
   const claims: handshake.Claims = {
     ...{ account, device: 1, identityKey: identity.public, certificate },
     ...{ ...nextOrdinal(person, bundle.account, now), bundleSequence: bundle.sequence },
-    bundleDigest: records.bundleDigest(bundleBytes),
+    bundleDigest: records.bundleDigest(bytes),
+    ...forged.claims,
   }
   const p0 = handshake.identitySecret(t0, rest)
   const hiddenIdentity = handshake.hideIdentity(t0, p0, claims, random(16))
