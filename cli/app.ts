@@ -6,6 +6,7 @@ import { COMMON_FLAGS_HELP } from './common-flags.ts'
 import type { CliContext } from './context.ts'
 import type { ContactAddFlags } from './contact-add.ts'
 import type { ContactVerifyFlags } from './contact-verify.ts'
+import type { DemoFlags } from './demo.ts'
 import type { IdFlags } from './id.ts'
 import type { InboxFlags } from './inbox.ts'
 import type { InitFlags } from './init.ts'
@@ -235,10 +236,10 @@ function networkCommands(load: Load) {
         }),
       },
     }),
-    demo: buildCommand<object, [], CliContext>({
+    demo: buildCommand<DemoFlags, [], CliContext>({
       docs: { brief: 'Watch two nodes find each other, chat, crash and lose nothing' },
       loader: load(() => import('./demo.ts')),
-      parameters: {},
+      parameters: { flags: { keep: off('Leave the folders of all nodes where they are') } },
     }),
   }
 }
