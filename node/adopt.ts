@@ -3,11 +3,11 @@
 
 import { equalBytes } from '../protocol/bytes.ts'
 import type { DeviceCertificate } from '../protocol/device.ts'
-import { receiveOnly, type Accepted, type Session } from '../protocol/session.ts'
+import { receiveOnly, sessionSecrets, type Accepted, type Session } from '../protocol/session.ts'
 import { sendingSession } from '../protocol/sessions.ts'
 import { contactShort, trustNumber } from './contact.ts'
 import type { Draft } from './draft.ts'
-import { keepRecords, takeContent, type Arrival, type Opener } from './open.ts'
+import { hasSaidEnough, keepRecords, takeContent, type Arrival, type Opener } from './open.ts'
 import type { Outcome } from './outcome.ts'
 
 /** Sessions begun by each side that are kept per contact (docs/protocol.md, "Limits"). */
@@ -22,6 +22,7 @@ export async function adoptSession(
   const { handshake } = accepted.session
   if (!deviceHolds(draft, accepted.theirs)) return 'not-authentic'
   if (repeatsOrdinal(draft, handshake.ordinal)) return 'not-authentic'
+  if (hasSaidEnough(draft.contact)) return 'blocked'
   noteDevice(draft, accepted.theirs)
   const late = handshake.ordinal < draft.contact.theirOrdinal
   addSession(draft, late ? receiveOnly(accepted.session) : accepted.session)
@@ -85,4 +86,5 @@ export function addSession(draft: Draft, session: Session): void {
     .filter((held) => held !== sending && held !== session)
     .reduce((a, b) => (a.handshake.ordinal <= b.handshake.ordinal ? a : b))
   draft.sessions = draft.sessions.filter((held) => held !== oldest)
+  draft.spent.push(...sessionSecrets(oldest))
 }

@@ -94,7 +94,7 @@ export class ChatNode implements Node {
         return describe()
       },
       send: (text, options) => this.#messages.send(conversation, text, options),
-      history: () => history(this.#core.records, conversation.id),
+      history: () => history(this.#core.records, conversation),
     }
   }
 
@@ -111,7 +111,7 @@ export class ChatNode implements Node {
   }
 
   stop(): Promise<void> {
-    this.#stopping ??= this.#core.stop().then(() => this.#init.close())
+    this.#stopping ??= this.#core.stop().finally(() => this.#init.close())
     return this.#stopping
   }
 

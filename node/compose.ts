@@ -20,6 +20,8 @@ import { MAX_ENVELOPES_AHEAD, type OutboxEntry } from './outbox.ts'
 export interface Composer {
   /** For ids and salts; may be a pool. */
   readonly salts: RandomBytes
+  /** The platform's generator: sending may make a key. */
+  readonly random: RandomBytes
   readonly outbox: ReadonlyMap<number, OutboxEntry>
   readonly nextOrder: () => number
   /** What contacts see as our name; empty: we tell none. */
@@ -105,6 +107,9 @@ export function composeReceipts(
 /** Something without content when much came in and nothing went out, so that one-way traffic heals too. */
 export function composeControl(draft: Draft, composer: Composer): void {
   if (draft.contact.unanswered < MAX_UNANSWERED || draft.contact.state !== 'accepted') return
+  // What waits for an envelope will turn the ratchet as well.
+  const entries = currentEntries(draft, composer.outbox)
+  if (entries.some((entry) => entry.envelope === undefined)) return
   addUnlisted(draft, composer, { kind: 'control' })
 }
 

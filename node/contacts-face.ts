@@ -4,7 +4,7 @@ import { safetyNumber } from '../protocol/safety-number.ts'
 import { equalBytes } from '../protocol/bytes.ts'
 import { peerName } from '../net/peer-name.ts'
 import type { Contact, Contacts } from './api.ts'
-import { parseAddress } from './address.ts'
+import { parseAddress, type ParsedAddress } from './address.ts'
 import { encryptWaiting } from './compose.ts'
 import { defaultName, trustNumber } from './contact.ts'
 import type { Conversation } from './conversation.ts'
@@ -38,30 +38,35 @@ export class ContactsFace implements Contacts {
     options: { readonly name?: string; readonly signal?: AbortSignal } = {},
   ): Promise<Contact> {
     options.signal?.throwIfAborted()
-    const { name } = options
-    const { book, account } = this.#core
     const parsed = parseAddress(address)
-    if (equalBytes(parsed.account, account.key)) throw ownAddress()
-    if (name !== undefined) checkContactName(name, parsed.account, book)
+    if (equalBytes(parsed.account, this.#core.account.key)) throw ownAddress()
+    const conversation = await this.#core.book.exclusively(() => this.#add(parsed, options.name))
+    return this.describe(conversation)
+  }
+
+  async #add(parsed: ParsedAddress, chosen: string | undefined): Promise<Conversation> {
+    const { book } = this.#core
+    if (chosen !== undefined) checkContactName(chosen, parsed.account, book)
     const known = book.byAccount(parsed.account)
     const fallback = defaultName(peerName(parsed.account))
     const conversation =
-      known ?? book.fresh({ ...parsed, name: name ?? fallback, state: 'accepted' })
+      known ?? book.fresh({ ...parsed, name: chosen ?? fallback, state: 'accepted' })
     await plainly(
       conversation.step((draft) => {
-        const before = draft.contact
+        const { id, state, name, addresses, mailboxes } = draft.contact
+        const kept = conversation.mayBeCalled(name) ? name : fallback
         draft.patch({
           state: 'accepted',
-          name: name ?? before.name,
-          addresses: parsed.addresses.length > 0 ? parsed.addresses : before.addresses,
-          mailboxes: parsed.mailboxes.length > 0 ? parsed.mailboxes : before.mailboxes,
+          name: chosen ?? kept,
+          addresses: parsed.addresses.length > 0 ? parsed.addresses : addresses,
+          mailboxes: parsed.mailboxes.length > 0 ? parsed.mailboxes : mailboxes,
         })
         draft.committed.push(() => this.#core.welcome(conversation))
-        if (known !== undefined && before.state === 'accepted') return
-        draft.events.push({ event: { type: 'contact.added', at: draft.now, contact: before.id } })
+        if (known !== undefined && state === 'accepted') return
+        draft.events.push({ event: { type: 'contact.added', at: draft.now, contact: id } })
       }),
     )
-    return this.describe(conversation)
+    return conversation
   }
 
   async verify(ref: string, number: string): Promise<Contact> {
@@ -72,6 +77,7 @@ export class ContactsFace implements Contacts {
         const { trust, id } = draft.contact
         draft.patch({ trust: 'verified', verifiedAt: draft.now })
         encryptWaiting(draft, conversation)
+        draft.committed.push(() => this.#core.welcome(conversation)) // what waited may need a session
         if (trust === 'verified') return
         const trustFrom = trustNumber(trust)
         const trustTo = trustNumber('verified')

@@ -2,18 +2,27 @@
 
 import type { AccountKey } from '../protocol/account.ts'
 import { toHex } from '../protocol/bytes.ts'
+import { KeyedLock } from '../net/lock.ts'
 import type { ContactId } from './api.ts'
 import { decodeContact, newContact, type ContactState, type NewContact } from './contact.ts'
 import { Conversation, type ConversationInit } from './conversation.ts'
 import { SottoError } from './errors.ts'
 import { keys } from './keys.ts'
+import { isUsableName } from './names.ts'
 
-export type ContactBookInit = Omit<ConversationInit, 'contact'>
+export type ContactBookInit = Omit<ConversationInit, 'contact' | 'mayBeCalled'>
+
+/** People who have written to us and whom we have neither added nor answered. */
+const MAX_REQUESTS = 500
+
+/** New contacts are made one after another: two of one account, or of one name, must not come about. */
+const LOCK = 'new'
 
 export class ContactBook {
   readonly #init: ContactBookInit
   readonly #byId = new Map<ContactId, Conversation>()
   readonly #byAccount = new Map<string, Conversation>()
+  readonly #lock = new KeyedLock()
 
   constructor(init: ContactBookInit) {
     this.#init = init
@@ -29,14 +38,27 @@ export class ContactBook {
       stored.push(decodeContact(key.slice(keys.contacts.length), value, now))
     }
     for (const contact of stored) {
-      this.register(await Conversation.load({ ...this.#init, contact }))
+      this.register(await Conversation.load(this.#conversationInit(contact)))
     }
   }
 
   /** A conversation with somebody unknown. It is not in the book before `register`. */
   fresh(contact: Omit<NewContact, 'now'>): Conversation {
     const state = newContact({ ...contact, now: this.#init.clock.now() }, this.#init.random)
-    return Conversation.fresh({ ...this.#init, contact: state })
+    return Conversation.fresh(this.#conversationInit(state))
+  }
+
+  /** Runs what may register a contact, when everything before it of that kind is done. */
+  exclusively<T>(task: () => Promise<T>): Promise<T> {
+    return this.#lock.run(LOCK, task)
+  }
+
+  #conversationInit(contact: ContactState): ConversationInit {
+    const mayBeCalled = (name: string, id: ContactId): boolean => {
+      const owner = this.acceptedAs(name)
+      return isUsableName(name) && (owner === undefined || owner.id === id)
+    }
+    return { ...this.#init, contact, mayBeCalled }
   }
 
   register(conversation: Conversation): void {
@@ -48,6 +70,17 @@ export class ContactBook {
     return [...this.#byId.values()]
   }
 
+  /** Whether no more strangers are let in. */
+  get crowded(): boolean {
+    const requests = this.all().filter(({ contact }) => contact.state === 'requested')
+    return requests.length >= MAX_REQUESTS
+  }
+
+  /** The accepted contact of this name. */
+  acceptedAs(name: string): Conversation | undefined {
+    return this.all().find(({ contact }) => contact.name === name && contact.state === 'accepted')
+  }
+
   byId(id: ContactId): Conversation | undefined {
     return this.#byId.get(id)
   }
@@ -56,11 +89,13 @@ export class ContactBook {
     return this.#byAccount.get(toHex(account))
   }
 
-  /** By id, PeerId or name. SottoError CONTACT_NOT_FOUND, or CONTACT_AMBIGUOUS when several have the name. */
+  /** By id, PeerId or name; a stranger's name comes behind those of contacts. SottoError CONTACT_NOT_FOUND, or CONTACT_AMBIGUOUS when several have the name. */
   find(ref: string): Conversation {
     const exact = this.#byId.get(ref) ?? this.all().find(({ contact }) => contact.peer === ref)
     if (exact !== undefined) return exact
-    const named = this.all().filter(({ contact }) => contact.name === ref)
+    const all = this.all().filter(({ contact }) => contact.name === ref)
+    const accepted = all.filter(({ contact }) => contact.state === 'accepted')
+    const named = accepted.length > 0 ? accepted : all
     const [only] = named
     if (only === undefined) {
       throw new SottoError('CONTACT_NOT_FOUND', 'there is no contact with this name', {

@@ -13,7 +13,7 @@ import { contactShort } from './contact.ts'
 import { ContactBook } from './contacts.ts'
 import type { Conversation } from './conversation.ts'
 import { Courier } from './courier.ts'
-import { MAX_DIRECT_FRAME_BYTES, receiveDirect } from './direct.ts'
+import { MAX_DIRECT_FRAME_BYTES, receiveDirect, type Take } from './direct.ts'
 import { EventLog } from './event-log.ts'
 import { Inbox } from './inbox.ts'
 import { Introducer } from './introduce.ts'
@@ -25,6 +25,7 @@ import { OwnMailboxes } from './own-mailboxes.ts'
 import { Publisher } from './publisher.ts'
 import { Reader } from './reader.ts'
 import { Receipts } from './receipts.ts'
+import { expireOld } from './expire.ts'
 import { describeSession } from './session-info.ts'
 import { StateWaiters } from './state-waiters.ts'
 
@@ -78,6 +79,8 @@ export class ChatCore {
   #started = false
   #publishing: Promise<void> = Promise.resolve()
   #table: Timer | undefined
+  /** Streams of others that bring us envelopes. */
+  readonly #served = new Map<Channel, Promise<void>>()
   /** Peers that we have been connected to since the start. */
   readonly #met = new Set<PeerName>()
 
@@ -211,8 +214,9 @@ export class ChatCore {
     await this.ownMailboxes.stop()
     await this.publisher.stop()
     await this.pool.stop()
-    await this.#init.wire.unhandle(DIRECT_PROTOCOL)
+    await this.#endServed()
     for (const conversation of this.book.all()) await conversation.settled()
+    this.waiters.stop()
     this.events.stop()
     await this.ownKeys.stop()
   }
@@ -245,7 +249,9 @@ export class ChatCore {
     const lost = (from: Conversation): void => {
       void this.#introducer.refresh(from).catch(() => undefined) // the courier comes back to it
     }
-    const courier = new Courier({ conversation, wire, pool: this.pool, clock, random, lost })
+    const mayExpire = (): boolean => this.ownKeys.guard.check()
+    const ports = { wire, pool: this.pool, clock, random }
+    const courier = new Courier({ conversation, ...ports, mayExpire, lost })
     this.#couriers.set(conversation, courier)
     return courier
   }
@@ -257,8 +263,25 @@ export class ChatCore {
 
   readonly #onDirect = async (channel: Channel): Promise<void> => {
     const sender = accountOf(channel.peer)
-    await receiveDirect(channel, (envelopes) => this.inbox.fromPeer(sender, envelopes))
-    await channel.close()
+    const take: Take = (envelopes) => this.inbox.fromPeer(sender, envelopes)
+    const served = receiveDirect(channel, this.clock, take)
+    this.#served.set(channel, served)
+    try {
+      await served
+      await channel.close()
+    } finally {
+      this.#served.delete(channel)
+    }
+  }
+
+  /** Ends the streams that we serve. What is being committed is waited for; what is not acknowledged comes again. */
+  async #endServed(): Promise<void> {
+    await this.#init.wire.unhandle(DIRECT_PROTOCOL)
+    const served = [...this.#served.values()]
+    for (const channel of this.#served.keys()) {
+      channel.abort(new DOMException('the node stops', 'AbortError'))
+    }
+    await Promise.allSettled(served)
   }
 
   async #fetched(
@@ -319,10 +342,16 @@ export class ChatCore {
     })
   }
 
-  /** Rotates keys, refreshes contacts. Never rejects: what fails now is tried again in an hour. */
+  /** Rotates keys, lets old ones go, refreshes contacts. Never rejects: what fails now is tried again in an hour. */
   async #maintain(): Promise<void> {
     try {
       await this.ownKeys.maintain()
+      if (this.ownKeys.guard.check()) {
+        await expireOld(
+          { book: this.book, records: this.records, ownKeys: this.ownKeys },
+          this.clock.now(),
+        )
+      }
       await this.#introducer.refreshOld(this.book.all())
     } catch {
       // the store or the network; see above

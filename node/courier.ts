@@ -8,7 +8,7 @@ import { DIRECT_PROTOCOL } from '../net/names.ts'
 import { accountOf } from '../net/peer-name.ts'
 import type { Channel, Clock, Timer, Wire } from '../net/ports.ts'
 import type { Conversation } from './conversation.ts'
-import { withDeadline } from './deadline.ts'
+import { timeoutError, withDeadline } from './deadline.ts'
 import { DirectSender, MAX_DIRECT_FRAME_BYTES, WINDOW } from './direct.ts'
 import { mailboxesOf } from './introduce.ts'
 import { DAY } from './lifetimes.ts'
@@ -22,12 +22,16 @@ export interface CourierInit {
   readonly pool: MailboxPool
   readonly clock: Clock
   readonly random: RandomBytes
+  /** Whether the clock may be believed when messages are given up by their age. */
+  readonly mayExpire: () => boolean
   /** The contact cannot be reached by what we know of it: look for a newer bundle. Never rejects. */
   readonly lost: (conversation: Conversation) => void
 }
 
 const OPEN_TIMEOUT = 5_000
+/** A stream without work is closed, and one that acknowledges nothing is given up: a mailbox may do better. */
 const IDLE = 60_000
+const STALL = 20_000
 const RETRY = { base: 1_000, max: 300_000 }
 /** How long a refused envelope rests before it is offered again. */
 const REST_CANNOT_OPEN = 600_000
@@ -50,8 +54,10 @@ export class Courier {
   #again = false
   #failures = 0
   #notBefore = 0
+  /** The stream has brought something: when it ends, the next one is worth an attempt at once. */
+  #proven = false
   #timer: Timer | undefined
-  #idle: Timer | undefined
+  #quiet: Timer | undefined
 
   constructor(init: CourierInit) {
     this.#init = init
@@ -74,7 +80,7 @@ export class Courier {
   stop(): void {
     this.#abort.abort(new DOMException('the node stops', 'AbortError'))
     this.#timer?.cancel()
-    this.#idle?.cancel()
+    this.#quiet?.cancel()
     void this.#channel?.close()
   }
 
@@ -114,12 +120,12 @@ export class Courier {
   }
 
   async #giveUpOld(): Promise<void> {
-    const { conversation, clock } = this.#init
+    const { conversation, clock, mayExpire } = this.#init
     const now = clock.now()
     const old = [...conversation.outbox.values()].filter(
       ({ createdAt }) => now - createdAt > KEEP_TRYING,
     )
-    if (old.length === 0) return
+    if (old.length === 0 || !mayExpire()) return
     await conversation.fail(
       old.map(({ order }) => order),
       'expired',
@@ -131,7 +137,7 @@ export class Courier {
     if (this.#sender !== undefined) return true
     const { conversation, wire, clock, random } = this.#init
     const { peer, addresses } = conversation.contact
-    if (clock.now() < this.#notBefore && !wire.isConnected(peer)) return false
+    if (clock.now() < this.#notBefore) return false
     try {
       const { signal } = this.#abort
       const channel = await withDeadline({ clock, timeout: OPEN_TIMEOUT, signal }, (inner) =>
@@ -153,6 +159,7 @@ export class Courier {
     const sender = new DirectSender(channel)
     this.#channel = channel
     this.#sender = sender
+    this.#proven = false
     void this.#settle(channel, sender)
   }
 
@@ -160,12 +167,13 @@ export class Courier {
     let reason: unknown = new Error('the stream ended')
     try {
       for await (const { delivered, refused } of sender.settled()) {
-        this.#failures = 0
-        for (const order of delivered) this.#inFlight.delete(order)
         if (delivered.length > 0) await this.#init.conversation.delivered(delivered)
+        for (const order of delivered) this.#inFlight.delete(order)
         if (refused.length > 0) await this.#refuse(refused)
+        this.#failures = 0
+        this.#proven = true
         this.#pump()
-        this.#restIdle()
+        this.#watchQuiet(channel, sender)
       }
     } catch (error) {
       reason = error
@@ -179,10 +187,10 @@ export class Courier {
     const now = this.#init.clock.now()
     const rejected: number[] = []
     for (const { order, code } of refused) {
-      this.#inFlight.delete(order)
       if (code === REFUSED.notAllowed) rejected.push(order)
       const rest = code === REFUSED.tryLater ? REST_TRY_LATER : REST_CANNOT_OPEN
       this.#resting.set(order, now + rest)
+      this.#inFlight.delete(order)
     }
     if (rejected.length > 0) await this.#init.conversation.fail(rejected, 'rejected')
     this.#plan()
@@ -194,19 +202,23 @@ export class Courier {
     this.#sender = undefined
     this.#channel = undefined
     this.#inFlight.clear()
+    this.#quiet?.cancel()
     if (this.#abort.signal.aborted) return
     const { clock, random } = this.#init
-    this.#notBefore = clock.now() + backoff(this.#failures++, { ...RETRY, random })
+    if (!this.#proven) {
+      this.#notBefore = clock.now() + backoff(this.#failures++, { ...RETRY, random })
+    }
     this.wake()
   }
 
   /** Fills the window. */
   #pump(): void {
-    const sender = this.#sender
-    if (sender === undefined) return
+    const [channel, sender] = [this.#channel, this.#sender]
+    if (channel === undefined || sender === undefined) return
+    const wasQuiet = sender.inFlight === 0
     try {
       for (const entry of this.#waiting('direct')) {
-        if (sender.inFlight >= WINDOW) return
+        if (sender.inFlight >= WINDOW) break
         if (entry.envelope === undefined) continue
         this.#inFlight.add(entry.order)
         sender.send(entry.order, entry.envelope)
@@ -214,14 +226,21 @@ export class Courier {
     } catch {
       // The stream closed under us; its reader notices and clears what is in flight.
     }
-    this.#restIdle()
+    if (wasQuiet) this.#watchQuiet(channel, sender)
   }
 
-  #restIdle(): void {
-    this.#idle?.cancel()
-    if (this.#sender === undefined) return
-    this.#idle = this.#init.clock.after(IDLE, () => {
-      if (this.#sender?.inFlight === 0) void this.#channel?.close()
+  /** Begins to wait for the end of a stream on which nothing happens. */
+  #watchQuiet(channel: Channel, sender: DirectSender): void {
+    this.#quiet?.cancel()
+    if (this.#sender !== sender) return
+    const { clock } = this.#init
+    if (sender.inFlight === 0) {
+      this.#quiet = clock.after(IDLE, () => void channel.close())
+      return
+    }
+    this.#quiet = clock.after(STALL, () => {
+      this.#proven = false
+      channel.abort(timeoutError(STALL))
     })
   }
 

@@ -111,9 +111,23 @@ async function startNode(home: Home, options: NodeOptions): Promise<Node> {
     },
   }).catch(networkProblem)
   const { node } = libp2p.services.chat
-  options.signal?.addEventListener('abort', () => void node.stop(), { once: true })
-  for (const link of options.mailbox ?? []) await node.mailbox.use(link)
+  try {
+    options.signal?.throwIfAborted()
+    for (const link of options.mailbox ?? []) await node.mailbox.use(link)
+  } catch (cause) {
+    await node.stop()
+    throw cause
+  }
+  stopOnAbort(node, options.signal)
   return node
+}
+
+function stopOnAbort(node: Node, signal: AbortSignal | undefined): void {
+  const stop = (): void => {
+    node.stop().catch(() => undefined) // whoever wants to know calls stop() and gets the same result
+  }
+  if (signal?.aborted === true) stop()
+  else signal?.addEventListener('abort', stop, { once: true })
 }
 
 function networkProblem(cause: unknown): never {

@@ -6,7 +6,8 @@ import { pipe } from 'it-pipe'
 import { DirectFrameSchema, type DirectFrame } from '../protocol/generated/direct_pb.ts'
 import { MAX_ENVELOPE_BYTES } from '../protocol/envelope.ts'
 import { DecodeError } from '../protocol/errors.ts'
-import type { Channel } from '../net/ports.ts'
+import type { Channel, Clock, Timer } from '../net/ports.ts'
+import { timeoutError } from './deadline.ts'
 import { decide, type Outcome } from './outcome.ts'
 
 /** An envelope with its number and the fields around it. */
@@ -14,6 +15,9 @@ export const MAX_DIRECT_FRAME_BYTES = MAX_ENVELOPE_BYTES + 64
 
 /** Unacknowledged envelopes on one stream. */
 export const WINDOW = 256
+
+/** The sender closes a stream that is idle for a minute; one that does not keep to that is ended for it. */
+const MAX_SILENCE = 180_000
 
 /** Refusals in one acknowledgement: as many as a window has envelopes. */
 const MAX_REFUSALS = WINDOW
@@ -77,10 +81,13 @@ export class DirectSender {
   }
 }
 
-/** Reads envelopes from a stream until it ends, and acknowledges each run after `take` has dealt with it. */
-export async function receiveDirect(channel: Channel, take: Take): Promise<void> {
+/**
+ * Reads envelopes from a stream until it ends, and acknowledges each run after `take` has dealt with it. Rejects with
+ * `DecodeError` when the peer breaks the rules, with a `TimeoutError` when the stream brings nothing for long.
+ */
+export async function receiveDirect(channel: Channel, clock: Clock, take: Take): Promise<void> {
   await pipe(
-    channel.incoming,
+    whileNotSilent(channel, clock),
     readRuns,
     (runs) => handleRuns(runs, take),
     (acknowledgements) => sendAll(channel, acknowledgements),
@@ -89,6 +96,24 @@ export async function receiveDirect(channel: Channel, take: Take): Promise<void>
 
 /** Deals with envelopes that arrived together, in order: one outcome for each. */
 export type Take = (envelopes: readonly Uint8Array[]) => Promise<readonly Outcome[]>
+
+async function* whileNotSilent(
+  channel: Channel,
+  clock: Clock,
+): AsyncGenerator<readonly Uint8Array[]> {
+  const endLater = (): Timer =>
+    clock.after(MAX_SILENCE, () => channel.abort(timeoutError(MAX_SILENCE)))
+  let silence = endLater()
+  try {
+    for await (const frames of channel.incoming) {
+      silence.cancel()
+      yield frames
+      silence = endLater()
+    }
+  } finally {
+    silence.cancel()
+  }
+}
 
 interface Run {
   /** Number of the last envelope. */

@@ -7,6 +7,7 @@ import { EventRecordSchema, type EventRecord } from '../protocol/generated/store
 import type { Operation, Records } from '../net/records.ts'
 import type { EventOf, EventsOptions, EventType, NodeEvent } from './api.ts'
 import { SottoError } from './errors.ts'
+import { EventStream } from './event-stream.ts'
 import { keys } from './keys.ts'
 
 /** What is kept of an event; the rest is looked up when it is read. */
@@ -38,7 +39,6 @@ export interface EventLogInit {
 export type DeliveredEvent = NodeEvent & { ack(): Promise<void> }
 
 const MAX_CONSUMER_NAME = 64
-const MAX_EPHEMERAL = 256
 
 export class EventLog {
   readonly #records: Records
@@ -52,6 +52,10 @@ export class EventLog {
   /** Highest number given out, and highest known to be in the store. */
   #given = 0
   #written = 0
+  /** Failed batches so far, and those after which the numbers are known again. */
+  #failures = 0
+  #settled = 0
+  #stopped = false
   /** Listeners hear events one after another, in order. Never rejects. */
   #telling: Promise<void> = Promise.resolve()
 
@@ -60,7 +64,7 @@ export class EventLog {
     this.#describe = init.describe
     this.#onListenerError = init.onListenerError
     init.records.onFailure(() => {
-      this.#given = this.#written // what was queued is gone, and so are its numbers
+      this.#failures++
     })
   }
 
@@ -70,21 +74,45 @@ export class EventLog {
   }
 
   async start(): Promise<void> {
+    this.#given = this.#written = await this.#storedHead()
+  }
+
+  /** A batch failed: which of the numbers given out are in the store is not known. `recover` before the next `append`. */
+  get stale(): boolean {
+    return this.#settled !== this.#failures
+  }
+
+  /**
+   * Looks at what the store has after a failed batch: numbers that are gone are given again, what survived is told. Rejects as
+   * `Records` does while the store cannot be read; still stale when another batch failed meanwhile.
+   */
+  async recover(): Promise<void> {
+    const failures = this.#failures
+    await this.#records.flush()
+    const head = await this.#storedHead()
+    if (failures !== this.#failures || !this.stale) return
+    this.#settled = failures
+    this.#given = head
+    this.written(head)
+  }
+
+  async #storedHead(): Promise<number> {
     for await (const { key } of this.#records.range(keys.events, { reverse: true, limit: 1 })) {
-      this.#written = Number.parseInt(key.slice(keys.events.length), 16)
+      return Number.parseInt(key.slice(keys.events.length), 16)
     }
-    this.#given = this.#written
+    return 0
   }
 
   /** Ends all streams. */
   stop(): void {
+    this.#stopped = true
     for (const stream of this.#streams) stream.end()
     this.#listeners.clear()
   }
 
   /**
-   * Numbers an event and makes its record. Must be called in the turn in which the batch is queued; `written` must be called
-   * once that batch is in the store.
+   * Numbers an event and makes its record. Must be called in the turn in which the batch is queued, and not while `stale`;
+   * `written` must be called once that batch is in the store.
    */
   append(event: LoggedEvent): { readonly seq: number; readonly operation: Operation } {
     const seq = ++this.#given
@@ -133,24 +161,33 @@ export class EventLog {
     options?.signal?.addEventListener('abort', () => this.#listeners.delete(entry), { once: true })
   }
 
-  async *events(options: EventsOptions = {}): AsyncGenerator<DeliveredEvent, void, undefined> {
+  /** 'now' is the moment of the call, not of the first look. Ends when the node stops. */
+  events(options: EventsOptions = {}): AsyncGenerator<DeliveredEvent, void, undefined> {
+    return this.#stream(options, this.#written + 1)
+  }
+
+  async *#stream(
+    options: EventsOptions,
+    now: number,
+  ): AsyncGenerator<DeliveredEvent, void, undefined> {
     options.signal?.throwIfAborted()
     const stream = new EventStream()
+    if (this.#stopped) stream.end()
     this.#streams.add(stream)
     const quit = (): void => stream.end()
     options.signal?.addEventListener('abort', quit)
     try {
-      let next = await this.#startOf(options)
+      let next = await this.#startOf(options, now)
       while (!stream.ended) {
         for (const event of stream.take())
           if (wanted(event, options)) yield this.#deliver(event, options)
-        for await (const event of this.#read(next, this.#written)) {
-          next = event.seq + 1
-          if (event.event !== undefined && wanted(event.event, options)) {
-            yield this.#deliver(event.event, options)
-          }
+        const last = this.#written
+        for await (const { seq, event } of this.#read(next, last)) {
+          next = seq + 1
+          if (event !== undefined && wanted(event, options)) yield this.#deliver(event, options)
           if (stream.ended) break
         }
+        next = Math.max(next, last + 1)
         if (next > this.#written) await stream.wait()
       }
       options.signal?.throwIfAborted()
@@ -160,13 +197,14 @@ export class EventLog {
     }
   }
 
-  async #startOf({ consumer, from }: EventsOptions): Promise<number> {
+  async #startOf({ consumer, from }: EventsOptions, now: number): Promise<number> {
     if (consumer !== undefined) {
       const cursor = await this.#cursor(consumer)
-      if (cursor !== undefined) return cursor + 1
+      // A cursor beyond the log is left from records that were lost: their numbers will stand for something else.
+      if (cursor !== undefined) return Math.min(cursor, this.#written) + 1
     }
-    if (typeof from === 'number') return from
-    return (from ?? (consumer === undefined ? 'now' : 'start')) === 'now' ? this.#written + 1 : 1
+    if (typeof from === 'number') return startNumber(from)
+    return (from ?? (consumer === undefined ? 'now' : 'start')) === 'now' ? now : 1
   }
 
   async #cursor(consumer: string): Promise<number | undefined> {
@@ -228,48 +266,13 @@ export class EventLog {
   }
 }
 
+function startNumber(from: number): number {
+  if (Number.isSafeInteger(from) && from >= 0) return from
+  throw new SottoError('INVALID_ARGUMENT', 'events are numbered from 1')
+}
+
 function wanted(event: NodeEvent, { types, contacts }: EventsOptions): boolean {
   if (types !== undefined && !types.includes(event.type)) return false
   if (contacts === undefined) return true
   return 'contact' in event && contacts.includes(event.contact.id)
-}
-
-/** What one reader waits for. */
-class EventStream {
-  #ephemeral: NodeEvent[] = []
-  #wake: (() => void) | undefined
-  #woken = false
-  ended = false
-
-  push(event: NodeEvent): void {
-    this.#ephemeral.push(event)
-    if (this.#ephemeral.length > MAX_EPHEMERAL) this.#ephemeral.shift()
-    this.wake()
-  }
-
-  take(): readonly NodeEvent[] {
-    const taken = this.#ephemeral
-    this.#ephemeral = []
-    return taken
-  }
-
-  wake(): void {
-    this.#woken = true
-    this.#wake?.()
-  }
-
-  end(): void {
-    this.ended = true
-    this.wake()
-  }
-
-  async wait(): Promise<void> {
-    if (!this.#woken) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve
-      })
-    }
-    this.#woken = false
-    this.#wake = undefined
-  }
 }

@@ -6,10 +6,16 @@ import type { ContactId, HistoryEntry } from './api.ts'
 import { keys } from './keys.ts'
 import { decodeMessage, publicMessage, type StoredMessage } from './message.ts'
 
+/** What a conversation knows that a read of the store may not show yet. */
+export interface HistoryOf {
+  readonly id: ContactId
+  readonly current: (message: StoredMessage) => StoredMessage
+}
+
 /** The conversation from its beginning, with an entry for every run of messages known to be missing. */
 export async function* history(
   records: Records,
-  contact: ContactId,
+  { id: contact, current }: HistoryOf,
 ): AsyncGenerator<HistoryEntry, void, undefined> {
   let expected = 1
   for await (const message of merged(records, contact)) {
@@ -19,7 +25,7 @@ export async function* history(
       }
       expected = Math.max(expected, message.counter + 1)
     }
-    yield publicMessage(contact, message)
+    yield publicMessage(contact, message.outgoing ? current(message) : message)
   }
 }
 
@@ -29,15 +35,20 @@ async function* merged(
 ): AsyncGenerator<StoredMessage, void, undefined> {
   const ours = side(records, keys.sent(contact))
   const theirs = side(records, keys.received(contact))
-  let [mine, yours] = [await ours.next(), await theirs.next()]
-  while (!(mine.done ?? false) || !(yours.done ?? false)) {
-    if (mine.done !== true && (yours.done === true || before(mine.value, yours.value))) {
-      yield mine.value
-      mine = await ours.next()
-    } else if (yours.done !== true) {
-      yield yours.value
-      yours = await theirs.next()
+  try {
+    let [mine, yours] = [await ours.next(), await theirs.next()]
+    while (mine.done !== true || yours.done !== true) {
+      if (mine.done !== true && (yours.done === true || before(mine.value, yours.value))) {
+        yield mine.value
+        mine = await ours.next()
+      } else if (yours.done !== true) {
+        yield yours.value
+        yours = await theirs.next()
+      }
     }
+  } finally {
+    await ours.return() // a reader that stops in the middle leaves no iterator open
+    await theirs.return()
   }
 }
 

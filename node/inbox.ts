@@ -5,6 +5,7 @@ import { type AccountKey } from '../protocol/account.ts'
 import { toHex } from '../protocol/bytes.ts'
 import { hash } from '../protocol/crypto.ts'
 import { readEnvelope, type Envelope, type FirstEnvelope } from '../protocol/envelope.ts'
+import { wipeAll } from '../protocol/secret.ts'
 import { acceptSession, sessionSecrets, type Accepted } from '../protocol/session.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import { create, toBinary } from '@bufbuild/protobuf'
@@ -14,6 +15,7 @@ import type { Clock } from '../net/ports.ts'
 import type { Operation, Records } from '../net/records.ts'
 import { StoreError } from '../net/store-error.ts'
 import { peerName } from '../net/peer-name.ts'
+import { Throttle } from '../net/throttle.ts'
 import type { ContactBook } from './contacts.ts'
 import { defaultName } from './contact.ts'
 import type { Conversation } from './conversation.ts'
@@ -22,7 +24,6 @@ import { CLOCK_MARGIN } from './lifetimes.ts'
 import type { NamedPrekeys, OwnKeys } from './own-keys.ts'
 import { outcomeOf, type Arrival } from './open.ts'
 import type { Outcome } from './outcome.ts'
-import { RateLimit } from './rate-limit.ts'
 
 export interface InboxInit {
   readonly book: ContactBook
@@ -32,24 +33,32 @@ export interface InboxInit {
   readonly random: RandomBytes
 }
 
-/** Handshakes that strangers may make us compute: ten at once, two a second from one peer; a hundred and twenty in all. */
-const HANDSHAKES_PER_PEER = { burst: 10, perSecond: 2 }
-const HANDSHAKES_IN_ALL = { burst: 100, perSecond: 20 }
+/** Handshakes that others may make us compute. A mailbox brings those of many people at once, and limits strangers itself. */
+const HANDSHAKES = {
+  direct: { burst: 10, perSecond: 2 },
+  mailbox: { burst: 100, perSecond: 10 },
+  inAll: { burst: 200, perSecond: 20 },
+} as const
 
-/** Conversations a session envelope from a mailbox is compared with, in one run of envelopes. */
+/** After so many comparisons of an envelope with a conversation, the rest of a run from a mailbox has to come again. */
 const MAX_COMPARISONS = 20_000
 
 export class Inbox {
   readonly #init: InboxInit
   /** First messages are accepted one at a time: two copies of one must not both begin a session. */
   readonly #lock = new KeyedLock()
-  readonly #limit: RateLimit
+  readonly #limits: Readonly<Record<Arrival | 'inAll', Throttle>>
   /** What arrived and could not be used, by outcome. */
   readonly counts = new Map<Outcome, number>()
 
   constructor(init: InboxInit) {
     this.#init = init
-    this.#limit = new RateLimit(init.clock, HANDSHAKES_PER_PEER, HANDSHAKES_IN_ALL)
+    const { clock } = init
+    this.#limits = {
+      direct: new Throttle({ clock, ...HANDSHAKES.direct }),
+      mailbox: new Throttle({ clock, ...HANDSHAKES.mailbox }),
+      inAll: new Throttle({ clock, ...HANDSHAKES.inAll }),
+    }
   }
 
   /** Envelopes from the stream of `sender`, in order: all of one commit where they belong to sessions that exist. */
@@ -66,20 +75,29 @@ export class Inbox {
     mailbox: string,
     envelopes: readonly Uint8Array[],
   ): Promise<readonly Outcome[]> {
-    let budget = MAX_COMPARISONS
-    const route = (envelope: Envelope): Conversation | undefined => {
-      for (const conversation of this.#init.book.all()) {
-        if (budget-- <= 0) return undefined
-        if (conversation.recognises(envelope)) return conversation
-      }
-      return undefined
-    }
+    const route = this.#byTag()
     return this.#take(envelopes, { arrival: 'mailbox', route, sender: undefined, source: mailbox })
+  }
+
+  /** Finds conversations by the tags of envelopes. Begins with the one that had the last: mail comes in runs. */
+  #byTag(): Source['route'] {
+    let comparisons = 0
+    let last: Conversation | undefined
+    return (envelope) => {
+      if (last?.recognises(envelope) === true) return last
+      if (comparisons >= MAX_COMPARISONS) return 'store-full'
+      const found = this.#init.book.all().find((conversation) => {
+        comparisons++
+        return conversation.recognises(envelope)
+      })
+      last = found ?? last
+      return found
+    }
   }
 
   async #take(envelopes: readonly Uint8Array[], from: Source): Promise<readonly Outcome[]> {
     const outcomes: Outcome[] = []
-    let run: { readonly conversation: Conversation; readonly envelopes: Envelope[] } | undefined
+    let run: Run | undefined
     const flush = async (): Promise<void> => {
       if (run === undefined) return
       const { conversation, envelopes: together } = run
@@ -87,24 +105,20 @@ export class Inbox {
       outcomes.push(...(await conversation.receive(together, from.arrival)))
     }
     for (const bytes of envelopes) {
-      const envelope = framed(bytes)
-      if (typeof envelope === 'string') {
-        await flush()
-        outcomes.push(envelope)
-        continue
-      }
-      const conversation = from.route(envelope)
-      const known = conversation !== undefined && belongs(conversation, envelope)
-      if (known && run?.conversation !== conversation) {
-        await flush()
-        run = { conversation, envelopes: [] }
-      }
-      if (known) {
-        run?.envelopes.push(envelope)
+      const placed = place(bytes, from)
+      if (typeof placed !== 'string' && placed.conversation !== undefined) {
+        const { conversation, envelope } = placed
+        if (run?.conversation !== conversation) {
+          await flush()
+          run = { conversation, envelopes: [] }
+        }
+        run.envelopes.push(envelope)
         continue
       }
       await flush()
-      outcomes.push(await this.#unknown(envelope, from))
+      outcomes.push(
+        typeof placed === 'string' ? placed : await this.#unknown(placed.envelope, from),
+      )
     }
     await flush()
     for (const outcome of outcomes) this.counts.set(outcome, (this.counts.get(outcome) ?? 0) + 1)
@@ -119,31 +133,51 @@ export class Inbox {
   /** Cheap checks first: known ephemeral key, known prekeys, rate; then Diffie-Hellman and KEM (docs/protocol.md, "First message"). */
   async #accept(envelope: FirstEnvelope, from: Source): Promise<Outcome> {
     const again = from.route(envelope)
+    if (again === 'store-full') return again
     if (again?.recognises(envelope) === true) {
       return (await again.receive([envelope], from.arrival))[0] ?? 'store-full'
     }
     const marker = keys.handshake(hash(32, 'accepted key', envelope.ephemeralKey))
+    const before = await this.#whetherAccepted(marker)
+    if (before !== undefined) return before
+    const prekeys = this.#prekeysFor(envelope, from)
+    if (prekeys === undefined) return 'unknown-prekey'
+    if (this.#crowdedFor(from.sender)) return 'blocked'
+    if (!this.#limits[from.arrival].take(from.source)) return 'store-full'
+    if (!this.#limits.inAll.take('')) return 'store-full'
+    const accepted = this.#open(envelope, prekeys)
+    if (typeof accepted === 'string') return accepted
+    const { book } = this.#init
+    const outcome = await book.exclusively(() => this.#adopt(envelope, accepted, marker, from))
+    if (outcome !== 'opened') wipeAll(sessionSecrets(accepted.session))
+    return outcome
+  }
+
+  /**
+   * The session that this handshake made is gone, with whatever it could open: not to be made again, and not to be confirmed,
+   * since this envelope may never have been opened.
+   */
+  async #whetherAccepted(marker: string): Promise<Outcome | undefined> {
     try {
-      // Its session is gone: the message was taken long ago.
-      if ((await this.#init.records.get(marker)) !== undefined) return 'duplicate'
+      return (await this.#init.records.get(marker)) === undefined ? undefined : 'no-session'
     } catch (error) {
       if (error instanceof StoreError) return 'store-full'
       throw error
     }
-    const { ownKeys } = this.#init
-    const prekeys = ownKeys.prekeysFor({
-      signedPrekeyId: envelope.signedPrekeyId,
-      kemId: envelope.kemId,
-      oneTime: envelope.oneTime,
-    })
-    if (prekeys === undefined) return 'unknown-prekey'
+  }
+
+  #prekeysFor(envelope: FirstEnvelope, { arrival }: Source): NamedPrekeys | undefined {
+    const { signedPrekeyId, kemId, oneTime } = envelope
+    const prekeys = this.#init.ownKeys.prekeysFor({ signedPrekeyId, kemId, oneTime })
+    if (prekeys === undefined) return undefined
     // By mailbox it may have waited; on a stream it has just been made, from a bundle that had lapsed.
     const lapsed = prekeys.acceptUntil + CLOCK_MARGIN < this.#init.clock.now()
-    if (lapsed && from.arrival === 'direct') return 'unknown-prekey'
-    if (!this.#limit.take(from.source)) return 'store-full'
-    const accepted = this.#open(envelope, prekeys)
-    if (typeof accepted === 'string') return accepted
-    return this.#adopt(envelope, accepted, marker, from)
+    return lapsed && arrival === 'direct' ? undefined : prekeys
+  }
+
+  #crowdedFor(account: AccountKey | undefined): boolean {
+    const { book } = this.#init
+    return account !== undefined && book.byAccount(account) === undefined && book.crowded
   }
 
   #open(envelope: FirstEnvelope, prekeys: NamedPrekeys): Accepted | Outcome {
@@ -171,33 +205,55 @@ export class Inbox {
     const { account } = accepted.theirs
     // A first message on a stream comes from whom the stream is with, or from nobody.
     if (from.sender !== undefined && toHex(from.sender) !== toHex(account)) return 'not-authentic'
+    if (this.#crowdedFor(account)) return 'blocked'
     const { book, ownKeys } = this.#init
-    const known = book.byAccount(account)
-    const conversation = known ?? book.fresh(stranger(account))
+    const conversation = book.byAccount(account) ?? book.fresh(stranger(account))
     const operations: Operation[] = [
       { type: 'put', key: marker, value: handshakeRecord(envelope, accepted, conversation.id) },
       ...(envelope.oneTime ? ownKeys.spendOneTime(envelope.kemId) : []),
     ]
-    const outcome = await conversation.adopt(accepted, {
-      operations,
-      arrival: from.arrival,
-      committed: () => book.register(conversation),
-    })
-    if (outcome !== 'opened') for (const secret of sessionSecrets(accepted.session)) secret.wipe()
-    if (!envelope.oneTime) return outcome
-    if (outcome === 'opened') ownKeys.forgetOneTime(envelope.kemId)
-    else ownKeys.restoreOneTime(envelope.kemId)
-    return outcome
+    const { arrival } = from
+    const committed = (): void => book.register(conversation)
+    let outcome: Outcome | undefined
+    try {
+      outcome = await conversation.adopt(accepted, { operations, arrival, committed })
+      return outcome
+    } finally {
+      if (outcome === 'opened') ownKeys.forgetOneTime(envelope.kemId)
+      else ownKeys.restoreOneTime(envelope.kemId)
+    }
   }
 }
 
 interface Source {
   readonly arrival: Arrival
-  readonly route: (envelope: Envelope) => Conversation | undefined
+  /** 'store-full': not looked for, it has to come again. */
+  readonly route: (envelope: Envelope) => Conversation | 'store-full' | undefined
   /** Whom the stream is with; undefined by way of a mailbox. */
   readonly sender: AccountKey | undefined
   /** What rates are counted by. */
   readonly source: string
+}
+
+/** Envelopes in a row that belong to one conversation. */
+interface Run {
+  readonly conversation: Conversation
+  readonly envelopes: Envelope[]
+}
+
+interface Placed {
+  readonly envelope: Envelope
+  /** Whose sessions it belongs to, if it belongs to any. */
+  readonly conversation: Conversation | undefined
+}
+
+function place(bytes: Uint8Array, { route }: Source): Placed | Outcome {
+  const envelope = framed(bytes)
+  if (typeof envelope === 'string') return envelope
+  const found = route(envelope)
+  if (found === 'store-full') return found
+  const known = found !== undefined && belongs(found, envelope)
+  return { envelope, conversation: known ? found : undefined }
 }
 
 function framed(bytes: Uint8Array): Envelope | Outcome {

@@ -3,7 +3,7 @@
 
 import type { RandomBytes } from '../protocol/bytes.ts'
 import { initiateSession } from '../protocol/session.ts'
-import { sendingSession } from '../protocol/sessions.ts'
+import { nextOrdinal, sendingSession } from '../protocol/sessions.ts'
 import type { VerifiedOneTimePair } from '../protocol/prekeys.ts'
 import { addressTexts } from '../net/address.ts'
 import { backoff } from '../net/backoff.ts'
@@ -212,9 +212,8 @@ export class Introducer {
     const began = await conversation.step((draft) => {
       const theirs = draft.contact.bundle?.verified
       if (theirs === undefined || sendingSession(draft.sessions) !== undefined) return false
-      const { ourOrdinal, namedForUs, theirOrdinal } = draft.contact
-      const ordinal = Math.max(ourOrdinal + 1, draft.now, namedForUs + 1)
-      const seen = theirOrdinal
+      const { ourOrdinal: previous, namedForUs: seenByThem, theirOrdinal: seen } = draft.contact
+      const ordinal = nextOrdinal({ previous, seenByThem, now: draft.now })
       const session = initiateSession({
         ours: ownKeys.device,
         theirs,
@@ -242,11 +241,14 @@ function keepBundle(draft: Draft, bundle: KnownBundle): boolean {
   return true
 }
 
+/** Strangers are not looked up before they are answered: who writes to us shall not make us ask the network. */
 function lacksBundle({ contact }: Conversation, now: number): boolean {
+  if (contact.state !== 'accepted') return false
   return contact.bundle === undefined || contact.bundle.verified.expiresAt <= now
 }
 
 function needsSession(conversation: Conversation): boolean {
+  if (conversation.contact.trust === 'changed') return false
   if (sendingSession(conversation.sessions) !== undefined) return false
   for (const entry of conversation.outbox.values()) if (entry.envelope === undefined) return true
   return false

@@ -18,6 +18,7 @@ export const keys = {
   skippedOf: (contact: ContactId, id: Uint8Array) => `skipped/${contact}/${toHex(id)}/`,
   skipped: (contact: ContactId, id: Uint8Array, name: string) =>
     `skipped/${contact}/${toHex(id)}/${name}`,
+  handshakes: 'handshake/',
   /** By the hash of the ephemeral key of an accepted first message. */
   handshake: (ephemeralKeyHash: Uint8Array) => `handshake/${toHex(ephemeralKeyHash)}`,
   sent: (contact: ContactId) => `message/${contact}/out/`,

@@ -38,9 +38,9 @@ export class MessagesFace implements Messages {
     options: { readonly limit?: number } = {},
   ): Promise<readonly HistoryEntry[]> {
     const { limit } = options
-    const { id } = this.#core.book.find(ref)
+    const conversation = this.#core.book.find(ref)
     const entries: HistoryEntry[] = []
-    for await (const entry of history(this.#core.records, id)) {
+    for await (const entry of history(this.#core.records, conversation)) {
       entries.push(entry)
       if (limit !== undefined && entries.length > limit) entries.shift()
     }
@@ -65,7 +65,7 @@ export class MessagesFace implements Messages {
     options.signal?.throwIfAborted()
     checkText(text)
     checkTrust(conversation, options.requireVerified ?? false)
-    if (conversation.outbox.size >= MAX_OUTBOX_ENTRIES) throw outboxFull()
+    if (conversation.queued >= MAX_OUTBOX_ENTRIES) throw outboxFull()
     return this.#sent(await plainly(conversation.send(text)))
   }
 

@@ -10,13 +10,13 @@ import {
   NO_FAILED_BODIES,
   type FailedBodies,
 } from '../protocol/failed-bodies.ts'
-import { openMessage, tagMatches, type KeptRecord, type Session } from '../protocol/session.ts'
-import type { Opened } from '../protocol/session.ts'
+import { openMessage, tagMatches } from '../protocol/session.ts'
+import type { KeptRecord, KeptRecordId, Opened, Session } from '../protocol/session.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { encodeSkippedKey, skippedKeyName } from '../protocol/session-codec.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { StateChange } from './api.ts'
-import { defaultName } from './contact.ts'
+import { defaultName, type ContactState } from './contact.ts'
 import { pointer } from './compose.ts'
 import type { Draft } from './draft.ts'
 import { keys } from './keys.ts'
@@ -42,8 +42,18 @@ export interface Opener {
   readonly orderOf: (id: Uint8Array) => number | undefined
   /** A message of ours as it is now, or undefined. */
   readonly sentMessage: (id: Uint8Array) => Promise<StoredMessage | undefined>
+  /** Whether the contact may be listed under a name that it has given itself. */
+  readonly mayBeCalled: (name: string) => boolean
   /** Whether their message with this id is stored. */
   readonly wasReceived: (id: Uint8Array) => Promise<boolean>
+}
+
+/** Envelopes that we take from somebody before we have answered or added them. */
+const MAX_FROM_STRANGER = 100
+
+/** A stranger's messages take room on our disk: there is an end to that. */
+export function hasSaidEnough(contact: ContactState): boolean {
+  return contact.state === 'requested' && contact.unanswered >= MAX_FROM_STRANGER
 }
 
 /** Opens one envelope of this contact. Never throws for what the other side sent. */
@@ -57,13 +67,11 @@ export async function openEnvelope(
   if (session === undefined) return 'no-session'
   const opened = tryOpen(session, envelope, draft.now, opener)
   if (typeof opened === 'string') return opened
+  if (hasSaidEnough(draft.contact)) return 'blocked' // not before: what is stored already is a duplicate
   draft.replaceSession(session, opened.next)
   draft.spent.push(...opened.spent)
   keepRecords(draft, opened.next, opened.skippedAdded)
-  for (const key of opened.skippedRemoved) {
-    const name = keys.skipped(draft.contact.id, opened.next.id, skippedKeyName(key))
-    draft.operations.push({ type: 'del', key: name })
-  }
+  forgetRecords(draft, opened.next, opened.skippedRemoved)
   draft.patch({ unanswered: draft.contact.unanswered + 1 })
   await takeContent(draft, opener, opened.content, arrival)
   return 'opened'
@@ -120,6 +128,18 @@ export function keepRecords(draft: Draft, session: Session, added: readonly Kept
   }
 }
 
+/** Deletes records that stand beside a session. */
+export function forgetRecords(
+  draft: Draft,
+  session: Session,
+  removed: readonly KeptRecordId[],
+): void {
+  for (const id of removed) {
+    const key = keys.skipped(draft.contact.id, session.id, skippedKeyName(id))
+    draft.operations.push({ type: 'del', key })
+  }
+}
+
 /** Takes what an authentic message says. A content that cannot be read is dropped; the ratchet has moved all the same. */
 export async function takeContent(
   draft: Draft,
@@ -133,11 +153,11 @@ export async function takeContent(
     case 'text':
       return takeText(draft, opener, content, content.body.text, arrival)
     case 'delivery-receipt':
-      return takeReceipt(draft, opener, content.body.messageIds, 'delivered')
+      return takeReceipt(draft, opener, content.body.messageIds, 'delivered', 'mailbox')
     case 'read-receipt':
-      return takeReceipt(draft, opener, content.body.messageIds, 'read')
+      return takeReceipt(draft, opener, content.body.messageIds, 'read', arrival)
     case 'profile':
-      return takeProfile(draft, content.body.name)
+      return takeProfile(draft, opener, content.body.name)
     case 'control':
       return undefined
   }
@@ -206,14 +226,16 @@ async function takeText(
   })
 }
 
+/** Delivery receipts are sent for what came by way of a mailbox only. */
 async function takeReceipt(
   draft: Draft,
   opener: Opener,
   ids: readonly Uint8Array[],
   state: 'delivered' | 'read',
+  path: Arrival,
 ): Promise<void> {
   for (const id of ids) {
-    await changeState(draft, opener, id, { state, at: draft.now, path: 'mailbox' })
+    await changeState(draft, opener, id, { state, at: draft.now, path })
   }
 }
 
@@ -224,6 +246,8 @@ export async function changeState(
   id: Uint8Array,
   change: StateChange,
 ): Promise<void> {
+  const order = opener.orderOf(id)
+  if (change.state !== 'stored' && order !== undefined) draft.outbox.set(order, undefined)
   const message = draft.sent.get(toHex(id)) ?? (await opener.sentMessage(id))
   const next = message === undefined ? undefined : advance(message, change)
   if (message === undefined || next === undefined) return
@@ -240,10 +264,10 @@ export async function changeState(
       to: encodeStateChange(change),
     },
   })
-  const order = opener.orderOf(id)
-  if (change.state !== 'stored' && order !== undefined) draft.outbox.set(order, undefined)
 }
 
-function takeProfile(draft: Draft, name: string): void {
-  if (draft.contact.name === defaultName(draft.contact.peer) && name !== '') draft.patch({ name })
+/** What a contact calls itself counts until the user has chosen a name, and where nobody else could be meant. */
+function takeProfile(draft: Draft, opener: Opener, name: string): void {
+  const unnamed = draft.contact.name === defaultName(draft.contact.peer)
+  if (unnamed && opener.mayBeCalled(name)) draft.patch({ name })
 }

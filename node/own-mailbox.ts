@@ -65,6 +65,9 @@ const LIVENESS = 5 * 60_000
 
 const REQUEST_TIMEOUT = 30_000
 
+/** What we could not take when it was handed over is fetched again after this. */
+const COME_AGAIN = 10_000
+
 /**
  *   stopped --start--> connecting --fetched--> connected --closed, no answer--> waiting --time, peer connects--> connecting
  *      ^------------------------------------- stop, from everywhere -------------------------------------'
@@ -231,6 +234,7 @@ export class OwnMailbox {
   ): Promise<void> {
     const committed = new Set(await this.#init.onItems(this.peer, items))
     const ids = items.map(({ id }) => id).filter((id) => committed.has(id))
+    if (ids.length < items.length) this.#init.clock.after(COME_AGAIN, () => this.wake())
     if (ids.length === 0) return
     await this.#request(signal, (inner) => client.acknowledge(ids, { signal: inner }))
     if (this.#status === undefined) return

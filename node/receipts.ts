@@ -12,32 +12,36 @@ export interface ReceiptsInit {
 
 const GATHER = 100
 const JITTER = 400
+/** After a failure of the store. */
+const RETRY = 5_000
 
 export class Receipts {
   readonly #init: ReceiptsInit
   readonly #timers = new Map<Conversation, Timer>()
+  #stopped = false
 
   constructor(init: ReceiptsInit) {
     this.#init = init
   }
 
+  /** Receipts are due, and will be queued in a moment. */
   due(conversation: Conversation): void {
-    if (this.#timers.has(conversation)) return
     const [byte = 0] = this.#init.random(1)
-    const delay = GATHER + Math.floor((JITTER * byte) / 256)
-    this.#timers.set(
-      conversation,
-      this.#init.clock.after(delay, () => {
-        this.#timers.delete(conversation)
-        conversation.sendReceipts().catch(() => {
-          this.due(conversation) // the store refused: what is due stays due
-        })
-      }),
-    )
+    this.#plan(conversation, GATHER + Math.floor((JITTER * byte) / 256))
   }
 
   stop(): void {
+    this.#stopped = true
     for (const timer of this.#timers.values()) timer.cancel()
     this.#timers.clear()
+  }
+
+  #plan(conversation: Conversation, delay: number): void {
+    if (this.#stopped || this.#timers.has(conversation)) return
+    const send = (): void => {
+      this.#timers.delete(conversation)
+      conversation.sendReceipts().catch(() => this.#plan(conversation, RETRY)) // what is due stays due
+    }
+    this.#timers.set(conversation, this.#init.clock.after(delay, send))
   }
 }

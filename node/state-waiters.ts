@@ -16,6 +16,7 @@ type Listener = (message: StoredMessage) => void
 export class StateWaiters {
   readonly #clock: Clock
   readonly #listeners = new Map<string, Set<Listener>>()
+  readonly #stopped = new AbortController()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -26,35 +27,43 @@ export class StateWaiters {
     for (const listener of this.#listeners.get(toHex(message.id)) ?? []) listener(message)
   }
 
+  /** Nothing will change any more: whoever waits is told NODE_STOPPED. */
+  stop(): void {
+    this.#stopped.abort(new SottoError('NODE_STOPPED', 'the node has stopped'))
+  }
+
   /**
-   * Resolves when the message with this id has reached `wanted`; `current` reads it as it is now. SottoError WAIT_TIMEOUT (the message stays queued), NOT_ALLOWED when it
-   * failed; rejects with the reason of `signal`.
+   * Resolves when the message with this id has reached `wanted`; `current` reads it as it is now. SottoError WAIT_TIMEOUT (the
+   * message stays queued), NOT_ALLOWED when it failed, NODE_STOPPED; rejects with the reason of `signal`.
    */
   async until(
     id: Uint8Array,
     wanted: DeliveryState,
     current: () => Promise<StoredMessage>,
-    { timeout, signal }: WaitOptions,
+    { timeout, signal: given }: WaitOptions,
   ): Promise<StoredMessage> {
     const { promise, resolve, reject } = Promise.withResolvers<StoredMessage>()
+    promise.catch(() => undefined) // nobody looks at it when `current` fails first
     const look = (now: StoredMessage): void => {
       const state = stateOf(now)
       if (reached(state, wanted)) resolve(now)
       else if (state === 'failed') reject(failed(now))
     }
-    const quit = (): void => reject(signal?.reason)
+    const stopped = this.#stopped.signal
+    const signal = given === undefined ? stopped : AbortSignal.any([given, stopped])
+    const quit = (): void => reject(signal.reason)
     const late = (): void => reject(timedOut(wanted))
     const timer = timeout === undefined ? undefined : this.#clock.after(timeout, late)
     const leave = this.#listen(id, look)
-    signal?.addEventListener('abort', quit)
+    signal.addEventListener('abort', quit)
     try {
-      signal?.throwIfAborted()
+      signal.throwIfAborted()
       look(await current()) // listening already: a change in between is not missed
       return await promise
     } finally {
       leave()
       timer?.cancel()
-      signal?.removeEventListener('abort', quit)
+      signal.removeEventListener('abort', quit)
     }
   }
 

@@ -1,0 +1,117 @@
+// One conversation as it is in memory, what a draft changes of it in the store, and how it is read back. Knows no lock and no
+// step: those are conversation.ts.
+
+import { toHex } from '../protocol/bytes.ts'
+import type { MessageId } from '../protocol/content.ts'
+import type { Session } from '../protocol/session.ts'
+import { encodeSession, skippedKeyName } from '../protocol/session-codec.ts'
+import type { Operation, Records } from '../net/records.ts'
+import { encodeContact, type ContactState } from './contact.ts'
+import type { Draft } from './draft.ts'
+import { keys } from './keys.ts'
+import { loadConversation } from './load.ts'
+import { encodeMessage } from './message.ts'
+import { putEntry, removeEntry, type OutboxEntry } from './outbox.ts'
+import { UnwrittenMessages } from './unwritten-messages.ts'
+
+export class ConversationState {
+  contact: ContactState
+  sessions: readonly Session[] = []
+  /** By order, rising. */
+  readonly outbox = new Map<number, OutboxEntry>()
+  /** Ids of their messages that a receipt is due for. */
+  due: readonly MessageId[] = []
+  readonly unwritten = new UnwrittenMessages()
+  /** Whether the contact is in the store. */
+  persisted: boolean
+  readonly #orders = new Map<string, number>()
+  #nextOrder = 1
+
+  constructor(contact: ContactState, persisted: boolean) {
+    this.contact = contact
+    this.persisted = persisted
+  }
+
+  nextOrder(): number {
+    return this.#nextOrder++
+  }
+
+  /** Place of a listed message in the outbox. */
+  orderOf(id: Uint8Array): number | undefined {
+    return this.#orders.get(toHex(id))
+  }
+
+  /** What makes the store agree with the draft, without its events. */
+  *changes(draft: Draft): Iterable<Operation> {
+    const { id } = this.contact
+    if (draft.contact !== this.contact || !this.persisted) {
+      yield { type: 'put', key: keys.contact(id), value: encodeContact(draft.contact) }
+    }
+    yield* this.#sessionChanges(draft)
+    for (const [order, entry] of draft.outbox) {
+      if (entry !== undefined) yield putEntry(id, entry)
+      else if (this.outbox.has(order)) yield removeEntry(id, order)
+    }
+    for (const message of draft.sent.values()) {
+      const key = keys.sentMessage(id, message.counter)
+      yield { type: 'put', key, value: encodeMessage(message) }
+    }
+    yield* draft.operations
+  }
+
+  *#sessionChanges(draft: Draft): Iterable<Operation> {
+    const { id } = this.contact
+    for (const session of draft.sessions) {
+      if (this.sessions.includes(session)) continue
+      yield { type: 'put', key: keys.session(id, session.id), value: encodeSession(session) }
+    }
+    const kept = new Set(draft.sessions.map((session) => toHex(session.id)))
+    for (const session of this.sessions) {
+      if (kept.has(toHex(session.id))) continue
+      yield { type: 'del', key: keys.session(id, session.id) }
+      const { retired, skipped, marks } = session.ratchet
+      for (const record of [...retired, ...skipped, ...marks]) {
+        yield { type: 'del', key: keys.skipped(id, session.id, skippedKeyName(record)) }
+      }
+    }
+  }
+
+  /** The draft is in the store, or queued so that nothing later can be there without it. */
+  take(draft: Draft): void {
+    this.contact = draft.contact
+    this.sessions = draft.sessions
+    this.persisted = true
+    for (const [order, entry] of draft.outbox) this.#setEntry(order, entry)
+    for (const message of draft.sent.values()) this.unwritten.set(message)
+    if (draft.due.length > 0) this.due = [...this.due, ...draft.due]
+  }
+
+  /** What was taken of the draft is in the store. */
+  written(draft: Draft): void {
+    for (const message of draft.sent.values()) this.unwritten.written(message)
+  }
+
+  /** Everything as the store has it. Throws as `Records` does, and then nothing has changed. */
+  async load(records: Records, now: number): Promise<void> {
+    const loaded = await loadConversation(records, this.contact, now)
+    this.contact = loaded.contact
+    this.sessions = loaded.sessions
+    this.due = loaded.due
+    this.outbox.clear()
+    this.#orders.clear()
+    this.unwritten.clear()
+    for (const entry of loaded.entries) this.#setEntry(entry.order, entry)
+    this.#nextOrder = Math.max(this.#nextOrder, (loaded.entries.at(-1)?.order ?? 0) + 1)
+  }
+
+  #setEntry(order: number, entry: OutboxEntry | undefined): void {
+    const before = this.outbox.get(order)
+    if (before !== undefined) this.#orders.delete(toHex(before.messageId))
+    if (entry === undefined) {
+      this.outbox.delete(order)
+      return
+    }
+    this.outbox.set(order, entry)
+    if (entry.messageId.length > 0) this.#orders.set(toHex(entry.messageId), order)
+  }
+}

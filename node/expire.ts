@@ -1,0 +1,41 @@
+// What is let go by its age or because nothing needs it any more: keys of skipped messages, and marks of handshakes whose
+// prekeys and session are gone. Called every hour, and only while the clock may be believed.
+
+import { fromBinary } from '@bufbuild/protobuf'
+import { equalBytes } from '../protocol/bytes.ts'
+import { HandshakeRecordSchema, type HandshakeRecord } from '../protocol/generated/store_pb.ts'
+import type { Operation, Records } from '../net/records.ts'
+import type { ContactBook } from './contacts.ts'
+import { keys } from './keys.ts'
+import { SKIPPED_KEYS_KEPT } from './lifetimes.ts'
+import type { OwnKeys } from './own-keys.ts'
+
+export interface Expiring {
+  readonly book: ContactBook
+  readonly records: Records
+  readonly ownKeys: Pick<OwnKeys, 'holds'>
+}
+
+/** Rejects with `StoreError`; what was not let go stays for the next time. */
+export async function expireOld(from: Expiring, now: number): Promise<void> {
+  for (const conversation of from.book.all()) {
+    await conversation.expireSkipped(now - SKIPPED_KEYS_KEPT)
+  }
+  await forgetHandshakes(from)
+}
+
+/** An accepted ephemeral key is remembered as long as any prekey it used, or the session that it made. */
+async function forgetHandshakes({ book, records, ownKeys }: Expiring): Promise<void> {
+  const gone: Operation[] = []
+  for await (const { key, value } of records.range(keys.handshakes)) {
+    const mark = fromBinary(HandshakeRecordSchema, value)
+    const used = ownKeys.holds(mark.signedPrekeyId) || ownKeys.holds(mark.kemPrekeyId)
+    if (!used && !hasSession(book, mark)) gone.push({ type: 'del', key })
+  }
+  if (gone.length > 0) await records.commit(gone)
+}
+
+function hasSession(book: ContactBook, { contact, sessionId }: HandshakeRecord): boolean {
+  const sessions = book.byId(contact)?.sessions ?? []
+  return sessions.some(({ id }) => equalBytes(id, sessionId))
+}
