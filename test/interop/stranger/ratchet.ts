@@ -1,7 +1,7 @@
 /** Sealing and opening in a session: docs/protocol.md, "Double Ratchet", "Message keys", "Limits of a session". */
-import { Layout, type Random, Refusal, ascii, demand, join, same, u32 } from './bytes.ts'
+import { Layout, type Random, Refusal, allAs, ascii, demand, join, same, u32 } from './bytes.ts'
 import * as envelopes from './envelope.ts'
-import { checkCanonicalX25519, seal, unseal } from './primitives.ts'
+import { seal, unseal } from './primitives.ts'
 import { DAY } from './records.ts'
 import { type HeaderKeys, kdfChain, makeSalt, messageKeys } from './schedule.ts'
 import { type ReceivingChain, type Session, turn } from './session.ts'
@@ -180,9 +180,8 @@ function freshKey(
   const left = place.kind === 'next' && old !== undefined ? header.previous - old.next : 0
   demand(left + header.n - place.passed <= MAX_PASSED, 'ERR_TOO_FAR_AHEAD')
   if (place.kind === 'next') {
-    checkCanonicalX25519(header.key)
     if (old !== undefined) skipTo(session, old, header.previous, now)
-    turn(session, header.key, header.previous, random)
+    allAs('ERR_NOT_AUTHENTIC', () => turn(session, header.key, header.previous, random))
   }
   const { receiving } = session
   demand(receiving !== undefined, 'ERR_NOT_AUTHENTIC')
