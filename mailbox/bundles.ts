@@ -4,13 +4,16 @@ import { verifyBundle } from '../protocol/bundle.ts'
 import { equalBytes } from '../protocol/bytes.ts'
 import { RecordError } from '../protocol/errors.ts'
 import { keys } from './keys.ts'
+import { Damaged } from './sound-records.ts'
 import type { VerifiedBundle } from '../protocol/bundle.ts'
 import type { Clock } from '../net/ports.ts'
 import type { Records } from '../net/records.ts'
 import type { Member, Members } from './members.ts'
+import type { SoundRecords } from './sound-records.ts'
 
 export interface BundlesInit {
   readonly records: Records
+  readonly sound: SoundRecords
   readonly members: Members
   readonly clock: Clock
 }
@@ -25,11 +28,11 @@ export class Bundles {
 
   /** Reads everything again. What has expired is passed over, not deleted: the clock may be wrong. */
   async load(): Promise<void> {
-    const { records, members } = this.#init
+    const { sound, members } = this.#init
     this.#byMember.clear()
     for (const member of members.all()) {
-      const bytes = await records.get(keys.bundle(member.number))
-      if (bytes !== undefined) this.#restore(member, bytes)
+      const bytes = await sound.get(keys.bundle(member.number), (value) => value)
+      if (bytes !== undefined && !(bytes instanceof Damaged)) this.#restore(member, bytes)
     }
   }
 

@@ -6,6 +6,7 @@ import { toHex } from '../protocol/bytes.ts'
 import { keys } from './keys.ts'
 import { FIRST_MESSAGE_TTL_MS, SESSION_MAIL_TTL_MS } from './limits.ts'
 import { Refusal } from './refusal.ts'
+import { Damaged } from './sound-records.ts'
 import { decodeReceipt, encodeExpiry, encodeItem, encodeReceipt } from './stored.ts'
 import type { Account } from '../protocol/account.ts'
 import type { Custody } from '../protocol/custody.ts'
@@ -13,6 +14,7 @@ import type { Clock } from '../net/ports.ts'
 import type { Operation, Records } from '../net/records.ts'
 import type { MailboxLimits } from './limits.ts'
 import type { Member, Members } from './members.ts'
+import type { SoundRecords } from './sound-records.ts'
 import type { TimeBase } from './time-base.ts'
 
 /** Second byte of an envelope. */
@@ -22,6 +24,7 @@ const FIRST_KIND = 2
 export interface DepositsInit {
   readonly account: Account
   readonly records: Records
+  readonly sound: SoundRecords
   readonly members: Members
   readonly clock: Clock
   readonly time: TimeBase
@@ -71,14 +74,14 @@ export class Deposits {
   }
 
   async #store(request: DepositRequest, lifetime: number): Promise<Custody> {
-    const { members, records, onStored } = this.#init
+    const { members, records, sound, onStored } = this.#init
     // An unknown owner costs the same look into the store as a known one.
     const number = members.find(request.owner)?.number ?? 0
-    const known = await records.get(keys.receipt(number, request.depositId))
+    const known = await sound.get(keys.receipt(number, request.depositId), decodeReceipt)
     const member = members.find(request.owner)
     if (member === undefined) throw new Refusal('unavailable')
     const owner = member.account
-    if (known !== undefined) return { ...decodeReceipt(known), owner }
+    if (known !== undefined && !(known instanceof Damaged)) return { ...known, owner }
     this.#checkQuota(member, request.envelope.length)
     const keptUntil = this.#init.clock.now() + lifetime
     const custody = { envelopeDigest: envelopeDigest(request.envelope), owner, keptUntil }

@@ -39,15 +39,27 @@ export const keys = {
   takenExpiry: (at: number, member: number, pairId: number) => expiry(at, member, 'taken', pairId),
 } as const
 
-/** When an expiry record falls due. */
-export function expiresAt(key: string): number {
-  return Number.parseInt(
-    key.slice(keys.expiries.length, key.indexOf('/', keys.expiries.length)),
-    16,
-  )
+/** What the name of an expiry record says: enough to act on, should its value be damaged. */
+export interface ExpiryName {
+  /** When it falls due, in time of the time base. */
+  readonly at: number
+  readonly member: number
+  readonly kind: 'mail' | 'pair' | 'taken' | undefined
+  /** An item, the place of a pair, or the id of a pair. */
+  readonly entry: number
+}
+
+export function readExpiryName(key: string): ExpiryName {
+  const [at = '', member = '', kind, entry = ''] = key.slice(keys.expiries.length).split('/')
+  const known = kind === 'mail' || kind === 'pair' || kind === 'taken' ? kind : undefined
+  return { at: hex(at), member: hex(member), kind: known, entry: hex(entry) }
+}
+
+function hex(digits: string): number {
+  return Number.parseInt(digits, 16)
 }
 
 /** The number at the end of a record's name. */
 export function lastNumber(key: string): number {
-  return Number.parseInt(key.slice(key.lastIndexOf('/') + 1), 16)
+  return hex(key.slice(key.lastIndexOf('/') + 1))
 }

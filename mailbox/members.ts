@@ -5,10 +5,12 @@ import { accountKey } from '../protocol/account.ts'
 import { toHex } from '../protocol/bytes.ts'
 import { keys, lastNumber } from './keys.ts'
 import { Refusal } from './refusal.ts'
+import { Damaged } from './sound-records.ts'
 import { decodeMember, encodeMember } from './stored.ts'
 import type { AccountKey } from '../protocol/account.ts'
 import type { Operation, Records } from '../net/records.ts'
 import type { MailboxLimits } from './limits.ts'
+import type { SoundRecords } from './sound-records.ts'
 import type { StoredMember } from './stored.ts'
 
 /** An owner, known here by a number. */
@@ -21,6 +23,7 @@ type Counters = Omit<StoredMember, 'account'>
 
 export interface MembersInit {
   readonly records: Records
+  readonly sound: SoundRecords
   readonly limits: MailboxLimits
 }
 
@@ -30,29 +33,46 @@ export interface MembersInit {
  */
 export class Members {
   readonly #records: Records
+  readonly #sound: SoundRecords
   readonly #limits: MailboxLimits
   readonly #byAccount = new Map<string, number>()
   readonly #byNumber = new Map<number, Member>()
+  /** Of those who are being added: until it is durable, nobody is told that it is done. */
+  readonly #adding = new Map<number, Promise<void>>()
+  #loaded = false
   #last = 0
   #joinHash: Uint8Array | undefined
 
   constructor(init: MembersInit) {
     this.#records = init.records
+    this.#sound = init.sound
     this.#limits = init.limits
   }
 
-  /** Reads everything again. Nobody is a member until it is done, so that nothing is counted that the reading misses. */
+  /**
+   * Reads everything again. Nobody is a member until it is done, so that nothing is counted that the reading misses. A damaged
+   * member is none any more; the number stays taken, since mail may be stored under it.
+   */
   async load(): Promise<void> {
+    this.#loaded = false
     this.#byAccount.clear()
     this.#byNumber.clear()
     const members: Member[] = []
-    for await (const { key, value } of this.#records.range(keys.members)) {
-      const stored = decodeMember(value)
-      members.push({ ...stored, number: lastNumber(key), account: accountKey(stored.account) })
+    let last = 0
+    const passed = (key: string): void => void (last = Math.max(last, lastNumber(key)))
+    for await (const { key, value } of this.#sound.range(keys.members, decodeMember, { passed })) {
+      members.push({ ...value, number: lastNumber(key), account: accountKey(value.account) })
     }
-    this.#joinHash = await this.#records.get(keys.joinHash)
+    const joinHash = await this.#sound.get(keys.joinHash, (value) => value)
+    this.#joinHash = joinHash instanceof Damaged ? undefined : joinHash
     for (const member of members) this.#keep(member)
-    this.#last = Math.max(0, ...this.#byNumber.keys())
+    this.#last = Math.max(last, ...this.#byNumber.keys())
+    this.#loaded = true
+  }
+
+  /** False while they are being read: then it cannot be told who is a member. */
+  get loaded(): boolean {
+    return this.#loaded
   }
 
   get count(): number {
@@ -93,12 +113,19 @@ export class Members {
 
   /** Makes an account a member; durable when it resolves. Throws `Refusal` quota when the mailbox has no room. */
   async add(account: AccountKey): Promise<void> {
-    if (this.find(account) !== undefined) return
+    const known = this.find(account)
+    if (known !== undefined) return await this.#adding.get(known.number)
     if (this.count >= this.#limits.members) throw new Refusal('quota')
     const counters = { bytes: 0, messages: 0, receipts: 0, lastItem: 0, pairs: 0, lastPair: 0 }
     const member: Member = { number: ++this.#last, account, ...counters }
     this.#keep(member)
-    await this.#records.commit([this.change(member, {})])
+    const added = this.#records.commit([this.change(member, {})])
+    this.#adding.set(member.number, added)
+    try {
+      await added
+    } finally {
+      this.#adding.delete(member.number)
+    }
   }
 
   #keep(member: Member): void {

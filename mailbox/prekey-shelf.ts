@@ -6,6 +6,7 @@ import { KeyedLock } from '../net/lock.ts'
 import { keys, lastNumber } from './keys.ts'
 import { PAIR_SHELF_MS, TAKEN_PAIR_MS } from './limits.ts'
 import { Refusal } from './refusal.ts'
+import { Damaged } from './sound-records.ts'
 import { decodePair, encodeExpiry, encodePair } from './stored.ts'
 import type { Account } from '../protocol/account.ts'
 import type { VerifiedOneTimePair } from '../protocol/prekeys.ts'
@@ -13,7 +14,7 @@ import type { Clock } from '../net/ports.ts'
 import type { Operation, Records } from '../net/records.ts'
 import type { MailboxLimits } from './limits.ts'
 import type { Member, Members } from './members.ts'
-import type { StoredPair } from './stored.ts'
+import type { SoundRecords } from './sound-records.ts'
 import type { TimeBase } from './time-base.ts'
 
 /** Pairs looked at for one that is still valid. */
@@ -22,6 +23,7 @@ const TAKE_RUN = 8
 export interface PrekeyShelfInit {
   readonly account: Account
   readonly records: Records
+  readonly sound: SoundRecords
   readonly members: Members
   readonly clock: Clock
   readonly time: TimeBase
@@ -32,6 +34,12 @@ export interface PrekeyShelfInit {
 export interface HandOut {
   readonly pair: Uint8Array
   readonly note: Uint8Array
+}
+
+/** A pair that goes. Of a damaged one it is not known when it would have left the shelf. */
+interface Dropped {
+  readonly place: number
+  readonly shelfUntil?: number
 }
 
 interface Fresh {
@@ -67,8 +75,9 @@ export class PrekeyShelf {
   /** Takes a pair off the shelf because its time has come. */
   async expire(member: number, place: number): Promise<void> {
     await this.#lock.run(String(member), async () => {
-      const value = await this.#init.records.get(keys.pair(member, place))
-      if (value !== undefined) await this.#drop(member, [[place, decodePair(value)]], [])
+      const pair = await this.#init.sound.get(keys.pair(member, place), decodePair)
+      if (pair instanceof Damaged) await this.#drop(member, [{ place }], [])
+      else if (pair !== undefined) await this.#drop(member, [{ ...pair, place }], [])
     })
   }
 
@@ -96,13 +105,14 @@ export class PrekeyShelf {
 
   /** Those of the pairs that were never here, each once. */
   async #missing(number: number, pairs: readonly Fresh[]): Promise<readonly Fresh[]> {
-    const { records } = this.#init
+    const { records, sound } = this.#init
     const seen = new Set<number>()
-    for await (const { value } of records.range(keys.pairs(number))) seen.add(decodePair(value).id)
+    for await (const { value } of sound.range(keys.pairs(number), decodePair)) seen.add(value.id)
     const missing: Fresh[] = []
     for (const pair of pairs) {
       const { id } = pair.verified
-      if (seen.has(id) || (await records.get(keys.taken(number, id))) !== undefined) continue
+      if (seen.has(id) || (await sound.get(keys.taken(number, id), () => true)) !== undefined)
+        continue
       seen.add(id)
       missing.push(pair)
     }
@@ -122,23 +132,21 @@ export class PrekeyShelf {
   async #take(number: number, nonce: Uint8Array): Promise<HandOut | undefined> {
     const { account, clock, members } = this.#init
     const now = clock.now()
-    const stale: [number, StoredPair][] = []
-    const oldest = this.#init.records.range(keys.pairs(number), { limit: TAKE_RUN })
-    for await (const { key, value } of oldest) {
-      const entry: [number, StoredPair] = [lastNumber(key), decodePair(value)]
-      const [, pair] = entry
-      if (pair.expiresAt <= now) {
-        stale.push(entry)
-        continue
-      }
-      await this.#drop(number, [...stale, entry], this.#mark(number, pair.id))
+    const gone: Dropped[] = []
+    const passed = (key: string): void => void gone.push({ place: lastNumber(key) })
+    const options = { limit: TAKE_RUN, passed }
+    const oldest = this.#init.sound.range(keys.pairs(number), decodePair, options)
+    for await (const { key, value: pair } of oldest) {
+      gone.push({ place: lastNumber(key), shelfUntil: pair.shelfUntil })
+      if (pair.expiresAt <= now) continue
       const owner = members.get(number)?.account
       if (owner === undefined) return undefined
+      await this.#drop(number, gone, this.#mark(number, pair.id))
       const note = signHandOut(account, { owner, keyId: pair.id, at: now, nonce })
       return { pair: pair.signed, note }
     }
-    if (stale.length === 0) return undefined
-    await this.#drop(number, stale, [])
+    if (gone.length === 0) return undefined
+    await this.#drop(number, gone, [])
     return await this.#take(number, nonce)
   }
 
@@ -154,17 +162,21 @@ export class PrekeyShelf {
 
   async #drop(
     number: number,
-    entries: readonly (readonly [number, StoredPair])[],
+    entries: readonly Dropped[],
     extra: readonly Operation[],
   ): Promise<void> {
     const { members, records } = this.#init
     const member = members.get(number)
     if (member === undefined) return
-    const operations = entries.flatMap(([place, pair]): Operation[] => [
-      { type: 'del', key: keys.pair(number, place) },
-      { type: 'del', key: keys.pairExpiry(pair.shelfUntil, number, place) },
+    const operations = entries.flatMap(({ place, shelfUntil }): Operation[] => [
+      del(keys.pair(number, place)),
+      ...(shelfUntil === undefined ? [] : [del(keys.pairExpiry(shelfUntil, number, place))]),
     ])
-    const counters = { pairs: member.pairs - entries.length }
+    const counters = { pairs: Math.max(0, member.pairs - entries.length) }
     await records.commit([...operations, ...extra, members.change(member, counters)])
   }
+}
+
+function del(key: string): Operation {
+  return { type: 'del', key }
 }

@@ -1,10 +1,12 @@
 // The mail that waits: reading it in order, and removing exactly what is named.
 
 import { keys, lastNumber } from './keys.ts'
-import { decodeItem } from './stored.ts'
+import { Damaged } from './sound-records.ts'
+import { decodeItem, ITEM_HEADER_BYTES } from './stored.ts'
 import type { Operation, Records } from '../net/records.ts'
 import type { MailboxLimits } from './limits.ts'
 import type { Members } from './members.ts'
+import type { SoundRecords } from './sound-records.ts'
 
 /** An envelope under the number by which its owner acknowledges it. */
 export interface QueuedItem {
@@ -20,13 +22,14 @@ export interface QueuedRun {
 
 /** What removing needs to know: not the envelopes themselves, of which one request may name a thousand. */
 interface Found {
-  readonly depositId: Uint8Array
-  readonly expiresAt: number
+  /** Unknown when the item is damaged. */
+  readonly receipt: { readonly depositId: Uint8Array; readonly expiresAt: number } | undefined
   readonly bytes: number
 }
 
 export interface QueueInit {
   readonly records: Records
+  readonly sound: SoundRecords
   readonly members: Members
   readonly limits: MailboxLimits
 }
@@ -46,7 +49,7 @@ export class Queue {
     return this.#removed
   }
 
-  /** What waits behind an id, oldest first: at most `items`, and `bytes` unless the first is larger. */
+  /** What waits behind an id, oldest first: at most `items`, and `bytes` unless the first is larger. What is damaged is left out. */
   async read(
     member: number,
     after: number,
@@ -56,8 +59,9 @@ export class Queue {
     let bytes = 0
     const from = keys.item(member, after + 1)
     const options = { from, limit: room.items + 1 }
-    for await (const { key, value } of this.#init.records.range(keys.items(member), options)) {
-      const { envelope } = decodeItem(value)
+    const waiting = this.#init.sound.range(keys.items(member), decodeItem, options)
+    for await (const { key, value } of waiting) {
+      const { envelope } = value
       bytes += envelope.length
       if (items.length === room.items || (items.length > 0 && bytes > room.bytes)) {
         return { items, more: true }
@@ -103,12 +107,15 @@ export class Queue {
       operations.push(del(keys.item(number, id)))
       bytes -= item.bytes
       messages--
-      if (receipts > limits.ownerReceipts || forget) {
-        operations.push(del(keys.receipt(number, item.depositId)))
-        operations.push(del(keys.mailExpiry(item.expiresAt, number, id)))
+      if (item.receipt !== undefined && (receipts > limits.ownerReceipts || forget)) {
+        const { depositId, expiresAt } = item.receipt
+        operations.push(del(keys.receipt(number, depositId)))
+        operations.push(del(keys.mailExpiry(expiresAt, number, id)))
         receipts--
       }
     }
+    // The size of a damaged item is a guess; that of an empty box is not.
+    bytes = messages === 0 ? 0 : Math.max(0, bytes)
     operations.push(members.change(member, { bytes, messages, receipts }))
     await records.commit(operations)
     this.#removed += found.size
@@ -117,10 +124,15 @@ export class Queue {
   async #find(member: number, ids: readonly number[]): Promise<Map<number, Found>> {
     const found = new Map<number, Found>()
     for (const id of ids) {
-      const value = await this.#init.records.get(keys.item(member, id))
-      if (value === undefined) continue
-      const { depositId, expiresAt, envelope } = decodeItem(value)
-      found.set(id, { depositId: depositId.slice(), expiresAt, bytes: envelope.length })
+      const item = await this.#init.sound.get(keys.item(member, id), decodeItem)
+      if (item === undefined) continue
+      if (item instanceof Damaged) {
+        found.set(id, { receipt: undefined, bytes: Math.max(0, item.bytes - ITEM_HEADER_BYTES) })
+        continue
+      }
+      const { depositId, expiresAt, envelope } = item
+      const receipt = { depositId: depositId.slice(), expiresAt }
+      found.set(id, { receipt, bytes: envelope.length })
     }
     return found
   }

@@ -151,7 +151,10 @@ export class Requests {
   async #join(visitor: Visitor, { joinSecret }: Body<'join'>): Promise<MailboxBodyInit> {
     if (visitor.guest === undefined) throw new Refusal('loginNeeded')
     const { members } = this.#init
-    if (members.find(visitor.account) !== undefined) return DONE
+    if (members.find(visitor.account) !== undefined) {
+      await members.add(visitor.account) // waits until it is durable, if another channel is just joining
+      return DONE
+    }
     const place = addressPrefix(visitor.address)
     if (!this.#joins.allows(place)) throw new Refusal('tryLater')
     if (!members.isJoinSecret(joinSecret)) {

@@ -57,6 +57,9 @@ export interface StoredItem {
   readonly envelope: Uint8Array
 }
 
+/** Before the envelope. */
+export const ITEM_HEADER_BYTES = 1 + DEPOSIT_ID_BYTES + 8
+
 /** `u8 1 ‖ deposit id[16] ‖ u64 expires at ‖ envelope` */
 export function encodeItem(item: StoredItem): Uint8Array {
   return concat(u8(VERSION), item.depositId, u64(item.expiresAt), item.envelope)

@@ -3,12 +3,14 @@
  * meanwhile goes into the next, so that many messages share one fsync. Not a cache: reads see what is committed, nothing else.
  */
 import { equalBytes } from '../protocol/bytes.ts'
+import { READ_AHEAD, iteratorOptions } from './record-range.ts'
 import { openValue, sealValue } from './sealed-value.ts'
 import { StoreError, storeError } from './store-error.ts'
 import type { AbstractBatchOptions } from 'abstract-level'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Secret } from '../protocol/secret.ts'
 import type { Clock, Store, Timer } from './ports.ts'
+import type { Range } from './record-range.ts'
 
 export type Operation =
   | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
@@ -31,13 +33,6 @@ export interface RecordsInit {
    * whole record and ends there. A write that was cut short would otherwise leave a hole behind which nothing is found.
    */
   readonly reopen?: () => Promise<void>
-}
-
-export interface Range {
-  /** First key to give (the last, with `reverse`), inclusive. Must start with the prefix. */
-  readonly from?: string
-  readonly limit?: number
-  readonly reverse?: boolean
 }
 
 export interface StoredRecord {
@@ -63,10 +58,6 @@ interface Group {
 const MAX_BATCH_OPERATIONS = 4096
 
 const MAX_BATCH_BYTES = 8 * 1024 * 1024
-
-/** Values fetched at a time by an iterator, and the bytes it may hold for that. */
-const READ_AHEAD = 256
-const READ_AHEAD_BYTES = 1024 * 1024
 
 /** No record has this name. Deleting it makes LevelDB sync its log without changing anything. */
 const BARRIER = '\u007f'
@@ -122,19 +113,23 @@ export class Records {
   }
 
   /**
-   * Committed records whose key starts with `prefix`, in key order, as of the first step. Throws like `get`; after
-   * `ERR_CORRUPT`, whoever can do without that record begins again behind its key.
+   * Committed records whose key starts with `prefix`, in key order, as of the first step. Throws like `get`, also for a damaged
+   * record unless `options.damaged` takes it.
    */
   async *range(prefix: string, options: Range = {}): AsyncGenerator<StoredRecord, void, undefined> {
     await this.#reopening
+    let { limit: left = Number.POSITIVE_INFINITY } = options
     try {
-      const iterator = this.#store.iterator({ ...bounds(prefix, options), ...READ_OPTIONS })
+      const iterator = this.#store.iterator(iteratorOptions(prefix, options))
       try {
-        for (;;) {
-          const entries = await iterator.nextv(READ_AHEAD)
+        while (left > 0) {
+          const entries = await iterator.nextv(Math.min(READ_AHEAD, left))
           if (entries.length === 0) return
           for (const [key, sealed] of entries) {
-            yield { key, value: openValue(this.#dataKey, key, sealed) }
+            const value = this.#open(key, sealed, options.damaged)
+            if (value === undefined) continue
+            left--
+            yield { key, value }
           }
         }
       } finally {
@@ -304,6 +299,16 @@ export class Records {
     for (const group of [...groups, ...behind]) group.reject(error)
   }
 
+  #open(key: string, sealed: Uint8Array, damaged: Range['damaged']): Uint8Array | undefined {
+    try {
+      return openValue(this.#dataKey, key, sealed)
+    } catch (cause) {
+      if (damaged === undefined) throw cause
+      damaged(key)
+      return undefined
+    }
+  }
+
   #seal(operation: Operation): Operation {
     if (operation.type === 'del') return operation
     const { key, value } = operation
@@ -314,35 +319,6 @@ export class Records {
 /** `sync` is an option of LevelDB that the common type leaves out; a memory or browser store ignores it. */
 interface BatchOptions extends AbstractBatchOptions<string, Uint8Array> {
   readonly sync: boolean
-}
-
-const READ_OPTIONS = {
-  // LevelDB's own default of 16 KiB would make sixteen fetches of what one can do.
-  highWaterMarkBytes: READ_AHEAD_BYTES,
-  fillCache: false,
-}
-
-interface Bounds {
-  gte: string
-  lt?: string
-  lte?: string
-  limit: number
-  reverse: boolean
-}
-
-function bounds(prefix: string, { from, limit, reverse = false }: Range): Bounds {
-  const range: Bounds = { gte: prefix, limit: limit ?? -1, reverse }
-  if (prefix !== '') range.lt = successor(prefix)
-  if (from === undefined) return range
-  if (!reverse) return { ...range, gte: from }
-  delete range.lt
-  return { ...range, lte: from }
-}
-
-/** The smallest string behind everything that starts with `prefix`; our keys end in ASCII. */
-function successor(prefix: string): string {
-  const last = prefix.length - 1
-  return prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1)
 }
 
 function sizeOf(operations: readonly Operation[]): number {

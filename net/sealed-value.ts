@@ -9,6 +9,7 @@ import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Secret } from '../protocol/secret.ts'
 
 const NONCE_BYTES = 24
+const TAG_BYTES = 16
 
 export function sealValue(
   dataKey: Secret<'DataKey'>,
@@ -26,6 +27,7 @@ export function openValue(dataKey: Secret<'DataKey'>, key: string, sealed: Uint8
     const nonce = sealed.subarray(0, NONCE_BYTES)
     return openBytes(dataKey, nonce, utf8(key), sealed.subarray(NONCE_BYTES))
   } catch (cause) {
-    throw new StoreError('ERR_CORRUPT', { cause, key })
+    const bytes = Math.max(0, sealed.length - NONCE_BYTES - TAG_BYTES)
+    throw new StoreError('ERR_CORRUPT', { cause, key, bytes })
   }
 }

@@ -1,20 +1,27 @@
 export type StoreErrorCode =
   'ERR_FULL' | 'ERR_READ_ONLY' | 'ERR_TOO_MANY_FILES' | 'ERR_CLOSED' | 'ERR_IO' | 'ERR_CORRUPT'
 
+interface StoreErrorOptions extends ErrorOptions {
+  readonly key?: string
+  readonly bytes?: number
+}
+
 /**
  * The store could not do it. For a commit: nothing of it was written, and nothing that was queued behind it. `key` is set
- * with `ERR_CORRUPT`: the one record that is damaged.
+ * with `ERR_CORRUPT`: the one record that is damaged, and `bytes`: how long its value was, if nothing of it is missing.
  */
 export class StoreError extends Error {
   static override readonly name = 'StoreError'
   override readonly name = 'StoreError'
   readonly code: StoreErrorCode
   readonly key: string | undefined
+  readonly bytes: number | undefined
 
-  constructor(code: StoreErrorCode, options?: ErrorOptions & { readonly key?: string }) {
+  constructor(code: StoreErrorCode, options?: StoreErrorOptions) {
     super(code, options)
     this.code = code
     this.key = options?.key
+    this.bytes = options?.bytes
   }
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Gate } from '../../mailbox/gate.ts'
-import { expiresAt, keys, lastNumber } from '../../mailbox/keys.ts'
+import { readExpiryName, keys, lastNumber } from '../../mailbox/keys.ts'
 import {
   decodeExpiry,
   decodeItem,
@@ -79,7 +79,12 @@ test('names of records are in the order of their numbers', () => {
     fc.property(u53, u53, (a, b) => {
       expect(keys.item(1, a) < keys.item(1, b)).toBe(a < b)
       expect(lastNumber(keys.item(7, a))).toBe(a)
-      expect(expiresAt(keys.mailExpiry(a, 3, b))).toBe(a)
+      expect(readExpiryName(keys.mailExpiry(a, 3, b))).toEqual({
+        at: a,
+        member: 3,
+        kind: 'mail',
+        entry: b,
+      })
     }),
   )
 })
