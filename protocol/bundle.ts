@@ -141,7 +141,7 @@ function readFields(message: BundlePayload, account: AccountKey, now: number): B
 }
 
 function readKey(key: SignedKey | undefined, type: number): SignedKey {
-  if (key?.type !== type) throw new DecodeError('ERR_MALFORMED')
+  if (key?.type !== type || key.id === 0) throw new DecodeError('ERR_MALFORMED')
   return key
 }
 

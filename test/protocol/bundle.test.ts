@@ -111,6 +111,16 @@ const refusals: readonly (readonly [string, Payload, string])[] = [
     'DecodeError ERR_MALFORMED',
   ],
   [
+    'a prekey without an id',
+    { signedPrekey: { ...payload.signedPrekey, id: 0 } },
+    'DecodeError ERR_MALFORMED',
+  ],
+  [
+    'a KEM prekey without an id',
+    { lastResortKemPrekey: { ...payload.lastResortKemPrekey, id: 0 } },
+    'DecodeError ERR_MALFORMED',
+  ],
+  [
     'one id for two prekeys',
     { signedPrekey: { ...payload.signedPrekey, id: payload.lastResortKemPrekey.id } },
     'DecodeError ERR_MALFORMED',
