@@ -65,7 +65,10 @@ export function readContent(bytes: Uint8Array): Content {
 }
 
 function readSaid(kind: number | undefined, message: Message): Said {
-  if (kind === undefined) return { kind: 'unknown' }
+  if (kind === undefined) {
+    demand(message.hasAbove(9), 'ERR_MALFORMED')
+    return { kind: 'unknown' }
+  }
   const inner = new Message(message.bytes(kind))
   if (kind === 5) {
     demand(inner.bytes(1).length <= 64 * 1024, 'ERR_TOO_LARGE')

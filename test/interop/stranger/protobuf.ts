@@ -83,6 +83,11 @@ export class Message {
     return this.#fields.some((one) => one.number === number)
   }
 
+  /** Whether there is a field of a later version. */
+  hasAbove(number: number): boolean {
+    return this.#fields.some((one) => one.number > number)
+  }
+
   int(number: number): number {
     const value = this.#fields.findLast((one) => one.number === number)?.value ?? 0
     demand(typeof value === 'number', 'ERR_MALFORMED')

@@ -1,0 +1,312 @@
+import { ed25519 } from '@noble/curves/ed25519.js'
+import { sha512 } from '@noble/hashes/sha2.js'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { accountKey } from '../../protocol/account.ts'
+import { bundleKey, signBundle, verifyBundle } from '../../protocol/bundle.ts'
+import { ready } from '../../protocol/crypto.ts'
+import { certifyDevice, verifyDeviceCertificate } from '../../protocol/device.ts'
+import { createOneTimePair, verifyOneTimePair } from '../../protocol/prekeys.ts'
+import { DAY, NOW, testPerson } from '../support/people.ts'
+import { seededRandom } from '../support/random.ts'
+import { ascii, join, repeated, unhex } from './stranger/bytes.ts'
+import { type Person, createPerson } from './stranger/person.ts'
+import * as primitives from './stranger/primitives.ts'
+import { type Value, varint, write } from './stranger/protobuf.ts'
+import * as records from './stranger/records.ts'
+import { flipped, verdict } from './support.ts'
+
+beforeAll(() => ready)
+
+const MINUTE = 60_000
+const mailbox = createPerson(seededRandom('a mailbox'), NOW).account
+const addresses = [unhex('047f000001060fa1')]
+const stranger = createPerson(seededRandom('records'), NOW)
+
+const certificateFields = {
+  ...{ device: 1, identityKey: stranger.identity.public, sequence: 7 },
+  ...{ issued: NOW, expires: NOW + 180 * DAY },
+}
+const bundleFields = {
+  certificate: stranger.certificate,
+  signedPrekey: { id: stranger.spkId, key: stranger.signedPrekey.public },
+  kemPrekey: { id: stranger.kemId, key: stranger.kemPrekey.public },
+  ...{ sequence: 3, issued: NOW, expires: NOW + 30 * DAY },
+  mailboxes: [{ account: mailbox, addresses }],
+}
+const pairFields = {
+  ...{ device: 1, id: 77, key: stranger.signedPrekey.public, kem: stranger.kemPrekey.public },
+  ...{ issued: NOW, expires: NOW + 60 * DAY, mailbox },
+}
+
+/** How both read one kind of record; what they say of it in words that both use. */
+interface Reading {
+  readonly ours: (bytes: Uint8Array, now: number) => unknown
+  readonly theirs: (bytes: Uint8Array, now: number) => unknown
+}
+
+function certificates(): Reading {
+  return {
+    ours: (bytes, now) => {
+      const { issuedAt: issued, expiresAt: expires, ...read } = verifyDeviceCertificate(bytes, now)
+      const { account, device, identityKey, sequence } = read
+      return { account, device, identityKey, sequence, issued, expires }
+    },
+    theirs: records.readCertificate,
+  }
+}
+
+function bundles(account: Uint8Array): Reading {
+  return {
+    ours: (bytes, now) => {
+      const read = verifyBundle(bytes, { account: accountKey(account), now })
+      return {
+        ...{ account: read.account, certificate: read.certificate.bytes },
+        ...{ signedPrekey: read.signedPrekey, kemPrekey: read.lastResortKemPrekey },
+        ...{ sequence: read.sequence, issued: read.issuedAt, expires: read.expiresAt },
+        ...{ mailboxes: read.mailboxes },
+      }
+    },
+    theirs: (bytes, now) => records.readBundle(bytes, account, now),
+  }
+}
+
+function pairs(account: Uint8Array): Reading {
+  return {
+    ours: (bytes, now) => {
+      const expected = { account: accountKey(account), mailbox: accountKey(mailbox), now }
+      const read = verifyOneTimePair(bytes, expected)
+      return {
+        ...{ account: read.account, device: read.device, id: read.id, mailbox: read.mailbox },
+        ...{ key: read.oneTimePrekey, kem: read.kemPrekey },
+        ...{ issued: read.issuedAt, expires: read.expiresAt },
+      }
+    },
+    theirs: (bytes, now) => records.readOneTime(bytes, { account, mailbox }, now),
+  }
+}
+
+/** Both read it, and read the same. */
+function expectSame(reading: Reading, bytes: Uint8Array): void {
+  expect(reading.theirs(bytes, NOW)).toEqual(reading.ours(bytes, NOW))
+}
+
+function verdicts(reading: Reading, bytes: Uint8Array, now = NOW): readonly string[] {
+  return [reading.ours, reading.theirs].map((read) => verdict(() => read(bytes, now)))
+}
+
+const REFUSED = ['refused', 'refused']
+const ACCEPTED = ['accepted', 'accepted']
+
+test('records of ours read the same at theirs', () => {
+  const person = testPerson('records')
+  expectSame(certificates(), person.device.certificate.bytes)
+  const boxes = [{ account: accountKey(mailbox), addresses }]
+  const bundle = signBundle(person.account, { ...person.fields, mailboxes: boxes })
+  expectSame(bundles(person.account.key), bundle.bytes)
+  expect(records.bundleDigest(bundle.bytes)).toEqual(bundle.digest)
+  const pair = createOneTimePair({
+    ...{ account: person.account, device: 1, mailbox: accountKey(mailbox), issuedAt: NOW },
+    ...{ expiresAt: NOW + 60 * DAY, random: seededRandom('pair') },
+  })
+  expectSame(pairs(person.account.key), pair.signed)
+  expect(records.dhtKey(person.account.key)).toEqual(bundleKey(person.account.key))
+})
+
+/** A record of the stranger's, and how it is read. */
+const theirRecords = {
+  certificate: () => ({
+    bytes: records.makeCertificate(stranger.seed, certificateFields),
+    reading: certificates(),
+    days: 180,
+  }),
+  bundle: () => ({
+    bytes: records.makeBundle(stranger.seed, bundleFields),
+    reading: bundles(stranger.account),
+    days: 30,
+  }),
+  pair: () => ({
+    bytes: records.makeOneTime(stranger.seed, pairFields),
+    reading: pairs(stranger.account),
+    days: 60,
+  }),
+}
+
+describe.each(Object.entries(theirRecords))("the stranger's %s", (_, make) => {
+  test('reads the same at ours', () => {
+    const { bytes, reading } = make()
+    expectSame(reading, bytes)
+  })
+
+  test('counts as long at both', () => {
+    const { bytes, reading, days } = make()
+    const end = NOW + Math.min(days, 180) * DAY
+    expect(verdicts(reading, bytes, NOW - 10 * MINUTE)).toEqual(ACCEPTED)
+    expect(verdicts(reading, bytes, NOW - 10 * MINUTE - 1)).toEqual(REFUSED)
+    expect(verdicts(reading, bytes, end - 1)).toEqual(ACCEPTED)
+    expect(verdicts(reading, bytes, end)).toEqual(REFUSED)
+  })
+
+  test('with a changed bit, a byte less or a byte more is refused by both', () => {
+    const { bytes, reading } = make()
+    const step = bytes.length > 300 ? 139 : 11
+    for (let bit = 0; bit < bytes.length * 8; bit += step) {
+      expect(verdicts(reading, flipped(bytes, bit)), `bit ${bit}`).toEqual(REFUSED)
+    }
+    for (const other of [bytes.slice(1), bytes.slice(0, -1), join(bytes, unhex('00'))]) {
+      expect(verdicts(reading, other)).toEqual(REFUSED)
+    }
+  })
+})
+
+const low = new Uint8Array(32)
+const oneLow = repeated(0, 32).with(0, 1)
+const nonCanonical = repeated(0xff, 32).with(0, 0xf5).with(31, 0x7f) // p + 8, which is 8
+const topBit = stranger.identity.public.map((byte, i) => (i === 31 ? byte | 0x80 : byte))
+const badKem = stranger.kemPrekey.public.map((byte, i) => (i < 3 ? 0xff : byte))
+const badKeys = { low, oneLow, nonCanonical, topBit }
+
+test.each(Object.entries(badKeys))(
+  'an X25519 key that is %s is refused in every record',
+  (_, key) => {
+    const certificate = records.makeCertificate(stranger.seed, {
+      ...certificateFields,
+      identityKey: key,
+    })
+    expect(verdicts(certificates(), certificate)).toEqual(REFUSED)
+    const signedPrekey = { ...bundleFields.signedPrekey, key }
+    const bundle = records.makeBundle(stranger.seed, { ...bundleFields, signedPrekey })
+    expect(verdicts(bundles(stranger.account), bundle)).toEqual(REFUSED)
+    const pair = records.makeOneTime(stranger.seed, { ...pairFields, key })
+    expect(verdicts(pairs(stranger.account), pair)).toEqual(REFUSED)
+  },
+)
+
+const otherPerson: Person = createPerson(seededRandom('somebody else'), NOW)
+const box = bundleFields.mailboxes[0]
+const boxOf = (name: number): records.BundleMailbox => ({
+  ...{ account: primitives.signingPair(repeated(name, 32)).public, addresses: [] },
+})
+
+const changedBundles: Readonly<Record<string, Partial<records.Bundle>>> = {
+  'one id for both prekeys': { kemPrekey: { id: stranger.spkId, key: stranger.kemPrekey.public } },
+  'the id 0': { signedPrekey: { id: 0, key: stranger.signedPrekey.public } },
+  'a KEM key that is not reduced': { kemPrekey: { id: 1, key: badKem } },
+  'a short KEM key': { kemPrekey: { id: 1, key: stranger.kemPrekey.public.slice(1) } },
+  'a certificate of somebody else': { certificate: otherPerson.certificate },
+  'no certificate': { certificate: new Uint8Array() },
+  'issue and expiry at once': { issued: NOW, expires: NOW },
+  'expiry before issue': { issued: NOW + MINUTE, expires: NOW + 1 },
+  'a mailbox twice': { mailboxes: box === undefined ? [] : [box, { ...box, addresses: [] }] },
+  'nine mailboxes': { mailboxes: [1, 2, 3, 4, 5, 6, 7, 8, 9].map(boxOf) },
+  'a mailbox that is no account': { mailboxes: [{ account: low, addresses }] },
+  'nine addresses': { mailboxes: [{ account: mailbox, addresses: Array(9).fill(unhex('04')) }] },
+  'an address too long': { mailboxes: [{ account: mailbox, addresses: [repeated(4, 257)] }] },
+}
+
+test.each(Object.entries(changedBundles))('a bundle with %s is refused by both', (_, change) => {
+  const bundle = records.makeBundle(stranger.seed, { ...bundleFields, ...change })
+  expect(verdicts(bundles(stranger.account), bundle)).toEqual(REFUSED)
+})
+
+const fineBundles: Readonly<Record<string, Partial<records.Bundle>>> = {
+  'no mailboxes': { mailboxes: [] },
+  'eight mailboxes': { mailboxes: [1, 2, 3, 4, 5, 6, 7, 8].map(boxOf) },
+  'an address of any bytes': { mailboxes: [{ account: mailbox, addresses: [repeated(255, 256)] }] },
+  'an empty address': { mailboxes: [{ account: mailbox, addresses: [new Uint8Array()] }] },
+  'the sequence 0': { sequence: 0 },
+  'the highest sequence': { sequence: Number.MAX_SAFE_INTEGER },
+  'ten days of validity': { expires: NOW + 10 * DAY },
+  'a year of validity': { expires: NOW + 365 * DAY },
+}
+
+test.each(Object.entries(fineBundles))('of a bundle with %s both think the same', (_, change) => {
+  const bundle = records.makeBundle(stranger.seed, { ...bundleFields, ...change })
+  const [ours, theirs] = verdicts(bundles(stranger.account), bundle)
+  expect(theirs).toBe(ours)
+})
+
+test('a certificate of another device, or of sequence 0, is the same to both', () => {
+  for (const change of [{ device: 0 }, { device: 2 ** 32 - 1 }, { sequence: 0 }]) {
+    const bytes = records.makeCertificate(stranger.seed, { ...certificateFields, ...change })
+    const [ours, theirs] = verdicts(certificates(), bytes)
+    expect(theirs, JSON.stringify(change)).toBe(ours)
+  }
+})
+
+test('a record of one kind is none of another, whoever signed it', () => {
+  const { bytes } = theirRecords.certificate()
+  expect(verdicts(bundles(stranger.account), bytes)).toEqual(REFUSED)
+  expect(verdicts(pairs(stranger.account), bytes)).toEqual(REFUSED)
+  expect(verdicts(bundles(otherPerson.account), theirRecords.bundle().bytes)).toEqual(REFUSED)
+  expect(verdicts(pairs(otherPerson.account), theirRecords.pair().bytes)).toEqual(REFUSED)
+})
+
+test('a pair for another mailbox is refused by both', () => {
+  const pair = { ...pairFields, mailbox: otherPerson.account }
+  const bytes = records.makeOneTime(stranger.seed, pair)
+  expect(verdicts(pairs(stranger.account), bytes)).toEqual(REFUSED)
+  const unnamed = records.makeOneTime(stranger.seed, { ...pairFields, id: 0 })
+  expect(verdicts(pairs(stranger.account), unnamed)).toEqual(REFUSED)
+})
+
+const { Point } = ed25519
+const torsion = Point.fromHex('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05')
+const points: Readonly<Record<string, Uint8Array>> = {
+  'the neutral element': Point.ZERO.toBytes(),
+  'a point of order 8': torsion.toBytes(),
+  'a point of mixed order': Point.BASE.add(torsion).toBytes(),
+  'y = p, which is 0': repeated(0xff, 32).with(0, 0xed).with(31, 0x7f),
+  'y = p + 1, which is 1': repeated(0xff, 32).with(0, 0xee).with(31, 0x7f),
+  'y = 2, not on the curve': repeated(0, 32).with(0, 2),
+  '31 bytes': repeated(1, 31),
+}
+
+test.each(Object.entries(points))('%s is no account, to both', (_, key) => {
+  expect(verdict(() => accountKey(key))).toBe('refused')
+  expect(verdict(() => primitives.checkAccount(key))).toBe('refused')
+})
+
+/** A certificate with a signature that the equation with cofactor accepts, and that without it if `R` is right. */
+function signedWith(
+  twist: typeof torsion,
+  options: { readonly addOrder?: boolean } = {},
+): Uint8Array {
+  const payload = certificatePayload()
+  const domain = 'sotto/1 device'
+  const parts = [ascii(domain), ascii('/sotto/1/device'), payload]
+  const message = join(...parts.flatMap((part) => [varint(part.length), part]))
+  const { head, scalar, prefix } = ed25519.utils.getExtendedPublicKey(stranger.seed)
+  if (head.length !== 32) throw new Error('a head of 32 bytes')
+  const order = Point.Fn.ORDER
+  const r = little(sha512(join(prefix, message))) % order
+  const R = Point.BASE.multiply(r).add(twist).toBytes()
+  const k = little(sha512(join(R, stranger.account, message))) % order
+  const s = ((r + k * scalar) % order) + (options.addOrder === true ? order : 0n)
+  return envelope({ 2: ascii('/sotto/1/device'), 3: payload, 5: join(R, littleBytes(s)) })
+}
+
+function certificatePayload(): Uint8Array {
+  return records.readRecord(
+    'sotto/1 device',
+    256,
+    records.makeCertificate(stranger.seed, certificateFields),
+  ).payload
+}
+
+function envelope(fields: Readonly<Record<number, Value>>): Uint8Array {
+  return write({ 1: write({ 1: 1, 2: stranger.account }), ...fields })
+}
+
+function little(bytes: Uint8Array): bigint {
+  return bytes.reduceRight((sum, byte) => sum * 256n + BigInt(byte), 0n)
+}
+
+function littleBytes(value: bigint): Uint8Array {
+  return Uint8Array.from({ length: 32 }, (_, i) => Number((value >> BigInt(8 * i)) & 255n))
+}
+
+test('signatures are verified without cofactor, with a canonical S', () => {
+  expect(verdicts(certificates(), signedWith(Point.ZERO))).toEqual(ACCEPTED)
+  expect(verdicts(certificates(), signedWith(torsion))).toEqual(REFUSED)
+  expect(verdicts(certificates(), signedWith(Point.ZERO, { addOrder: true }))).toEqual(REFUSED)
+})
