@@ -28,7 +28,8 @@ export class Talker {
   }
 
   seal(content: Uint8Array): Uint8Array {
-    const { next, envelope, spent } = encryptMessage(this.#session, content, saltRandom)
+    const options = { now: Date.now(), random: platformRandom, salts: saltRandom }
+    const { next, envelope, spent } = encryptMessage(this.#session, content, options)
     this.#session = next
     wipeAll(spent)
     return envelope

@@ -134,7 +134,9 @@ function encryptEntry(
   session: Session,
   entry: OutboxEntry,
 ): Session {
-  const { next, envelope, spent } = encryptMessage(session, entry.content, composer.salts)
+  const { random, salts } = composer
+  const options = { now: draft.now, random, salts }
+  const { next, envelope, spent } = encryptMessage(session, entry.content, options)
   draft.replaceSession(session, next)
   draft.spent.push(...spent)
   draft.outbox.set(entry.order, { ...entry, envelope, sessionId: next.id })

@@ -5,13 +5,13 @@ import type { RandomBytes } from './bytes.ts'
 import { equalBytes } from './bytes.ts'
 import type { Device, DeviceCertificate } from './device.ts'
 import type { EphemeralKey, FirstEnvelope } from './envelope.ts'
-import type { Epoch } from './epoch.ts'
-import { epochSecrets, expandEpoch } from './epoch.ts'
 import { CryptoError, DecodeError, RecordError, SessionError } from './errors.ts'
 import type { OpenedContent } from './opened-content.ts'
 import { contentOf } from './opened-content.ts'
 import type { OurPrekeys, Responded } from './pqxdh.ts'
 import { pqxdhInitiate, pqxdhRespond } from './pqxdh.ts'
+import type { PostQuantum, Received } from './post-quantum.ts'
+import { postQuantumSecrets, receiveKeyParts, startPostQuantum } from './post-quantum.ts'
 import type { VerifiedOneTimePair } from './prekeys.ts'
 import { ratchetDecryptFirst } from './ratchet-decrypt.ts'
 import type { RatchetOpened } from './ratchet-decrypt.ts'
@@ -58,8 +58,8 @@ export function initiateSession(input: InitiateSessionInput): InitiatingSession 
     class: { oneTime: oneTime !== undefined, postQuantum: true },
     ephemeralKey,
     associatedData: transcript,
-    epoch: expandEpoch(secrets.epochSecret, 0, 1),
     ratchet: ratchetInitiate(secrets, theirs.signedPrekey.key, random),
+    postQuantum: startPostQuantum(secrets.epochSecret, 1, now),
     prefix,
   }
 }
@@ -102,18 +102,19 @@ export interface Accepted extends OpenedContent {
 export function acceptSession(input: AcceptSessionInput): Accepted {
   const prekeys = namedPrekeys(input)
   const responded = respond(input, prekeys)
-  const epoch = expandEpoch(responded.secrets.epochSecret, 0, 2)
+  const epochs = startPostQuantum(responded.secrets.epochSecret, 2, input.now)
   try {
-    const opened = openFirst(input, responded, epoch)
+    const opened = openFirst(input, responded, epochs)
+    const received = receiveFirst(input, responded, epochs, opened)
     return {
       theirs: responded.claims.certificate,
-      session: acceptedSession(input, responded, epoch, opened.next),
-      ...contentOf(opened),
+      session: acceptedSession(input, responded, opened.next, received.next),
+      ...contentOf(opened, received),
       spent: oneTimeSecrets(prekeys),
       skippedAdded: opened.added,
     }
   } catch (error) {
-    wipeAll(epochSecrets(epoch))
+    wipeAll(postQuantumSecrets(epochs))
     throw error
   }
 }
@@ -157,7 +158,7 @@ function respond({ ours, envelope, now }: AcceptSessionInput, prekeys: OurPrekey
 function openFirst(
   { prekeys, envelope, bundleKnown, now, random }: AcceptSessionInput,
   { secrets, transcript, claims }: Responded,
-  epoch: Epoch,
+  epochs: PostQuantum,
 ): RatchetOpened {
   // The private signed prekey stands in this state, as DHs, and stays with its owner.
   const start = ratchetRespond(secrets, prekeys.signed.keyPair)
@@ -166,7 +167,7 @@ function openFirst(
   )
   let kept: readonly Secret[] = []
   try {
-    const context = { envelope, associatedData: transcript, epoch, now, random }
+    const context = { envelope, associatedData: transcript, epochs, now, random }
     const opened = ratchetDecryptFirst(start, context)
     if (!bundleKnown(claims.bundleSequence, claims.bundleDigest)) {
       wipeAll(ratchetSecrets(opened.next))
@@ -179,11 +180,23 @@ function openFirst(
   }
 }
 
+/** The initiator has nothing to offer or to answer yet: whatever rides is ignored, and reported. */
+function receiveFirst(
+  { now, random }: AcceptSessionInput,
+  { secrets }: Responded,
+  epochs: PostQuantum,
+  { epoch, body: { items } }: RatchetOpened,
+): Received {
+  const side = { sessionId: secrets.sessionId, sends: 2 } as const
+  const context = { epoch, items, answeredChain: undefined, answers: true, now, random }
+  return receiveKeyParts(epochs, side, context)
+}
+
 function acceptedSession(
   { envelope }: AcceptSessionInput,
   { secrets, transcript, claims }: Responded,
-  epoch: Epoch,
   ratchet: Ratchet,
+  postQuantum: PostQuantum,
 ): EstablishedSession {
   const { ordinal, seen, certificate } = claims
   const mark = transcript.subarray(0, HANDSHAKE_MARK_BYTES)
@@ -196,8 +209,8 @@ function acceptedSession(
     // A copy: the envelope is a view of a frame.
     ephemeralKey: envelope.ephemeralKey.slice() as EphemeralKey,
     associatedData: transcript,
-    epoch,
     ratchet,
+    postQuantum,
   }
 }
 

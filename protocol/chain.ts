@@ -2,7 +2,7 @@
 // were skipped.
 
 import { kdf, splitSecret } from './crypto.ts'
-import type { Epoch } from './epoch.ts'
+import type { ReceivingEpoch } from './epoch.ts'
 import type { HeaderKeys, RatchetPublicKey } from './header.ts'
 import type { BodyKey, ChainMessageKey } from './message-keys.ts'
 import { bodyKey } from './message-keys.ts'
@@ -45,9 +45,12 @@ export interface Skipped {
   readonly skipped: readonly SkippedKey[]
 }
 
-/** What a skipped key is filed under. */
+/** What the keys of passed positions depend on besides their chain. */
 export interface SkipContext {
-  readonly epoch: Epoch
+  /** The receive epoch: the earliest that a skipped position can be of. */
+  readonly from: ReceivingEpoch
+  /** The epoch of the message that passes them: the same one or the next, and the latest. */
+  readonly to: ReceivingEpoch
   /** Unix ms: when the gap was seen. */
   readonly now: number
 }
@@ -59,7 +62,7 @@ export interface SkipContext {
 export function skipMessageKeys(
   chain: ReceivingChain,
   until: number,
-  { epoch, now }: SkipContext,
+  { from, to, now }: SkipContext,
 ): Skipped {
   const skipped: SkippedKey[] = []
   let chainKey = chain.chainKey
@@ -70,9 +73,16 @@ export function skipMessageKeys(
     if (chainKey !== chain.chainKey) chainKey.wipe()
     chainKey = next
     // state.MKSKIPPED[state.HKr, state.Nr] = mk
-    const key = bodyKey(messageKey, epoch.receivingKey, { epoch: epoch.number, number })
-    const at = { kind: 'skipped', chain: chain.ordinal, number } as const
-    skipped.push({ ...at, epoch: epoch.number, bodyKey: key, skippedAt: now })
+    skipped.push({
+      kind: 'skipped',
+      chain: chain.ordinal,
+      number,
+      epoch: from.number,
+      bodyKey: bodyKey(messageKey, from, number),
+      nextBodyKey: to.number === from.number ? undefined : bodyKey(messageKey, to, number),
+      skippedAt: now,
+    })
+    messageKey.wipe()
   }
   return { chain: { ...chain, chainKey, nextToReceive: until }, skipped }
 }
@@ -98,11 +108,12 @@ export function advanceChain(
   // state.CKr, mk = KDF_CK(state.CKr); state.Nr += 1
   const [chainKey, messageKey] = kdfChainKey(from)
   if (before !== undefined) from.wipe()
-  const { epoch } = context
+  const key = bodyKey(messageKey, context.to, number)
+  messageKey.wipe()
   return {
     chain: { ...chain, chainKey, nextToReceive: number + 1 },
     skipped: before?.skipped ?? NONE,
-    bodyKey: bodyKey(messageKey, epoch.receivingKey, { epoch: epoch.number, number }),
+    bodyKey: key,
   }
 }
 

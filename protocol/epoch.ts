@@ -1,6 +1,6 @@
-// Epochs of the post-quantum ratchet: one key per direction and epoch, mixed into every message
-// key. Sessions are in epoch 0, whose secret comes out of the handshake; `nextEpochSecret` is the
-// step to a later one.
+// The keys of an epoch of the post-quantum ratchet: one per direction, mixed into every message key.
+// The secret of epoch 0 comes out of the handshake, `nextEpochSecret` is the step to a later one. When
+// a session takes this step is in `post-quantum.ts`.
 
 import { concat, u32 } from './bytes.ts'
 import { deriveSecret, hash, kdf } from './crypto.ts'
@@ -15,17 +15,35 @@ export type Direction = 1 | 2
 /** E_e: 32 bytes; lives only until it is expanded. */
 export type EpochSecret = Secret<'EpochSecret'>
 
-/** What one side keeps of an epoch. */
-export interface Epoch {
+/** The epoch that messages are sealed in. */
+export interface SendingEpoch {
   readonly number: number
   /** epk(e, our direction): mixed into the keys of what we send. */
   readonly sendingKey: Secret<'EpochKey'>
+}
+
+/** An epoch in which messages are opened. */
+export interface ReceivingEpoch {
+  readonly number: number
   /** epk(e, their direction). */
   readonly receivingKey: Secret<'EpochKey'>
+}
+
+/** The epochs that the header of a message may name. */
+export interface ReceivingEpochs {
+  readonly epoch: ReceivingEpoch
+  /** The one after it, if its key is held. */
+  readonly next: ReceivingEpoch | undefined
+}
+
+/** cont(e): proves in a later handshake that it comes from the same device. */
+export type ContinuityKey = Secret<'ContinuityKey'>
+
+/** All that comes out of E_e, as one side has it. */
+export interface Epoch extends SendingEpoch, ReceivingEpoch {
   /** nxt(e): what E_(e+1) is made from. */
   readonly nextStepKey: Secret<'EpochStepKey'>
-  /** cont(e): proves in a later handshake that it comes from the same device. */
-  readonly continuityKey: Secret<'ContinuityKey'>
+  readonly continuityKey: ContinuityKey
 }
 
 /**
@@ -50,20 +68,25 @@ export interface EpochStep {
   readonly target: number
   readonly sessionId: Uint8Array
   readonly kemSecret: Secret
-  readonly kemPublicKey: Uint8Array
-  readonly kemCiphertext: Uint8Array
+  /** hk. */
+  readonly keyDigest: Uint8Array
+  /** hc. */
+  readonly ciphertextDigest: Uint8Array
+}
+
+/** `hk = G(32, none, "kem key"; u32 (e+1) | public key)`. */
+export function kemKeyDigest(target: number, publicKey: Uint8Array): Uint8Array {
+  return hash(32, 'kem key', u32(target), publicKey)
+}
+
+/** `hc = G(32, none, "kem text"; u32 (e+1) | ciphertext)`. */
+export function kemCiphertextDigest(target: number, ciphertext: Uint8Array): Uint8Array {
+  return hash(32, 'kem text', u32(target), ciphertext)
 }
 
 /** `E_(e+1) = G(32, nxt(e) | SS, "epoch"; u32 (e+1) | SID | hk | hc)`. Wipes nothing. */
 export function nextEpochSecret(nextStepKey: Secret<'EpochStepKey'>, step: EpochStep): EpochSecret {
-  const target = u32(step.target)
-  const keyDigest = hash(32, 'kem key', target, step.kemPublicKey)
-  const ciphertextDigest = hash(32, 'kem text', target, step.kemCiphertext)
-  const message = concat(target, step.sessionId, keyDigest, ciphertextDigest)
-  return deriveSecret('EpochSecret', 32, [nextStepKey, step.kemSecret], 'epoch', message)
-}
-
-/** The secrets of an epoch, for wiping and for tests. */
-export function epochSecrets(epoch: Epoch): readonly Secret[] {
-  return [epoch.sendingKey, epoch.receivingKey, epoch.nextStepKey, epoch.continuityKey]
+  const { target, sessionId, kemSecret, keyDigest, ciphertextDigest } = step
+  const message = concat(u32(target), sessionId, keyDigest, ciphertextDigest)
+  return deriveSecret('EpochSecret', 32, [nextStepKey, kemSecret], 'epoch', message)
 }

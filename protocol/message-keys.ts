@@ -2,6 +2,7 @@
 // envelope.
 
 import { deriveSecret, keyedHash, splitSecret } from './crypto.ts'
+import type { ReceivingEpoch } from './epoch.ts'
 import type { Secret } from './secret.ts'
 
 /** mk of KDF_CK: 32 bytes, dies in the call that made it. */
@@ -26,22 +27,21 @@ export function messageKeys(
   epochKey: Secret<'EpochKey'>,
   at: MessagePosition,
 ): [BodyKey, SaltKey] {
-  const position = new Uint8Array(8)
-  const view = new DataView(position.buffer)
-  view.setUint32(0, at.epoch)
-  view.setUint32(4, at.number)
-  const both = deriveSecret('MessageKeys', 64, [messageKey, epochKey], 'message', position)
+  const keys = bothKeys(messageKey, epochKey, at)
   messageKey.wipe()
-  return splitSecret(both, 'BodyKey', 'SaltKey')
+  return keys
 }
 
-/** The receiver's half of `messageKeys`: BK alone, it takes the salt from the wire. Wipes mk. */
+/**
+ * The receiver's half of `messageKeys`: BK alone, it takes the salt from the wire. Leaves mk to the
+ * caller, who may need the key of the same position in the epoch after.
+ */
 export function bodyKey(
   messageKey: ChainMessageKey,
-  epochKey: Secret<'EpochKey'>,
-  at: MessagePosition,
+  { number: epoch, receivingKey }: ReceivingEpoch,
+  number: number,
 ): BodyKey {
-  const [key, saltKey] = messageKeys(messageKey, epochKey, at)
+  const [key, saltKey] = bothKeys(messageKey, receivingKey, { epoch, number })
   saltKey.wipe()
   return key
 }
@@ -63,4 +63,17 @@ export function messageSalt(saltKey: SaltKey, input: SaltInput): Uint8Array {
   const salt = keyedHash(16, saltKey, 'salt', input.random, input.header, input.paddedBody)
   saltKey.wipe()
   return salt
+}
+
+function bothKeys(
+  messageKey: ChainMessageKey,
+  epochKey: Secret<'EpochKey'>,
+  at: MessagePosition,
+): [BodyKey, SaltKey] {
+  const position = new Uint8Array(8)
+  const view = new DataView(position.buffer)
+  view.setUint32(0, at.epoch)
+  view.setUint32(4, at.number)
+  const both = deriveSecret('MessageKeys', 64, [messageKey, epochKey], 'message', position)
+  return splitSecret(both, 'BodyKey', 'SaltKey')
 }

@@ -33,6 +33,8 @@ export interface Body {
 }
 
 const MIN_PADDED_BYTES = 256
+/** Kind and length of an item. */
+const ITEM_HEAD_BYTES = 3
 /** A signed note of a mailbox takes about 200 bytes. */
 export const MAX_NOTE_BYTES = 512
 export const MAX_CONTINUITY_ITEMS = 2
@@ -46,19 +48,24 @@ export function padme(length: number): number {
   return Math.ceil(length / step) * step
 }
 
+/** Length of a body before its padding. */
+export function bodyLength(content: Uint8Array, items: readonly Item[]): number {
+  let length = 4 + content.length
+  for (const { value } of items) length += ITEM_HEAD_BYTES + value.length
+  return length
+}
+
 /** The padded body. The caller keeps to the rules that `decodeBody` checks. */
 export function encodeBody(content: Uint8Array, items: readonly Item[]): Uint8Array {
-  let length = 4 + content.length
-  for (const { value } of items) length += 3 + value.length
-  const padded = new Uint8Array(padme(length))
+  const padded = new Uint8Array(padme(bodyLength(content, items)))
   padded.set(u32(content.length))
   padded.set(content, 4)
   let offset = 4 + content.length
   for (const { kind, value } of items) {
     padded[offset] = kind
     padded.set(u16(value.length), offset + 1)
-    padded.set(value, offset + 3)
-    offset += 3 + value.length
+    padded.set(value, offset + ITEM_HEAD_BYTES)
+    offset += ITEM_HEAD_BYTES + value.length
   }
   return padded
 }

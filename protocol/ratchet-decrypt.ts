@@ -3,11 +3,11 @@
 // opened.
 
 import type { RandomBytes } from './bytes.ts'
-import type { ReceivingChain } from './chain.ts'
+import type { ReceivingChain, SkipContext } from './chain.ts'
 import { advanceChain } from './chain.ts'
 import { aeadOpen } from './crypto.ts'
 import type { EnvelopeParts } from './envelope.ts'
-import type { Epoch } from './epoch.ts'
+import type { ReceivingEpoch, ReceivingEpochs } from './epoch.ts'
 import { SessionError } from './errors.ts'
 import type { HeaderKeys, RatchetHeader } from './header.ts'
 import { isTaggedBy, openHeader } from './header.ts'
@@ -23,7 +23,7 @@ import type { Secret } from './secret.ts'
 import { wipeAll } from './secret.ts'
 import { findMark, isMarkOf } from './seen-marks.ts'
 import type { Position } from './skipped-keys.ts'
-import { findSkipped, withoutSkipped } from './skipped-keys.ts'
+import { findSkipped, skippedBodyKey, skippedSecrets, withoutSkipped } from './skipped-keys.ts'
 
 /** Longest jump: positions passed in the ended chain and in the new one, together. */
 export const MAX_JUMP = 4000
@@ -33,7 +33,7 @@ export interface OpenContext {
   readonly envelope: EnvelopeParts
   /** AD: the handshake's transcript. */
   readonly associatedData: Uint8Array
-  readonly epoch: Epoch
+  readonly epochs: ReceivingEpochs
   /** Unix ms: becomes the age of keys that are skipped. */
   readonly now: number
   /** For the new ratchet key of a turn; must be the platform's. */
@@ -45,6 +45,8 @@ export interface RatchetOpened<State extends TurnState = Ratchet> {
   readonly next: State
   readonly body: Body
   readonly position: Position
+  /** What the header says; above the receive epoch only where no message was opened or skipped. */
+  readonly epoch: number
   readonly spent: readonly Secret[]
   /** Put these beside the session; an id is never in both lists. */
   readonly added: readonly KeptRecord[]
@@ -123,11 +125,11 @@ function openCurrent(
   if (header.number < chain.nextToReceive) {
     return openPassed(ratchet, chain.ordinal, header, context)
   }
-  checkEpoch(header, context)
+  const skip = skipContext(header, context)
   checkJump(header.number - chain.nextToReceive)
   // SkipMessageKeysHE(state, header.n); state.CKr, mk = KDF_CK(state.CKr); state.Nr += 1
-  const step = advanceChain(chain, header.number, context)
-  const derived = [step.chain.chainKey, ...step.skipped.map((key) => key.bodyKey)]
+  const step = advanceChain(chain, header.number, skip)
+  const derived = [step.chain.chainKey, ...skippedSecrets(step.skipped)]
   const body = openFresh(step.bodyKey, context, derived)
 
   const change = recordOpened(ratchet, listInput(chain.ordinal, header, context, step.skipped))
@@ -135,6 +137,7 @@ function openCurrent(
     next: { ...ratchet, ...change.lists, receiving: step.chain },
     body,
     position: { chain: chain.ordinal, number: header.number },
+    epoch: header.epoch,
     spent: [chain.chainKey, ...change.spent],
     added: change.added,
     removed: change.removed,
@@ -151,11 +154,11 @@ function openNext(state: TurnState, header: RatchetHeader, context: OpenContext)
   if (isSameKey(header.ratchetKey, state.theirRatchetKey) || header.previousChainLength < passed) {
     throw new SessionError('ERR_NOT_AUTHENTIC')
   }
-  checkEpoch(header, context)
+  const skip = skipContext(header, context)
   const unopened = receiving === undefined ? 0 : header.previousChainLength - passed
   checkJump(unopened + header.number)
 
-  const turn = authenticated(() => beginTurn(state, header, context))
+  const turn = authenticated(() => beginTurn(state, header, skip))
   const body = openFresh(turn.bodyKey, context, turn.derived)
 
   const { chain } = turn
@@ -167,6 +170,7 @@ function openNext(state: TurnState, header: RatchetHeader, context: OpenContext)
     next: { ...endTurn(state, turn, header, context.random), ...change.lists },
     body,
     position: { chain: chain.ordinal, number: header.number },
+    epoch: header.epoch,
     spent: [...turnSpends(state), ...change.spent],
     added: change.added,
     removed: change.removed,
@@ -183,8 +187,9 @@ function openPassed(
   const position = { chain, number: header.number }
   const key = findSkipped(ratchet.skipped, position)
   if (key === undefined) throw new SessionError(usedPosition(ratchet, position, context.envelope))
-  if (header.epoch !== key.epoch) throw new SessionError('ERR_NOT_AUTHENTIC')
-  const body = authenticated(() => openBody(key.bodyKey, context))
+  const bodyKey = skippedBodyKey(key, header.epoch)
+  if (bodyKey === undefined) throw new SessionError('ERR_NOT_AUTHENTIC')
+  const body = authenticated(() => openBody(bodyKey, context))
 
   const marked = recordOpened(ratchet, listInput(chain, header, context, []))
   // del state.MKSKIPPED[hk, n]
@@ -195,6 +200,7 @@ function openPassed(
     next: { ...ratchet, ...change.lists },
     body,
     position,
+    epoch: header.epoch,
     spent: change.spent,
     // A chain that is dropped with its last key takes its marks along.
     added: marked.added.filter((record) => !removed.some((gone) => isSameRecord(gone, record))),
@@ -219,8 +225,12 @@ function isSameRecord(a: KeptRecordId, b: KeptRecordId): boolean {
   return a.kind === 'chain' || b.kind === 'chain' || a.number === b.number
 }
 
-function checkEpoch(header: RatchetHeader, { epoch }: OpenContext): void {
-  if (header.epoch !== epoch.number) throw new SessionError('ERR_NOT_AUTHENTIC')
+/** A header ahead of all others is of the receive epoch, or of the next one if its key is held. */
+function skipContext({ epoch }: RatchetHeader, { epochs, now }: OpenContext): SkipContext {
+  const from = epochs.epoch
+  const to: ReceivingEpoch | undefined = epoch === from.number ? from : epochs.next
+  if (to?.number !== epoch) throw new SessionError('ERR_NOT_AUTHENTIC')
+  return { from, to, now }
 }
 
 function checkJump(length: number): void {

@@ -7,7 +7,13 @@ import type { Secret } from './secret.ts'
 import type { MarkBlock } from './seen-marks.ts'
 import { addMark } from './seen-marks.ts'
 import type { Position, SkippedKey } from './skipped-keys.ts'
-import { addSkipped, comparePositions, evictChainsBefore, hasSkipped } from './skipped-keys.ts'
+import {
+  addSkipped,
+  comparePositions,
+  evictChainsBefore,
+  hasSkipped,
+  skippedSecrets,
+} from './skipped-keys.ts'
 
 /** Chains kept for clone detection though nothing is missing in them. */
 export const MAX_IDLE_CHAINS = 40
@@ -56,7 +62,7 @@ export function recordOpened(lists: Lists, input: ListInput): ListChange {
     lists: pruned.lists,
     added: [...marked.added, ...chains, ...input.skipped],
     removed: [...marked.removed, ...evicted, ...pruned.removed],
-    spent: [...bodyKeysOf(evicted), ...pruned.spent],
+    spent: [...skippedSecrets(evicted), ...pruned.spent],
   }
 }
 
@@ -72,7 +78,7 @@ export function removeSkipped(
     lists: pruned.lists,
     added: [],
     removed: [...gone, ...pruned.removed],
-    spent: [...bodyKeysOf(gone), ...pruned.spent],
+    spent: [...skippedSecrets(gone), ...pruned.spent],
   }
 }
 
@@ -113,14 +119,10 @@ function dropChains(lists: Lists): Omit<ListChange, 'added'> {
   return {
     lists: { retired, skipped: kept, marks },
     removed: [...dropped, ...evicted, ...lostMarks],
-    spent: [...dropped.flatMap(chainSecrets), ...bodyKeysOf(evicted)],
+    spent: [...dropped.flatMap(chainSecrets), ...skippedSecrets(evicted)],
   }
 }
 
 function chainSecrets({ headerKeys }: RetiredChain): readonly Secret[] {
   return [headerKeys.seal, headerKeys.tag]
-}
-
-function bodyKeysOf(keys: readonly SkippedKey[]): readonly Secret[] {
-  return keys.map((key) => key.bodyKey)
 }

@@ -12,6 +12,7 @@ import type { Ratchet, RetiredChain, TurnState } from './ratchet.ts'
 import { generateRatchetKeyPair, kdfRootKey } from './ratchet.ts'
 import type { Secret } from './secret.ts'
 import type { SkippedKey } from './skipped-keys.ts'
+import { skippedSecrets } from './skipped-keys.ts'
 
 /** The receiving half of a turn; all its secrets are new and in `derived`. */
 export interface Turn {
@@ -47,7 +48,7 @@ export function beginTurn(state: TurnState, header: RatchetHeader, context: Skip
   root.chainKey.wipe()
   const skipped = [...(rest?.skipped ?? []), ...before]
   const { seal, tag } = nextReceivingKeys
-  const derived = [root.rootKey, seal, tag, chain.chainKey, ...skipped.map((key) => key.bodyKey)]
+  const derived = [root.rootKey, seal, tag, chain.chainKey, ...skippedSecrets(skipped)]
   return { rootKey: root.rootKey, nextReceivingKeys, chain, skipped, bodyKey, derived }
 }
 

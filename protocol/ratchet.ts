@@ -7,7 +7,7 @@ import { aeadSeal, deriveSecret, dh, generateSecret, kdf, x25519KeyPair } from '
 import type { RandomBytes } from './bytes.ts'
 import type { ReceivingChain, SendingChain } from './chain.ts'
 import { kdfChainKey } from './chain.ts'
-import type { Epoch } from './epoch.ts'
+import type { SendingEpoch } from './epoch.ts'
 import { SALT_BYTES, envelopeBodyDigest } from './envelope.ts'
 import { SessionError } from './errors.ts'
 import type { HeaderKeys, RatchetPublicKey } from './header.ts'
@@ -16,6 +16,7 @@ import { messageKeys, messageSalt } from './message-keys.ts'
 import type { Secret } from './secret.ts'
 import type { MarkBlock } from './seen-marks.ts'
 import type { SkippedKey } from './skipped-keys.ts'
+import { skippedSecrets } from './skipped-keys.ts'
 
 /** RK: 32 bytes. */
 export type RootKey = Secret<'RootKey'>
@@ -177,7 +178,7 @@ export interface RatchetPlaintext {
   readonly prefix: Uint8Array
   /** AD: the handshake's transcript. */
   readonly associatedData: Uint8Array
-  readonly epoch: Epoch
+  readonly epoch: SendingEpoch
 }
 
 /** What sending did. The caller commits `next`, then wipes `spent`. */
@@ -234,7 +235,7 @@ export function ratchetSecrets(ratchet: TurnState): readonly Secret[] {
   }
   for (const chain of ratchet.retired) keys.push(chain.headerKeys)
   for (const { seal, tag } of keys) secrets.push(seal, tag)
-  for (const key of ratchet.skipped) secrets.push(key.bodyKey)
+  secrets.push(...skippedSecrets(ratchet.skipped))
   return secrets
 }
 

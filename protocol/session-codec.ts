@@ -5,13 +5,10 @@ import type { AccountKey } from './account.ts'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { Brand } from './bytes.ts'
 import type { ReceivingChain, SendingChain } from './chain.ts'
-import { importSecret } from './crypto.ts'
 import type { EphemeralKey } from './envelope.ts'
-import type { Epoch } from './epoch.ts'
 import { DecodeError } from './errors.ts'
 import type {
   StoredChain,
-  StoredEpoch,
   StoredHeaderKeys,
   StoredMarks,
   StoredRatchet,
@@ -20,12 +17,12 @@ import type {
 import { StoredSessionRecordSchema, StoredSessionSchema } from './generated/session_pb.ts'
 import type {
   StoredChainSchema,
-  StoredEpochSchema,
   StoredHeaderKeysSchema,
   StoredMarksSchema,
 } from './generated/session_pb.ts'
 import type { HeaderKeys, RatchetPublicKey } from './header.ts'
 import { decodeExact, encodeMessage, toInteger } from './protobuf.ts'
+import { readPostQuantum, storedPostQuantum } from './post-quantum-codec.ts'
 import type { KeptRecord, KeptRecordId } from './ratchet-records.ts'
 import type { Ratchet } from './ratchet.ts'
 import { Secret } from './secret.ts'
@@ -33,6 +30,7 @@ import type { MarkBlock } from './seen-marks.ts'
 import { MARK_BYTES, MARKS_PER_BLOCK, markCount } from './seen-marks.ts'
 import type { Session, SessionId, SessionState } from './session.ts'
 import type { Position } from './skipped-keys.ts'
+import { demand, present, secret, sized } from './stored-fields.ts'
 import { comparePositions } from './skipped-keys.ts'
 
 /** A first message's prefix and a full block of marks fit. */
@@ -55,8 +53,8 @@ export function encodeSession(session: Session): Uint8Array {
     ephemeralKey: session.ephemeralKey,
     transcript: session.associatedData,
     prefix: session.phase === 'initiating' ? session.prefix : NOTHING,
-    epochs: [storedEpoch(session.epoch)],
     ratchet: storedRatchet(session.ratchet),
+    postQuantum: storedPostQuantum(session.postQuantum),
   })
 }
 
@@ -95,8 +93,6 @@ const NOTHING = new Uint8Array(0)
 const HANDSHAKE_MARK_BYTES = 16
 
 function readState(stored: StoredSession, records: readonly KeptRecord[]): SessionState {
-  const [epoch] = stored.epochs
-  demand(stored.epochs.length === 1)
   const transcript = sized(stored.transcript, 64)
   return {
     id: sized(stored.id, 32) as SessionId,
@@ -110,35 +106,13 @@ function readState(stored: StoredSession, records: readonly KeptRecord[]): Sessi
     class: { oneTime: stored.oneTime, postQuantum: true },
     ephemeralKey: sized(stored.ephemeralKey, 32) as EphemeralKey,
     associatedData: transcript,
-    epoch: readEpoch(present(epoch)),
     ratchet: readRatchet(present(stored.ratchet), records),
+    postQuantum: readPostQuantum(stored.postQuantum),
   }
 }
 
 type SessionFields = MessageInitShape<typeof StoredSessionSchema>
 type RecordFields = NonNullable<MessageInitShape<typeof StoredSessionRecordSchema>['record']>
-
-function storedEpoch(epoch: Epoch): MessageInitShape<typeof StoredEpochSchema> {
-  return {
-    number: epoch.number,
-    sendingKey: Secret.reveal(epoch.sendingKey),
-    receivingKey: Secret.reveal(epoch.receivingKey),
-    nextStepKey: Secret.reveal(epoch.nextStepKey),
-    continuityKey: Secret.reveal(epoch.continuityKey),
-  }
-}
-
-function readEpoch(stored: StoredEpoch): Epoch {
-  // Sessions have not left epoch 0.
-  demand(stored.number === 0)
-  return {
-    number: stored.number,
-    sendingKey: secret('EpochKey', stored.sendingKey),
-    receivingKey: secret('EpochKey', stored.receivingKey),
-    nextStepKey: secret('EpochStepKey', stored.nextStepKey),
-    continuityKey: secret('ContinuityKey', stored.continuityKey),
-  }
-}
 
 function storedRatchet(ratchet: Ratchet): NonNullable<SessionFields['ratchet']> {
   const { sending, receiving, ratchetKeyPair } = ratchet
@@ -229,10 +203,12 @@ function readMarks({ chain, number, present: bits, digests }: StoredMarks): Mark
 function storedRecord(record: KeptRecord): RecordFields {
   switch (record.kind) {
     case 'skipped': {
-      const { chain, number, epoch, bodyKey, skippedAt } = record
-      const at = BigInt(skippedAt)
-      const value = { chain, number, epoch, bodyKey: Secret.reveal(bodyKey), skippedAt: at }
-      return { case: 'skipped', value }
+      const { chain, number, epoch, nextBodyKey } = record
+      const skippedAt = BigInt(record.skippedAt)
+      const bodyKey = Secret.reveal(record.bodyKey)
+      const place = { chain, number, epoch, bodyKey, skippedAt }
+      if (nextBodyKey === undefined) return { case: 'skipped', value: place }
+      return { case: 'skipped', value: { ...place, nextBodyKey: Secret.reveal(nextBodyKey) } }
     }
     case 'chain': {
       const { chain, headerKeys, length } = record
@@ -248,9 +224,10 @@ function readRecord(bytes: Uint8Array): KeptRecord {
   checkVersion(version)
   switch (record.case) {
     case 'skipped': {
-      const { chain, number, epoch, bodyKey, skippedAt } = record.value
+      const { chain, number, epoch, bodyKey, nextBodyKey, skippedAt } = record.value
       const at = { kind: 'skipped', chain, number, epoch, skippedAt: toInteger(skippedAt) } as const
-      return { ...at, bodyKey: secret('BodyKey', bodyKey) }
+      const next = nextBodyKey.length === 0 ? undefined : secret('BodyKey', nextBodyKey)
+      return { ...at, bodyKey: secret('BodyKey', bodyKey), nextBodyKey: next }
     }
     case 'chain': {
       const { chain, header, length } = record.value
@@ -277,25 +254,6 @@ function place(record: KeptRecord): Position {
   return record.kind === 'chain' ? { chain: record.chain, number: 0 } : record
 }
 
-/** A copy, so that wiping the secret leaves the stored bytes to their owner, and the other way. */
-function secret<Name extends string>(name: Name, bytes: Uint8Array): Secret<Name> {
-  return importSecret(name, sized(bytes, 32).slice())
-}
-
-function present<T>(value: T | undefined): T {
-  if (value === undefined) throw new DecodeError('ERR_MALFORMED')
-  return value
-}
-
-function sized(bytes: Uint8Array, length: number): Uint8Array {
-  demand(bytes.length === length)
-  return bytes
-}
-
 function checkVersion(version: number): void {
   if (version !== VERSION) throw new DecodeError('ERR_UNKNOWN_VERSION')
-}
-
-function demand(condition: boolean): void {
-  if (!condition) throw new DecodeError('ERR_MALFORMED')
 }

@@ -11,13 +11,21 @@ import type { Brand, RandomBytes } from './bytes.ts'
 import { equalBytes } from './bytes.ts'
 import type { Envelope, EphemeralKey } from './envelope.ts'
 import { MAX_ENVELOPE_BYTES, SESSION_PREFIX } from './envelope.ts'
-import type { Epoch } from './epoch.ts'
-import { epochSecrets } from './epoch.ts'
 import { SessionError } from './errors.ts'
 import type { OpenedContent } from './opened-content.ts'
 import { contentOf } from './opened-content.ts'
+import type { KeyPartKind } from './key-parts.ts'
+import { KEY_PART_ITEM_BYTES } from './key-parts.ts'
 import type { Item } from './padding.ts'
-import { encodeBody } from './padding.ts'
+import { bodyLength, encodeBody, padme } from './padding.ts'
+import type { PostQuantum, Side } from './post-quantum.ts'
+import {
+  isPartStalled,
+  postQuantumSecrets,
+  receiveKeyParts,
+  sendKeyPart,
+  sendingEpoch,
+} from './post-quantum.ts'
 import { ratchetDecrypt, ratchetKnows } from './ratchet-decrypt.ts'
 import type { KeptRecord, KeptRecordId } from './ratchet-records.ts'
 import { removeSkipped } from './ratchet-records.ts'
@@ -65,8 +73,8 @@ export interface SessionState {
   readonly ephemeralKey: EphemeralKey
   /** AD: T, 64 bytes. */
   readonly associatedData: Uint8Array
-  readonly epoch: Epoch
   readonly ratchet: Ratchet
+  readonly postQuantum: PostQuantum
 }
 
 /** We began it, and nothing of theirs has opened: every message repeats the handshake. */
@@ -99,33 +107,59 @@ export interface Encrypted {
   readonly spent: readonly Secret[]
 }
 
+/** An item that a caller may add; the session adds offers and answers by itself. */
+export type CallerItem = Item & { readonly kind: Exclude<Item['kind'], KeyPartKind> }
+
 /** A content with items beside it (docs/protocol.md, "Padded body"). */
 export interface MessageWithItems {
   readonly content: Uint8Array
-  readonly items: readonly Item[]
+  readonly items: readonly CallerItem[]
+}
+
+/** What sealing takes from outside. */
+export interface EncryptOptions {
+  /** Unix ms: decides when a key agreement begins, and when its parts ride. */
+  readonly now: number
+  /** For the seed of an offer; must be the platform's generator. */
+  readonly random: RandomBytes
+  /** For the salt of every message; may be a pool. @default random */
+  readonly salts?: RandomBytes | undefined
 }
 
 /**
- * Seals a content, alone or with items. Throws `SessionError`: ERR_NO_SESSION for a receive-only
- * session, ERR_TOO_LARGE, ERR_LIMIT when a counter is used up. `session` is not changed. `random`
- * gives 16 bytes for the salt; a pool will do.
+ * Seals a content, alone or with items; a part of the post-quantum ratchet is added when it is due.
+ * Throws `SessionError`: ERR_NO_SESSION for a receive-only session, ERR_TOO_LARGE, ERR_LIMIT when a
+ * counter is used up. `session` is not changed.
  */
 export function encryptMessage(
   session: Session,
   message: Uint8Array | MessageWithItems,
-  random: RandomBytes,
+  { now, random, salts = random }: EncryptOptions,
 ): Encrypted {
   if (session.phase === 'receive-only') throw new SessionError('ERR_NO_SESSION')
-  const { ratchet, associatedData, epoch } = session
+  const { ratchet, associatedData } = session
   const prefix = session.phase === 'initiating' ? session.prefix : SESSION_PREFIX
-  const paddedBody = padded(message)
-  if (prefix.length + paddedBody.length + OVERHEAD_BYTES > MAX_ENVELOPE_BYTES) {
-    throw new SessionError('ERR_TOO_LARGE')
-  }
-  const sealed = ratchetEncrypt(ratchet, { paddedBody, prefix, associatedData, epoch }, random)
+  const { content, items } =
+    message instanceof Uint8Array ? { content: message, items: [] } : message
+  const room = MAX_ENVELOPE_BYTES - prefix.length - OVERHEAD_BYTES
+  const length = bodyLength(content, items)
+  // Before it is copied into a padded body of its size.
+  if (padme(length) > room) throw new SessionError('ERR_TOO_LARGE')
+
   const { ordinal, nextToSend } = ratchet.sending
+  const { next: postQuantum, item } = sendKeyPart(session.postQuantum, sideOf(session), {
+    now,
+    random,
+    chain: ordinal,
+    number: nextToSend,
+    // A part waits rather than making a content too large.
+    hasRoom: padme(length + KEY_PART_ITEM_BYTES) <= room,
+  })
+  const paddedBody = encodeBody(content, item === undefined ? items : [...items, item])
+  const epoch = sendingEpoch(postQuantum)
+  const sealed = ratchetEncrypt(ratchet, { paddedBody, prefix, associatedData, epoch }, salts)
   return {
-    next: { ...session, ratchet: sealed.next },
+    next: { ...session, ratchet: sealed.next, postQuantum },
     envelope: sealed.envelope,
     position: { chain: ordinal, number: nextToSend },
     spent: sealed.spent,
@@ -155,12 +189,20 @@ export function openMessage(
   envelope: Envelope,
   { now, random }: { readonly now: number; readonly random: RandomBytes },
 ): Opened {
-  const { associatedData, epoch } = session
-  const opened = ratchetDecrypt(session.ratchet, { envelope, associatedData, epoch, now, random })
+  const { ratchet, associatedData, postQuantum: epochs } = session
+  const opened = ratchetDecrypt(ratchet, { envelope, associatedData, epochs, now, random })
+  const received = receiveKeyParts(session.postQuantum, sideOf(session), {
+    epoch: opened.epoch,
+    items: opened.body.items,
+    answeredChain: endedChain(ratchet, opened.next),
+    answers: session.phase !== 'receive-only',
+    now,
+    random,
+  })
   return {
-    next: afterOpening(session, opened.next),
-    ...contentOf(opened),
-    spent: opened.spent,
+    next: afterOpening(session, opened.next, received.next),
+    ...contentOf(opened, received),
+    spent: [...opened.spent, ...received.spent],
     skippedAdded: opened.added,
     skippedRemoved: opened.removed,
   }
@@ -182,7 +224,15 @@ export function tagMatches(sessions: readonly Session[], envelope: Envelope): Se
 
 /** The same session, never to send again. What it holds stays, for what may still come in. */
 export function receiveOnly(session: Session): ReceiveOnlySession {
-  return { phase: 'receive-only', ...stateOf(session, session.ratchet) }
+  return { phase: 'receive-only', ...stateOf(session, session.ratchet, session.postQuantum) }
+}
+
+/**
+ * Whether post-quantum healing is stalled: the other side answers again and again, and never to the
+ * key agreement that we repeat. To be shown; a new session begins anew.
+ */
+export function isHealingStalled({ phase, postQuantum }: Session, now: number): boolean {
+  return phase !== 'receive-only' && isPartStalled(postQuantum, now)
 }
 
 /**
@@ -205,29 +255,32 @@ export function expireSkippedKeys(
 
 /** Every secret of a session, for wiping one that is dropped. */
 export function sessionSecrets(session: Session): readonly Secret[] {
-  return [...ratchetSecrets(session.ratchet), ...epochSecrets(session.epoch)]
+  return [...ratchetSecrets(session.ratchet), ...postQuantumSecrets(session.postQuantum)]
 }
 
 /** Salt, tag, sealed header, and the AEAD's tag of the body. */
 const OVERHEAD_BYTES = 16 + 8 + 60 + 16
 
-function padded(message: Uint8Array | MessageWithItems): Uint8Array {
-  const { content, items } =
-    message instanceof Uint8Array ? { content: message, items: [] } : message
-  // Before it is copied into a padded body of its size.
-  if (content.length > MAX_ENVELOPE_BYTES) throw new SessionError('ERR_TOO_LARGE')
-  return encodeBody(content, items)
+/** The initiator of the handshake sends in direction 1. */
+function sideOf({ id, handshake }: Session): Side {
+  return { sessionId: id, sends: handshake.by === 'ours' ? 1 : 2 }
+}
+
+/** Our sending chain, if a turn of the ratchet has ended it: the peer has opened something of it. */
+function endedChain(before: Ratchet, next: Ratchet): number | undefined {
+  const { ordinal } = before.sending
+  return next.sending.ordinal === ordinal ? undefined : ordinal
 }
 
 /** The first opened message of the responder ends the initiator's repetition of the handshake. */
-function afterOpening(session: Session, ratchet: Ratchet): Session {
-  if (session.phase !== 'initiating') return { ...session, ratchet }
-  return { phase: 'established', ...stateOf(session, ratchet) }
+function afterOpening(session: Session, ratchet: Ratchet, postQuantum: PostQuantum): Session {
+  if (session.phase !== 'initiating') return { ...session, ratchet, postQuantum }
+  return { phase: 'established', ...stateOf(session, ratchet, postQuantum) }
 }
 
 /** What stays when the phase changes. */
-function stateOf(session: Session, ratchet: Ratchet): SessionState {
-  const { id, theirs, handshake, ephemeralKey, associatedData, epoch } = session
-  const { class: protection } = session
-  return { id, theirs, handshake, class: protection, ephemeralKey, associatedData, epoch, ratchet }
+function stateOf(session: Session, ratchet: Ratchet, postQuantum: PostQuantum): SessionState {
+  const { id, theirs, handshake, class: protection, ephemeralKey, associatedData } = session
+  const same = { id, theirs, handshake, class: protection, ephemeralKey, associatedData }
+  return { ...same, ratchet, postQuantum }
 }

@@ -19,7 +19,7 @@ export interface Position {
 }
 
 /**
- * The key of one message that was passed over. Only BK: mk, CK and the epoch's key are not kept for
+ * What opens one message that was passed over. Only BK: mk, CK and the epoch's key are not kept for
  * it.
  */
 export interface SkippedKey extends Position {
@@ -27,6 +27,8 @@ export interface SkippedKey extends Position {
   /** The receive epoch before the header that made the gap. */
   readonly epoch: number
   readonly bodyKey: BodyKey
+  /** For the epoch after it, if that header named it: nobody knows where in the gap it began. */
+  readonly nextBodyKey: BodyKey | undefined
   /** Unix ms. */
   readonly skippedAt: number
 }
@@ -53,6 +55,22 @@ export function comparePositions(a: Position, b: Position): number {
 export function findSkipped(list: readonly SkippedKey[], at: Position): SkippedKey | undefined {
   const entry = list[lowerBound(list, at)]
   return entry !== undefined && comparePositions(entry, at) === 0 ? entry : undefined
+}
+
+/** The key of a skipped message, if it says that it is of this epoch. */
+export function skippedBodyKey(skipped: SkippedKey, epoch: number): BodyKey | undefined {
+  if (epoch === skipped.epoch) return skipped.bodyKey
+  return epoch === skipped.epoch + 1 ? skipped.nextBodyKey : undefined
+}
+
+/** The secrets of skipped messages. */
+export function skippedSecrets(list: readonly SkippedKey[]): readonly BodyKey[] {
+  const secrets: BodyKey[] = []
+  for (const { bodyKey, nextBodyKey } of list) {
+    secrets.push(bodyKey)
+    if (nextBodyKey !== undefined) secrets.push(nextBodyKey)
+  }
+  return secrets
 }
 
 /** The list without one of its keys. */

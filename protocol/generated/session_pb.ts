@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file session.proto.
  */
 export const file_session: GenFile = /*@__PURE__*/
-  fileDesc("Cg1zZXNzaW9uLnByb3RvEghzb3R0by52MSKnAgoNU3RvcmVkU2Vzc2lvbhIPCgd2ZXJzaW9uGAEgASgNEg0KBXBoYXNlGAIgASgNEgoKAmlkGAMgASgMEg8KB2FjY291bnQYBCABKAwSDgoGZGV2aWNlGAUgASgNEgwKBG91cnMYBiABKAgSDwoHb3JkaW5hbBgHIAEoBBIMCgRzZWVuGAggASgEEhAKCG9uZV90aW1lGAkgASgIEhUKDWVwaGVtZXJhbF9rZXkYCiABKAwSEgoKdHJhbnNjcmlwdBgLIAEoDBIOCgZwcmVmaXgYDCABKAwSJQoGZXBvY2hzGA0gAygLMhUuc290dG8udjEuU3RvcmVkRXBvY2gSKAoHcmF0Y2hldBgOIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFJhdGNoZXQieAoLU3RvcmVkRXBvY2gSDgoGbnVtYmVyGAEgASgNEhMKC3NlbmRpbmdfa2V5GAIgASgMEhUKDXJlY2VpdmluZ19rZXkYAyABKAwSFQoNbmV4dF9zdGVwX2tleRgEIAEoDBIWCg5jb250aW51aXR5X2tleRgFIAEoDCK7AgoNU3RvcmVkUmF0Y2hldBIQCghyb290X2tleRgBIAEoDBITCgtwcml2YXRlX2tleRgCIAEoDBISCgpwdWJsaWNfa2V5GAMgASgMEhEKCXRoZWlyX2tleRgEIAEoDBImCgdzZW5kaW5nGAUgASgLMhUuc290dG8udjEuU3RvcmVkQ2hhaW4SKAoJcmVjZWl2aW5nGAYgASgLMhUuc290dG8udjEuU3RvcmVkQ2hhaW4SMAoMbmV4dF9zZW5kaW5nGAcgASgLMhouc290dG8udjEuU3RvcmVkSGVhZGVyS2V5cxIyCg5uZXh0X3JlY2VpdmluZxgIIAEoCzIaLnNvdHRvLnYxLlN0b3JlZEhlYWRlcktleXMSJAoFbWFya3MYCSABKAsyFS5zb3R0by52MS5TdG9yZWRNYXJrcyKEAQoLU3RvcmVkQ2hhaW4SDwoHb3JkaW5hbBgBIAEoDRIRCgljaGFpbl9rZXkYAiABKAwSKgoGaGVhZGVyGAMgASgLMhouc290dG8udjEuU3RvcmVkSGVhZGVyS2V5cxIMCgRuZXh0GAQgASgNEhcKD3ByZXZpb3VzX2xlbmd0aBgFIAEoDSItChBTdG9yZWRIZWFkZXJLZXlzEgwKBHNlYWwYASABKAwSCwoDdGFnGAIgASgMIk4KC1N0b3JlZE1hcmtzEg0KBWNoYWluGAEgASgNEg4KBm51bWJlchgCIAEoDRIPCgdwcmVzZW50GAMgASgHEg8KB2RpZ2VzdHMYBCABKAwiZgoQU3RvcmVkU2tpcHBlZEtleRINCgVjaGFpbhgBIAEoDRIOCgZudW1iZXIYAiABKA0SDQoFZXBvY2gYAyABKA0SEAoIYm9keV9rZXkYBCABKAwSEgoKc2tpcHBlZF9hdBgFIAEoBCJfChJTdG9yZWRSZXRpcmVkQ2hhaW4SDQoFY2hhaW4YASABKA0SKgoGaGVhZGVyGAIgASgLMhouc290dG8udjEuU3RvcmVkSGVhZGVyS2V5cxIOCgZsZW5ndGgYAyABKA0itgEKE1N0b3JlZFNlc3Npb25SZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRItCgdza2lwcGVkGAIgASgLMhouc290dG8udjEuU3RvcmVkU2tpcHBlZEtleUgAEi0KBWNoYWluGAMgASgLMhwuc290dG8udjEuU3RvcmVkUmV0aXJlZENoYWluSAASJgoFbWFya3MYBCABKAsyFS5zb3R0by52MS5TdG9yZWRNYXJrc0gAQggKBnJlY29yZGIGcHJvdG8z");
+  fileDesc("Cg1zZXNzaW9uLnByb3RvEghzb3R0by52MSKzAgoNU3RvcmVkU2Vzc2lvbhIPCgd2ZXJzaW9uGAEgASgNEg0KBXBoYXNlGAIgASgNEgoKAmlkGAMgASgMEg8KB2FjY291bnQYBCABKAwSDgoGZGV2aWNlGAUgASgNEgwKBG91cnMYBiABKAgSDwoHb3JkaW5hbBgHIAEoBBIMCgRzZWVuGAggASgEEhAKCG9uZV90aW1lGAkgASgIEhUKDWVwaGVtZXJhbF9rZXkYCiABKAwSEgoKdHJhbnNjcmlwdBgLIAEoDBIOCgZwcmVmaXgYDCABKAwSKAoHcmF0Y2hldBgNIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFJhdGNoZXQSMQoMcG9zdF9xdWFudHVtGA4gASgLMhsuc290dG8udjEuU3RvcmVkUG9zdFF1YW50dW0i8gEKEVN0b3JlZFBvc3RRdWFudHVtEiQKBWVwb2NoGAEgASgLMhUuc290dG8udjEuU3RvcmVkRXBvY2gSJAoEaWRsZRgCIAEoCzIULnNvdHRvLnYxLlN0b3JlZElkbGVIABIsCghvZmZlcmluZxgDIAEoCzIYLnNvdHRvLnYxLlN0b3JlZE9mZmVyaW5nSAASLAoIYW5zd2VyZWQYBCABKAsyGC5zb3R0by52MS5TdG9yZWRBbnN3ZXJlZEgAEiwKCHN3aXRjaGVkGAUgASgLMhguc290dG8udjEuU3RvcmVkU3dpdGNoZWRIAEIHCgVwaGFzZSJ4CgtTdG9yZWRFcG9jaBIOCgZudW1iZXIYASABKA0SEwoLc2VuZGluZ19rZXkYAiABKAwSFQoNcmVjZWl2aW5nX2tleRgDIAEoDBIVCg1uZXh0X3N0ZXBfa2V5GAQgASgMEhYKDmNvbnRpbnVpdHlfa2V5GAUgASgMIlIKClN0b3JlZElkbGUSHgoWZWFybGllcl9jb250aW51aXR5X2tleRgBIAEoDBISCgplbnRlcmVkX2F0GAIgASgEEhAKCG1lc3NhZ2VzGAMgASgNImYKDlN0b3JlZE9mZmVyaW5nEh4KFmVhcmxpZXJfY29udGludWl0eV9rZXkYASABKAwSDAoEc2VlZBgCIAEoDBImCgZyaWRpbmcYAyABKAsyFi5zb3R0by52MS5TdG9yZWRSaWRpbmciawoOU3RvcmVkQW5zd2VyZWQSIwoEbmV4dBgBIAEoCzIVLnNvdHRvLnYxLlN0b3JlZEVwb2NoEgwKBHBhcnQYAiABKAwSJgoGcmlkaW5nGAMgASgLMhYuc290dG8udjEuU3RvcmVkUmlkaW5nImQKDlN0b3JlZFN3aXRjaGVkEiMKBG5leHQYASABKAsyFS5zb3R0by52MS5TdG9yZWRFcG9jaBISCgprZXlfZGlnZXN0GAIgASgMEhkKEWNpcGhlcnRleHRfZGlnZXN0GAMgASgMIooBCgxTdG9yZWRSaWRpbmcSDQoFcmlkZXMYASABKA0SDgoGcGFzc2VkGAIgASgNEhAKCGZpcnN0X2F0GAMgASgEEg8KB2xhc3RfYXQYBCABKAQSDQoFY2hhaW4YBSABKA0SFwoPYW5zd2VyZWRfY2hhaW5zGAYgASgNEhAKCG1lc3NhZ2VzGAcgASgNIrsCCg1TdG9yZWRSYXRjaGV0EhAKCHJvb3Rfa2V5GAEgASgMEhMKC3ByaXZhdGVfa2V5GAIgASgMEhIKCnB1YmxpY19rZXkYAyABKAwSEQoJdGhlaXJfa2V5GAQgASgMEiYKB3NlbmRpbmcYBSABKAsyFS5zb3R0by52MS5TdG9yZWRDaGFpbhIoCglyZWNlaXZpbmcYBiABKAsyFS5zb3R0by52MS5TdG9yZWRDaGFpbhIwCgxuZXh0X3NlbmRpbmcYByABKAsyGi5zb3R0by52MS5TdG9yZWRIZWFkZXJLZXlzEjIKDm5leHRfcmVjZWl2aW5nGAggASgLMhouc290dG8udjEuU3RvcmVkSGVhZGVyS2V5cxIkCgVtYXJrcxgJIAEoCzIVLnNvdHRvLnYxLlN0b3JlZE1hcmtzIoQBCgtTdG9yZWRDaGFpbhIPCgdvcmRpbmFsGAEgASgNEhEKCWNoYWluX2tleRgCIAEoDBIqCgZoZWFkZXIYAyABKAsyGi5zb3R0by52MS5TdG9yZWRIZWFkZXJLZXlzEgwKBG5leHQYBCABKA0SFwoPcHJldmlvdXNfbGVuZ3RoGAUgASgNIi0KEFN0b3JlZEhlYWRlcktleXMSDAoEc2VhbBgBIAEoDBILCgN0YWcYAiABKAwiTgoLU3RvcmVkTWFya3MSDQoFY2hhaW4YASABKA0SDgoGbnVtYmVyGAIgASgNEg8KB3ByZXNlbnQYAyABKAcSDwoHZGlnZXN0cxgEIAEoDCJ9ChBTdG9yZWRTa2lwcGVkS2V5Eg0KBWNoYWluGAEgASgNEg4KBm51bWJlchgCIAEoDRINCgVlcG9jaBgDIAEoDRIQCghib2R5X2tleRgEIAEoDBISCgpza2lwcGVkX2F0GAUgASgEEhUKDW5leHRfYm9keV9rZXkYBiABKAwiXwoSU3RvcmVkUmV0aXJlZENoYWluEg0KBWNoYWluGAEgASgNEioKBmhlYWRlchgCIAEoCzIaLnNvdHRvLnYxLlN0b3JlZEhlYWRlcktleXMSDgoGbGVuZ3RoGAMgASgNIrYBChNTdG9yZWRTZXNzaW9uUmVjb3JkEg8KB3ZlcnNpb24YASABKA0SLQoHc2tpcHBlZBgCIAEoCzIaLnNvdHRvLnYxLlN0b3JlZFNraXBwZWRLZXlIABItCgVjaGFpbhgDIAEoCzIcLnNvdHRvLnYxLlN0b3JlZFJldGlyZWRDaGFpbkgAEiYKBW1hcmtzGAQgASgLMhUuc290dG8udjEuU3RvcmVkTWFya3NIAEIICgZyZWNvcmRiBnByb3RvMw");
 
 /**
  * @generated from message sotto.v1.StoredSession
@@ -89,16 +89,14 @@ export type StoredSession = Message<"sotto.v1.StoredSession"> & {
   prefix: Uint8Array;
 
   /**
-   * Exactly one, until there are later epochs.
-   *
-   * @generated from field: repeated sotto.v1.StoredEpoch epochs = 13;
-   */
-  epochs: StoredEpoch[];
-
-  /**
-   * @generated from field: sotto.v1.StoredRatchet ratchet = 14;
+   * @generated from field: sotto.v1.StoredRatchet ratchet = 13;
    */
   ratchet?: StoredRatchet | undefined;
+
+  /**
+   * @generated from field: sotto.v1.StoredPostQuantum post_quantum = 14;
+   */
+  postQuantum?: StoredPostQuantum | undefined;
 };
 
 /**
@@ -107,6 +105,54 @@ export type StoredSession = Message<"sotto.v1.StoredSession"> & {
  */
 export const StoredSessionSchema: GenMessage<StoredSession> = /*@__PURE__*/
   messageDesc(file_session, 0);
+
+/**
+ * @generated from message sotto.v1.StoredPostQuantum
+ */
+export type StoredPostQuantum = Message<"sotto.v1.StoredPostQuantum"> & {
+  /**
+   * The epoch that is received in.
+   *
+   * @generated from field: sotto.v1.StoredEpoch epoch = 1;
+   */
+  epoch?: StoredEpoch | undefined;
+
+  /**
+   * @generated from oneof sotto.v1.StoredPostQuantum.phase
+   */
+  phase: {
+    /**
+     * @generated from field: sotto.v1.StoredIdle idle = 2;
+     */
+    value: StoredIdle;
+    case: "idle";
+  } | {
+    /**
+     * @generated from field: sotto.v1.StoredOffering offering = 3;
+     */
+    value: StoredOffering;
+    case: "offering";
+  } | {
+    /**
+     * @generated from field: sotto.v1.StoredAnswered answered = 4;
+     */
+    value: StoredAnswered;
+    case: "answered";
+  } | {
+    /**
+     * @generated from field: sotto.v1.StoredSwitched switched = 5;
+     */
+    value: StoredSwitched;
+    case: "switched";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message sotto.v1.StoredPostQuantum.
+ * Use `create(StoredPostQuantumSchema)` to create a new message.
+ */
+export const StoredPostQuantumSchema: GenMessage<StoredPostQuantum> = /*@__PURE__*/
+  messageDesc(file_session, 1);
 
 /**
  * @generated from message sotto.v1.StoredEpoch
@@ -118,7 +164,7 @@ export type StoredEpoch = Message<"sotto.v1.StoredEpoch"> & {
   number: number;
 
   /**
-   * Secret, as are the other three: 32 bytes each.
+   * Secret, as are the other three: 32 bytes each. Empty in an epoch that is no longer sent in.
    *
    * @generated from field: bytes sending_key = 2;
    */
@@ -130,6 +176,8 @@ export type StoredEpoch = Message<"sotto.v1.StoredEpoch"> & {
   receivingKey: Uint8Array;
 
   /**
+   * Empty once the next epoch exists.
+   *
    * @generated from field: bytes next_step_key = 4;
    */
   nextStepKey: Uint8Array;
@@ -145,7 +193,176 @@ export type StoredEpoch = Message<"sotto.v1.StoredEpoch"> & {
  * Use `create(StoredEpochSchema)` to create a new message.
  */
 export const StoredEpochSchema: GenMessage<StoredEpoch> = /*@__PURE__*/
-  messageDesc(file_session, 1);
+  messageDesc(file_session, 2);
+
+/**
+ * @generated from message sotto.v1.StoredIdle
+ */
+export type StoredIdle = Message<"sotto.v1.StoredIdle"> & {
+  /**
+   * Secret: of the epoch before; empty in epoch 0.
+   *
+   * @generated from field: bytes earlier_continuity_key = 1;
+   */
+  earlierContinuityKey: Uint8Array;
+
+  /**
+   * Unix ms.
+   *
+   * @generated from field: uint64 entered_at = 2;
+   */
+  enteredAt: bigint;
+
+  /**
+   * @generated from field: uint32 messages = 3;
+   */
+  messages: number;
+};
+
+/**
+ * Describes the message sotto.v1.StoredIdle.
+ * Use `create(StoredIdleSchema)` to create a new message.
+ */
+export const StoredIdleSchema: GenMessage<StoredIdle> = /*@__PURE__*/
+  messageDesc(file_session, 3);
+
+/**
+ * @generated from message sotto.v1.StoredOffering
+ */
+export type StoredOffering = Message<"sotto.v1.StoredOffering"> & {
+  /**
+   * Secret: of the epoch before; empty in epoch 0.
+   *
+   * @generated from field: bytes earlier_continuity_key = 1;
+   */
+  earlierContinuityKey: Uint8Array;
+
+  /**
+   * Secret: 64 bytes. The offer is made from it again.
+   *
+   * @generated from field: bytes seed = 2;
+   */
+  seed: Uint8Array;
+
+  /**
+   * @generated from field: sotto.v1.StoredRiding riding = 3;
+   */
+  riding?: StoredRiding | undefined;
+};
+
+/**
+ * Describes the message sotto.v1.StoredOffering.
+ * Use `create(StoredOfferingSchema)` to create a new message.
+ */
+export const StoredOfferingSchema: GenMessage<StoredOffering> = /*@__PURE__*/
+  messageDesc(file_session, 4);
+
+/**
+ * @generated from message sotto.v1.StoredAnswered
+ */
+export type StoredAnswered = Message<"sotto.v1.StoredAnswered"> & {
+  /**
+   * @generated from field: sotto.v1.StoredEpoch next = 1;
+   */
+  next?: StoredEpoch | undefined;
+
+  /**
+   * The answer, 1188 bytes.
+   *
+   * @generated from field: bytes part = 2;
+   */
+  part: Uint8Array;
+
+  /**
+   * @generated from field: sotto.v1.StoredRiding riding = 3;
+   */
+  riding?: StoredRiding | undefined;
+};
+
+/**
+ * Describes the message sotto.v1.StoredAnswered.
+ * Use `create(StoredAnsweredSchema)` to create a new message.
+ */
+export const StoredAnsweredSchema: GenMessage<StoredAnswered> = /*@__PURE__*/
+  messageDesc(file_session, 5);
+
+/**
+ * @generated from message sotto.v1.StoredSwitched
+ */
+export type StoredSwitched = Message<"sotto.v1.StoredSwitched"> & {
+  /**
+   * @generated from field: sotto.v1.StoredEpoch next = 1;
+   */
+  next?: StoredEpoch | undefined;
+
+  /**
+   * hk and hc, 32 bytes each.
+   *
+   * @generated from field: bytes key_digest = 2;
+   */
+  keyDigest: Uint8Array;
+
+  /**
+   * @generated from field: bytes ciphertext_digest = 3;
+   */
+  ciphertextDigest: Uint8Array;
+};
+
+/**
+ * Describes the message sotto.v1.StoredSwitched.
+ * Use `create(StoredSwitchedSchema)` to create a new message.
+ */
+export const StoredSwitchedSchema: GenMessage<StoredSwitched> = /*@__PURE__*/
+  messageDesc(file_session, 6);
+
+/**
+ * @generated from message sotto.v1.StoredRiding
+ */
+export type StoredRiding = Message<"sotto.v1.StoredRiding"> & {
+  /**
+   * @generated from field: uint32 rides = 1;
+   */
+  rides: number;
+
+  /**
+   * @generated from field: uint32 passed = 2;
+   */
+  passed: number;
+
+  /**
+   * Unix ms.
+   *
+   * @generated from field: uint64 first_at = 3;
+   */
+  firstAt: bigint;
+
+  /**
+   * @generated from field: uint64 last_at = 4;
+   */
+  lastAt: bigint;
+
+  /**
+   * @generated from field: uint32 chain = 5;
+   */
+  chain: number;
+
+  /**
+   * @generated from field: uint32 answered_chains = 6;
+   */
+  answeredChains: number;
+
+  /**
+   * @generated from field: uint32 messages = 7;
+   */
+  messages: number;
+};
+
+/**
+ * Describes the message sotto.v1.StoredRiding.
+ * Use `create(StoredRidingSchema)` to create a new message.
+ */
+export const StoredRidingSchema: GenMessage<StoredRiding> = /*@__PURE__*/
+  messageDesc(file_session, 7);
 
 /**
  * @generated from message sotto.v1.StoredRatchet
@@ -210,7 +427,7 @@ export type StoredRatchet = Message<"sotto.v1.StoredRatchet"> & {
  * Use `create(StoredRatchetSchema)` to create a new message.
  */
 export const StoredRatchetSchema: GenMessage<StoredRatchet> = /*@__PURE__*/
-  messageDesc(file_session, 2);
+  messageDesc(file_session, 8);
 
 /**
  * @generated from message sotto.v1.StoredChain
@@ -253,7 +470,7 @@ export type StoredChain = Message<"sotto.v1.StoredChain"> & {
  * Use `create(StoredChainSchema)` to create a new message.
  */
 export const StoredChainSchema: GenMessage<StoredChain> = /*@__PURE__*/
-  messageDesc(file_session, 3);
+  messageDesc(file_session, 9);
 
 /**
  * Secret: HE and HT, 32 bytes each.
@@ -277,7 +494,7 @@ export type StoredHeaderKeys = Message<"sotto.v1.StoredHeaderKeys"> & {
  * Use `create(StoredHeaderKeysSchema)` to create a new message.
  */
 export const StoredHeaderKeysSchema: GenMessage<StoredHeaderKeys> = /*@__PURE__*/
-  messageDesc(file_session, 4);
+  messageDesc(file_session, 10);
 
 /**
  * @generated from message sotto.v1.StoredMarks
@@ -315,7 +532,7 @@ export type StoredMarks = Message<"sotto.v1.StoredMarks"> & {
  * Use `create(StoredMarksSchema)` to create a new message.
  */
 export const StoredMarksSchema: GenMessage<StoredMarks> = /*@__PURE__*/
-  messageDesc(file_session, 5);
+  messageDesc(file_session, 11);
 
 /**
  * @generated from message sotto.v1.StoredSkippedKey
@@ -349,6 +566,13 @@ export type StoredSkippedKey = Message<"sotto.v1.StoredSkippedKey"> & {
    * @generated from field: uint64 skipped_at = 5;
    */
   skippedAt: bigint;
+
+  /**
+   * Secret: BK in the epoch after it; empty where it cannot be of that one.
+   *
+   * @generated from field: bytes next_body_key = 6;
+   */
+  nextBodyKey: Uint8Array;
 };
 
 /**
@@ -356,7 +580,7 @@ export type StoredSkippedKey = Message<"sotto.v1.StoredSkippedKey"> & {
  * Use `create(StoredSkippedKeySchema)` to create a new message.
  */
 export const StoredSkippedKeySchema: GenMessage<StoredSkippedKey> = /*@__PURE__*/
-  messageDesc(file_session, 6);
+  messageDesc(file_session, 12);
 
 /**
  * @generated from message sotto.v1.StoredRetiredChain
@@ -383,7 +607,7 @@ export type StoredRetiredChain = Message<"sotto.v1.StoredRetiredChain"> & {
  * Use `create(StoredRetiredChainSchema)` to create a new message.
  */
 export const StoredRetiredChainSchema: GenMessage<StoredRetiredChain> = /*@__PURE__*/
-  messageDesc(file_session, 7);
+  messageDesc(file_session, 13);
 
 /**
  * A record beside a session.
@@ -427,5 +651,5 @@ export type StoredSessionRecord = Message<"sotto.v1.StoredSessionRecord"> & {
  * Use `create(StoredSessionRecordSchema)` to create a new message.
  */
 export const StoredSessionRecordSchema: GenMessage<StoredSessionRecord> = /*@__PURE__*/
-  messageDesc(file_session, 8);
+  messageDesc(file_session, 14);
 

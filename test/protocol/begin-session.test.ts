@@ -248,7 +248,7 @@ function initiateInput(ours: Talker, theirs: Talker): Parameters<typeof initiate
 
 function begin(device: Talker['person']['device'], theirs: Talker): Uint8Array {
   const session = initiateSession({ ...initiateInput(theirs, theirs), ours: device })
-  return encryptMessage(session, utf8('hello'), theirs.random).envelope
+  return encryptMessage(session, utf8('hello'), { now: NOW, random: theirs.random }).envelope
 }
 
 function inputFor(talker: Talker, envelope: Uint8Array): AcceptSessionInput {

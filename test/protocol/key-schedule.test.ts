@@ -2,7 +2,12 @@ import { beforeAll, expect, test } from 'vitest'
 import { concat, toHex } from '../../protocol/bytes.ts'
 import { kdfChainKey } from '../../protocol/chain.ts'
 import { importSecret, ready } from '../../protocol/crypto.ts'
-import { expandEpoch, nextEpochSecret } from '../../protocol/epoch.ts'
+import {
+  expandEpoch,
+  kemCiphertextDigest,
+  kemKeyDigest,
+  nextEpochSecret,
+} from '../../protocol/epoch.ts'
 import { encodeHeader, envelopeTag, expandHeaderKey } from '../../protocol/header.ts'
 import type { RatchetPublicKey } from '../../protocol/header.ts'
 import { messageKeys, messageSalt } from '../../protocol/message-keys.ts'
@@ -57,8 +62,8 @@ test('one step of the epochs', () => {
     target: 1,
     sessionId: handshakeSecrets(repeated(1, 64), agreed()).sessionId,
     kemSecret: filled(8),
-    kemPublicKey: repeated(9, 1184),
-    kemCiphertext: repeated(10, 1088),
+    keyDigest: kemKeyDigest(1, repeated(9, 1184)),
+    ciphertextDigest: kemCiphertextDigest(1, repeated(10, 1088)),
   })
   expect(hex(next)).toBe('a5648a5a270f6f42cef44f034bc700b0adc1cd3f5b4301e0b7836db82e7d370a')
 })

@@ -176,7 +176,8 @@ function advanced(ratchet: Ratchet, count: number): Ratchet {
 }
 
 function contextOf(envelope: Envelope, epoch: Epoch): OpenContext {
-  return { envelope, associatedData: TRANSCRIPT, epoch, now: 0, random }
+  const epochs = { epoch, next: undefined }
+  return { envelope, associatedData: TRANSCRIPT, epochs, now: 0, random }
 }
 
 function open(ratchet: Ratchet, envelope: Envelope, epoch: Epoch): string {

@@ -51,7 +51,7 @@ describe('phases', () => {
     const quiet = receiveOnly(theirs.session)
     const opened = openMessage(quiet, readEnvelope(envelope), theirs)
     expect(opened.next.phase).toBe('receive-only')
-    expect(refusal(() => encryptMessage(opened.next, new Uint8Array(1), theirs.random))).toBe(
+    expect(refusal(() => encryptMessage(opened.next, new Uint8Array(1), theirs))).toBe(
       'SessionError ERR_NO_SESSION',
     )
   })
@@ -70,7 +70,7 @@ test('items ride beside a content', () => {
   const { ours, theirs } = acquainted()
   const items = [{ kind: itemKinds.handOutNote, value: new Uint8Array(200).fill(1) }]
   const message = { content: new Uint8Array(3), items }
-  const { envelope } = encryptMessage(ours.session, message, ours.random)
+  const { envelope } = encryptMessage(ours.session, message, ours)
   expect(openMessage(theirs.session, readEnvelope(envelope), theirs)).toMatchObject({
     ...message,
     malformedItems: false,
@@ -190,7 +190,7 @@ describe('refusals change nothing', () => {
     const snapshot = ours.session
     const clone = new Talker('clone', false)
     clone.sessions = [snapshot]
-    const copy = encryptMessage(snapshot, new Uint8Array(3), clone.random)
+    const copy = encryptMessage(snapshot, new Uint8Array(3), clone)
     expect(theirs.receive(ours.send())).toBe('opened')
     expect(theirs.receive(copy.envelope)).toBe('ERR_DIVERGED')
     // Two turns later the marks still tell.
@@ -204,12 +204,12 @@ describe('refusals change nothing', () => {
 
   test('a content that makes the envelope too large', () => {
     const { ours } = acquainted()
-    const { session, random } = ours
-    expect(encryptMessage(session, new Uint8Array(100_000), random).envelope.length).toBeLessThan(
+    const { session } = ours
+    expect(encryptMessage(session, new Uint8Array(100_000), ours).envelope.length).toBeLessThan(
       MAX_ENVELOPE_BYTES,
     )
     for (const length of [MAX_ENVELOPE_BYTES - 200, MAX_ENVELOPE_BYTES + 1]) {
-      expect(refusal(() => encryptMessage(session, new Uint8Array(length), random))).toBe(
+      expect(refusal(() => encryptMessage(session, new Uint8Array(length), ours))).toBe(
         'SessionError ERR_TOO_LARGE',
       )
     }
@@ -250,7 +250,7 @@ describe('forgetting', () => {
     const { ours } = acquainted()
     const before = ours.session
     ours.send()
-    expect(() => encryptMessage(before, new Uint8Array(1), ours.random)).toThrow('was wiped')
+    expect(() => encryptMessage(before, new Uint8Array(1), ours)).toThrow('was wiped')
   })
 
   test('the list of secrets of a session is complete', () => {

@@ -110,7 +110,8 @@ describe('seen marks', () => {
 function keys(chain: number, from: number, to: number, skippedAt = 0): readonly SkippedKey[] {
   const bodyKey = importSecret('BodyKey', new Uint8Array(32))
   return Array.from({ length: to - from }, (_, index) => {
-    return { kind: 'skipped', chain, number: from + index, epoch: 0, bodyKey, skippedAt }
+    const at = { kind: 'skipped', chain, number: from + index, epoch: 0 } as const
+    return { ...at, bodyKey, nextBodyKey: undefined, skippedAt }
   })
 }
 

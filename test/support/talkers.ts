@@ -109,7 +109,7 @@ export class Talker {
     text = `${this.person.account.key[0]} ${(this.#sent += 1)}`,
   ): Uint8Array {
     const beforeBytes = encodeSession(session)
-    const { next, envelope, spent } = encryptMessage(session, utf8(text), this.random)
+    const { next, envelope, spent } = encryptMessage(session, utf8(text), this)
     this.#check({ before: session, beforeBytes, next, spent })
     this.#keep(session, next)
     wipeAll(spent)
