@@ -9,6 +9,10 @@ const network = { listen: ['/ip4/127.0.0.1/tcp/0'], bootstrap: [], lan: false }
 
 async function receive(dir: string): Promise<string> {
   const node = await createNode({ name: 'receiver', profile: { dir }, network })
+  // Of a stranger only the first hundred messages are taken.
+  node.on('contact.requested', ({ contact }) => {
+    void node.contacts.add(node.contacts.get(contact.id).peer)
+  })
   return node.id.link
 }
 

@@ -64,7 +64,7 @@ describe('two nodes on one wire', () => {
   test('a crash of the recipient loses nothing and doubles nothing', async () => {
     const first = await ada.node.conversation('bob').send('before')
     await first.until('delivered', { timeout: 5000 })
-    world.network.crash(bob.peer)
+    world.kill(bob)
     const second = await ada.node.conversation('bob').send('while away')
     expect(second.state).toBe('queued')
     await world.restart(bob)
@@ -73,9 +73,9 @@ describe('two nodes on one wire', () => {
   })
 
   test('a crash of the sender keeps what was accepted', async () => {
-    world.network.crash(bob.peer)
+    world.kill(bob)
     const sent = await ada.node.conversation('bob').send('kept')
-    await world.crash(ada)
+    await world.restart(ada)
     await world.restart(bob)
     const [message] = await received(bob, 1)
     expect(message?.id).toBe(sent.id)
@@ -95,7 +95,7 @@ describe('two nodes on one wire', () => {
     await bob.node.mailbox.use(link)
     const first = await ada.node.conversation('bob').send('direct')
     await first.until('delivered', { timeout: 5000 })
-    world.network.crash(bob.peer)
+    world.kill(bob)
     const kept = await Promise.all(
       Array.from({ length: 20 }, (_, at) => ada.node.conversation('bob').send(`kept ${at}`)),
     )

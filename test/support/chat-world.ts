@@ -14,6 +14,7 @@ import { ChatNode } from '../../node/chat-node.ts'
 import { MailboxService } from '../../mailbox/service.ts'
 import { encodeMailboxLink } from '../../protocol/link.ts'
 import type { Secret } from '../../protocol/secret.ts'
+import { faultyStore, type FaultyStore } from './faulty-store.ts'
 import { MemoryNetwork } from './memory-wire.ts'
 import { seededRandom } from './random.ts'
 
@@ -40,11 +41,17 @@ export class SharedDirectory implements Directory {
 
 const DATA_KEY = (): Secret<'DataKey'> => importSecret('DataKey', new Uint8Array(32).fill(7))
 
+/** One run of somebody's program. After its end nothing of it writes or wakes up any more. */
+interface Process {
+  alive: boolean
+}
+
 export interface Person {
   readonly name: string
   readonly account: Account
   readonly peer: PeerName
-  readonly store: Store
+  disk: FaultyStore
+  process: Process
   core: ChatCore
   node: ChatNode
 }
@@ -78,25 +85,42 @@ export class ChatWorld {
   /** A person whose node has started. */
   async person(name: string): Promise<Person> {
     const account = this.account()
-    const store: Store = new MemoryLevel<string, Uint8Array>({ valueEncoding: 'view' })
-    await store.open()
-    const core = this.#core(account, store)
-    const person = { name, account, peer: peerName(account.key), store, core, node: face(core) }
+    const disk = await faultyStore()
+    const process = { alive: true }
+    const core = this.#core(account, disk.store, process)
+    const peer = peerName(account.key)
+    const person = { name, account, peer, disk, process, core, node: face(core) }
     await core.rename(name)
     await core.start()
     return person
   }
 
-  /** Ends the process without any clean-up and starts another on the same store. */
-  async crash(person: Person): Promise<void> {
+  /** Ends the process without any clean-up. */
+  kill(person: Person): void {
+    person.process.alive = false
     this.network.crash(person.peer)
-    await this.restart(person)
   }
 
+  /** Starts another process on the same store: after `kill`, or after the node was stopped, or in the place of one that runs. */
   async restart(person: Person): Promise<void> {
-    person.core = this.#core(person.account, person.store)
-    person.node = face(person.core)
+    this.kill(person)
+    this.#replace(person)
     await person.core.start()
+  }
+
+  /** Begins again with the account alone: another device key, no contacts, no history. */
+  async reinstall(person: Person): Promise<void> {
+    this.kill(person)
+    person.disk = await faultyStore()
+    this.#replace(person)
+    await person.core.rename(person.name)
+    await person.core.start()
+  }
+
+  #replace(person: Person): void {
+    person.process = { alive: true }
+    person.core = this.#core(person.account, person.disk.store, person.process)
+    person.node = face(person.core)
   }
 
   /** A mailbox that has started, and its link. */
@@ -117,17 +141,40 @@ export class ChatWorld {
     return { service, link: encodeMailboxLink({ account: account.key, addresses: [], joinSecret }) }
   }
 
-  #core(account: Account, store: Store): ChatCore {
+  #core(account: Account, store: Store, process: Process): ChatCore {
     const random = this.random()
     const dataKey = DATA_KEY()
+    const clock = mortalClock(this.clock, process)
     return new ChatCore({
       account,
-      records: new Records({ store, dataKey, clock: this.clock, random }),
+      records: new Records({ store: mortalStore(store, process), dataKey, clock, random }),
       wire: this.network.wire(peerName(account.key)),
       directory: this.directory,
-      clock: this.clock,
+      clock,
       random,
     })
+  }
+}
+
+/** The store as one process sees it: what it writes after its end goes nowhere. */
+function mortalStore(store: Store, process: Process): Store {
+  return new Proxy(store, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name, target)
+      if (typeof value !== 'function') return value
+      if (name === 'batch' && !process.alive) return () => new Promise(() => undefined)
+      return value.bind(target)
+    },
+  })
+}
+
+function mortalClock(clock: Clock, process: Process): Clock {
+  return {
+    now: () => clock.now(),
+    after: (ms, run) =>
+      clock.after(ms, () => {
+        if (process.alive) run()
+      }),
   }
 }
 

@@ -1,0 +1,35 @@
+// A store in memory that can refuse to write, as a full or broken disk does.
+import { MemoryLevel } from 'memory-level'
+import type { Store } from '../../net/ports.ts'
+
+/** `full` and `broken` write nothing; `unsure` writes and fails all the same, as an fsync that reports an error. */
+export type StoreFault = 'none' | 'full' | 'broken' | 'unsure'
+
+export interface FaultyStore {
+  readonly store: Store
+  fault: StoreFault
+  /** Batches to let through before the fault. */
+  after: number
+}
+
+const TEXTS = {
+  full: 'No space left on device',
+  broken: 'Input/output error',
+  unsure: 'Input/output error',
+}
+
+/** An open store, without a fault. */
+export async function faultyStore(): Promise<FaultyStore> {
+  const store: Store = new MemoryLevel<string, Uint8Array>({ valueEncoding: 'view' })
+  await store.open()
+  const faulty: FaultyStore = { store, fault: 'none', after: 0 }
+  const write = store.batch.bind(store) as (...values: readonly unknown[]) => Promise<void>
+  const batch = async (...values: readonly unknown[]): Promise<void> => {
+    const { fault } = faulty
+    if (fault === 'none' || faulty.after-- > 0) return write(...values)
+    if (fault === 'unsure') await write(...values)
+    throw new Error(TEXTS[fault])
+  }
+  Object.defineProperty(store, 'batch', { value: batch, configurable: true })
+  return faulty
+}
