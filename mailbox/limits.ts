@@ -31,6 +31,9 @@ export interface MailboxLimits {
   readonly idleMs: number
   /** How long a peer may leave our answers unread. */
   readonly drainMs: number
+  /** Deposits from one address prefix: at once, and for each second after. */
+  readonly addressDeposits: number
+  readonly addressDepositsPerSecond: number
   /** One-time pairs given to one address prefix: at once, and for each second after. */
   readonly addressPairs: number
   readonly addressPairsPerSecond: number
@@ -58,6 +61,8 @@ export const DEFAULT_LIMITS: MailboxLimits = {
   leaseBytes: 2 * MIB,
   idleMs: MINUTE,
   drainMs: MINUTE / 2,
+  addressDeposits: 10_000,
+  addressDepositsPerSecond: 500,
   addressPairs: 256,
   addressPairsPerSecond: 4,
   pairs: 1024,

@@ -65,7 +65,8 @@ export async function hostMailbox(options: HostMailboxOptions): Promise<MailboxH
     await home.close()
     throw cause
   })
-  const onAbort = (): void => void host.stop()
+  // Whether stopping failed is told to whoever calls `stop`.
+  const onAbort = (): void => void host.stop().catch(() => undefined)
   signal?.addEventListener('abort', onAbort, { once: true })
   if (signal?.aborted !== true) return host
   await host.stop()
@@ -97,8 +98,11 @@ async function serve(home: Home, options: HostMailboxOptions): Promise<MailboxHo
   const { mailbox: running } = node.services
   let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {
-    await node.stop()
-    await home.close()
+    try {
+      await node.stop()
+    } finally {
+      await home.close()
+    }
   }
   return {
     peer: running.peer,

@@ -105,7 +105,7 @@ export class PrekeyShelf {
 
   /** Those of the pairs that were never here, each once. */
   async #missing(number: number, pairs: readonly Fresh[]): Promise<readonly Fresh[]> {
-    const { records, sound } = this.#init
+    const { sound } = this.#init
     const seen = new Set<number>()
     for await (const { value } of sound.range(keys.pairs(number), decodePair)) seen.add(value.id)
     const missing: Fresh[] = []

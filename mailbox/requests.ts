@@ -59,6 +59,7 @@ const EVERYBODY = ''
 export class Requests {
   readonly #init: RequestsInit
   readonly #joins: Throttle
+  readonly #depositsByAddress: Throttle
   readonly #pairsByAddress: Throttle
   readonly #pairs: Throttle
 
@@ -67,6 +68,11 @@ export class Requests {
     const { clock, limits } = init
     const { addressJoins, addressJoinsPerSecond, addressPairs, addressPairsPerSecond } = limits
     this.#joins = new Throttle({ clock, burst: addressJoins, perSecond: addressJoinsPerSecond })
+    this.#depositsByAddress = new Throttle({
+      clock,
+      burst: limits.addressDeposits,
+      perSecond: limits.addressDepositsPerSecond,
+    })
     this.#pairsByAddress = new Throttle({
       clock,
       burst: addressPairs,
@@ -211,6 +217,7 @@ export class Requests {
   }
 
   async #deposit(visitor: Visitor, deposit: Body<'deposit'>): Promise<MailboxBodyInit> {
+    if (!this.#depositsByAddress.take(addressPrefix(visitor.address))) throw new Refusal('tryLater')
     try {
       return { case: 'custody', value: { signed: await this.#init.deposits.accept(deposit) } }
     } catch (cause) {

@@ -172,9 +172,10 @@ function read(frame: Uint8Array): Readable | undefined {
 
 type Readable = MailboxMessage | { readonly id: number; readonly body: DecodeError }
 
-/** What comes after a login or a join counts on it; everything else may overtake. */
+/** What comes after a login or a join counts on it, and one fetch ends the other; everything else may overtake. */
 function isEntry({ body }: Readable): boolean {
-  return !(body instanceof DecodeError) && (body.case === 'login' || body.case === 'join')
+  if (body instanceof DecodeError) return false
+  return body.case === 'login' || body.case === 'join' || body.case === 'fetch'
 }
 
 function idOf(frame: Uint8Array): number | undefined {

@@ -86,6 +86,10 @@ export interface MailboxStatus {
   readonly otherInstances: number
 }
 
+/** Many times what a mailbox leases by default: above this it does not keep to the window at all. */
+const MAX_LEASED = 4096
+const MAX_LEASED_BYTES = 32 * 1024 * 1024
+
 /** Dial, hello and login together. */
 const OPEN_MS = 20_000
 
@@ -94,6 +98,8 @@ export class MailboxClient {
   readonly #init: MailboxClientInit
   readonly #mailbox: AccountKey
   readonly #closed = new AbortController()
+  /** Sizes of envelopes that came and were not acknowledged, by id. */
+  readonly #leased = new Map<bigint, number>()
   #opening: Promise<MailboxStream> | undefined
 
   /** Throws `DecodeError` or `CryptoError` when the mailbox's name is not that of an account. */
@@ -128,6 +134,7 @@ export class MailboxClient {
   async acknowledge(ids: readonly bigint[], { signal }: CallOptions): Promise<void> {
     for (let at = 0; at < ids.length; at += MAX_ACKNOWLEDGED) {
       const value = { ids: ids.slice(at, at + MAX_ACKNOWLEDGED) }
+      for (const id of value.ids) this.#leased.delete(id)
       await this.#request({ case: 'acknowledge', value }, 'done', signal)
     }
   }
@@ -198,6 +205,7 @@ export class MailboxClient {
     signal: AbortSignal,
   ): Promise<BodyValue<Name>> {
     this.#closed.signal.throwIfAborted()
+    signal.throwIfAborted() // before opening: nobody would wait for it
     const stream = await unlessAborted((this.#opening ??= this.#open()), signal)
     return await stream.request(body, expected, signal)
   }
@@ -217,6 +225,7 @@ export class MailboxClient {
           addresses,
           clock,
           onItems: ({ items }) => {
+            this.#lease(items)
             if (items.length > 0) onItems?.(items)
           },
           onEnd: () => {
@@ -230,6 +239,16 @@ export class MailboxClient {
       return stream
     } finally {
       timer.cancel()
+    }
+  }
+
+  /** Throws when the mailbox sends more than it may before the owner has acknowledged some of it. */
+  #lease(items: readonly MailboxItem[]): void {
+    for (const { id, envelope } of items) this.#leased.set(id, envelope.length)
+    let bytes = 0
+    for (const length of this.#leased.values()) bytes += length
+    if (this.#leased.size > MAX_LEASED || bytes > MAX_LEASED_BYTES) {
+      throw new MailboxError('ERR_PROTOCOL')
     }
   }
 
@@ -275,7 +294,6 @@ function checked<T>(verify: () => T): T {
 }
 
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   const onAbort = (): void => reject(signal.reason)
   signal.addEventListener('abort', onAbort)

@@ -65,17 +65,27 @@ export class Throttle {
  */
 export function addressPrefix(address: string): string {
   const [, family = '', host = ''] = address.split('/')
-  return family === 'ip6' ? `ip6 ${first64Bits(host)}` : `${family} ${host}`
+  if (family !== 'ip6') return `${family} ${host}`
+  const groups = groupsOf(host)
+  return mappedIp4(groups) ?? `ip6 ${groups.slice(0, 4).join(':')}`
 }
 
-function first64Bits(host: string): string {
+/** The IPv4 address in ::ffff:a.b.c.d, as which a socket for both families shows its peers: they must not share one bucket. */
+function mappedIp4(groups: readonly string[]): string | undefined {
+  if (groups.slice(0, 6).join(':') !== '0:0:0:0:0:ffff') return undefined
+  const [high = '', low = ''] = groups.slice(6)
+  if (high.includes('.')) return `ip4 ${high}`
+  const [a, b] = [Number.parseInt(high, 16), Number.parseInt(low, 16)]
+  return `ip4 ${[a >> 8, a & 255, b >> 8, b & 255].join('.')}`
+}
+
+/** The groups of an IPv6 address, without leading zeros. */
+function groupsOf(host: string): readonly string[] {
   const [head = '', tail] = host.toLowerCase().split('::')
   const front = head === '' ? [] : head.split(':')
   const back = tail === undefined || tail === '' ? [] : tail.split(':')
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - front.length - back.length)
+  const dotted = back.at(-1)?.includes('.') === true ? 1 : 0 // stands for two groups
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - dotted - front.length - back.length)
   const groups = [...front, ...Array.from({ length: zeros }, () => '0'), ...back]
-  return groups
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, ''))
-    .join(':')
+  return groups.map((group) => group.replace(/^0+(?=.)/, ''))
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { testAccount } from '../support/accounts.ts'
+import { settle } from '../support/manual-clock.ts'
 import { envelope, JOIN_SECRET, World } from './world.ts'
 import type { MailboxBodyInit } from '../../net/mailbox-messages.ts'
 
@@ -133,4 +134,29 @@ test('strangers get one answer for an owner who is unknown, full, or has no bund
   }
   for (const answer of answers)
     expect(answer).toMatchObject({ case: 'failure', value: { code: 2 } })
+})
+
+test('nobody is told to be a member before it is durable, on whatever channel they ask', async () => {
+  const world = await World.start()
+  const first = await world.stranger()
+  await first.visitor.login(first.account)
+  const second = await world.again(first)
+  const disk = Promise.withResolvers<void>()
+  const store = world.store as { batch: (...args: unknown[]) => Promise<void> }
+  const { batch } = store
+  store.batch = async (...args) => {
+    await disk.promise
+    await batch.apply(store, args)
+  }
+  const joined: string[] = []
+  const body: MailboxBodyInit = { case: 'join', value: { joinSecret: JOIN_SECRET } }
+  const joins = [first, second].map(async ({ visitor }) => {
+    await visitor.ask(body, 'done')
+    joined.push('done')
+  })
+  await settle()
+  expect(joined).toEqual([])
+  disk.resolve()
+  await Promise.all(joins)
+  expect(world.service.status().members).toBe(1)
 })

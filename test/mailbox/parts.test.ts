@@ -120,6 +120,8 @@ test.each([
   ['/ip6/2001:DB8::5/tcp/4', 'ip6 2001:db8:0:0'],
   ['/ip6/2001:0db8:0000:01::/tcp/4', 'ip6 2001:db8:0:1'],
   ['/ip6/::1/tcp/4', 'ip6 0:0:0:0'],
+  ['/ip6/::ffff:10.1.2.3/tcp/4', 'ip4 10.1.2.3'],
+  ['/ip6/::ffff:a01:203/tcp/4', 'ip4 10.1.2.3'],
   ['/dns4/example.org/tcp/4', 'dns4 example.org'],
   ['', ' '],
 ])('limits bind on the prefix of %s', (address, prefix) => {

@@ -51,6 +51,34 @@ test('who asks nothing but wrong things is thrown out', async () => {
   expect(await visitor.ended).toBeInstanceOf(Error)
 })
 
+test('two fetches at once both get their answer, and the mail keeps coming', async () => {
+  const world = await World.start()
+  const owner = await world.member()
+  const sender = await world.stranger()
+  await world.deposit(sender, owner.account, envelope('a'))
+  const answers = await Promise.all([
+    owner.visitor.ask(fetch, 'items'),
+    owner.visitor.ask(fetch, 'items'),
+  ])
+  expect(answers.map(({ items }) => items.length)).toEqual([1, 1])
+  await world.deposit(sender, owner.account, envelope('b'))
+  await until(() => owner.visitor.items.length === 3)
+})
+
+test('an address that deposits without end has to wait, others do not', async () => {
+  const limits = { addressDeposits: 3, addressDepositsPerSecond: 1 }
+  const world = await World.start({ limits })
+  const owner = await world.member()
+  const [flood, other] = [await world.stranger(), await world.stranger('/ip4/10.7.7.7/tcp/1')]
+  const again = await world.stranger()
+  for (const text of ['1', '2', '3']) await world.deposit(flood, owner.account, envelope(text))
+  const late = () => world.deposit(again, owner.account, envelope('4'))
+  await expect(late()).rejects.toThrow('tryLater')
+  await world.deposit(other, owner.account, envelope('5'))
+  await world.clock.advance(1000)
+  await late()
+})
+
 test('a silent channel is closed, one that waits for mail is not', async () => {
   const world = await World.start()
   const [idle, owner] = [await world.stranger(), await world.member()]

@@ -240,6 +240,34 @@ describe('a mailbox that', () => {
     expect(closed).toBe(1)
   })
 
+  test('sends mail without end, whatever is acknowledged, is cut off', async () => {
+    let next = 1
+    const many = () => items(...Array.from({ length: 256 }, () => next++))
+    answer = ({ body }) => (body.case === 'fetch' ? many() : DONE)
+    let [seen, closed] = [0, 0]
+    const client = create('alice', {
+      owner: testAccount('alice'),
+      onItems: (run) => (seen += run.length),
+      onClosed: () => closed++,
+    })
+    await client.fetch({ signal })
+    const [channel] = channels
+    const push = async (): Promise<void> => {
+      if (channel !== undefined) say(channel, 0, many())
+      await settle()
+    }
+    for (let at = 1; at < 16; at++) await push()
+    expect([seen, closed]).toEqual([4096, 0])
+    await client.acknowledge(
+      Array.from({ length: 256 }, (_, at) => BigInt(at + 1)),
+      { signal },
+    )
+    await push()
+    expect([seen, closed]).toEqual([4352, 0])
+    await push()
+    expect([seen, closed]).toEqual([4352, 1])
+  })
+
   test('never answers is given up after half a minute', async () => {
     answer = () => undefined
     const client = create()
@@ -318,6 +346,19 @@ test('a request given up while the stream is opened does not spoil it for the ne
   answer = () => ({ case: 'bundle', value: { bundle: NONCE } })
   expect(await client.bundle(testAccount('alice').key, { signal })).toEqual(NONCE)
   expect(channels).toHaveLength(1)
+})
+
+test('a request that was given up before it was made opens nothing, and leaves no rejection that nobody handles', async () => {
+  const unhandled: unknown[] = []
+  const note = (reason: unknown) => unhandled.push(reason)
+  process.on('unhandledRejection', note)
+  const client = create('stranger', { mailbox: peerName(testAccount('nobody').key) })
+  const given = AbortSignal.abort(new Error('given up'))
+  const { key } = testAccount('alice')
+  await expect(client.bundle(key, { signal: given })).rejects.toThrow('given up')
+  await settle()
+  process.off('unhandledRejection', note)
+  expect(unhandled).toEqual([])
 })
 
 test('closing fails what is on its way, tells nobody, and can be done twice', async () => {

@@ -9,7 +9,7 @@ import { type Operation, Records, type RecordsInit } from '../../net/records.ts'
 import { StoreError } from '../../net/store-error.ts'
 import { utf8 } from '../../protocol/bytes.ts'
 import { generateSecret, ready } from '../../protocol/crypto.ts'
-import { ManualClock, settle } from '../support/manual-clock.ts'
+import { ManualClock, settle, until } from '../support/manual-clock.ts'
 import { seededRandom } from '../support/random.ts'
 
 const random = seededRandom('records')
@@ -123,7 +123,7 @@ describe.each([
     await clock.advance(49)
     expect(records.counts.batches).toBe(0)
     await clock.advance(1)
-    await settle(200)
+    await until(() => records.counts.batches > 0)
     expect(records.counts).toEqual({ batches: 1, synced: 0 })
     await records.close()
     expect(records.counts.synced).toBe(1)
