@@ -33,7 +33,10 @@ export class Journal implements AsyncDisposable {
 
   async read(): Promise<readonly Accepted[]> {
     const lines = (await readFile(this.#path, 'utf8')).split('\n').filter((line) => line !== '')
-    return lines.map((line): Accepted => JSON.parse(line))
+    return lines.map((line) => {
+      const entry: unknown = JSON.parse(line)
+      return entry as Accepted // written by `accepted` above
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

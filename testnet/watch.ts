@@ -77,9 +77,9 @@ export class Watch {
   /** Never rejects. */
   async #follow(node: Caller, signal: AbortSignal, from: 'now' | 'start'): Promise<void> {
     try {
-      for await (const { event, ack } of streamEvents(node, { from }, { signal })) {
-        this.#take(event)
-        if ((event.seq ?? 1) % ACKNOWLEDGE_EVERY === 0) await ack()
+      for await (const received of streamEvents(node, { from }, { signal })) {
+        this.#take(received.event)
+        if ((received.event.seq ?? 1) % ACKNOWLEDGE_EVERY === 0) await received.ack()
       }
     } catch {
       // The node was stopped or killed, or we were: whoever waits for more finds out by waiting.
