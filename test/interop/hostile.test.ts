@@ -2,11 +2,11 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { ready } from '../../protocol/crypto.ts'
 import { DAY, NOW } from '../support/people.ts'
 import { type Reachable, Talker } from '../support/talkers.ts'
-import { ascii } from './stranger/bytes.ts'
+import { ascii, repeated } from './stranger/bytes.ts'
 import { readEnvelope, writeEnvelope } from './stranger/envelope.ts'
 import type { Forgery } from './stranger/person.ts'
 import { dhPair } from './stranger/primitives.ts'
-import { sealMessage } from './stranger/ratchet.ts'
+import { sealMessage, sealPadded } from './stranger/ratchet.ts'
 import { makeCertificate } from './stranger/records.ts'
 import type { SendingChain, Session } from './stranger/session.ts'
 import { Stranger, codeOf, flipped } from './support.ts'
@@ -171,6 +171,22 @@ describe.each(['ours', 'theirs'] as const)('towards %s, in a session', (side) =>
     const forged = writeEnvelope(tagKey, { ...envelope, body: flipped(envelope.body, 99) })
     for (let i = 0; i < 7; i += 1) expect(receive(forged)).toBe('ERR_NOT_AUTHENTIC')
     expect(receive(say())).toBe('opened')
+  })
+
+  test('a body may have any length, and is refused where its content has no room', () => {
+    const { hostile, session, receive } = met(side)
+    const bodies = [
+      [repeated(0, 256), 'opened'],
+      [repeated(0, 257), 'opened'],
+      [repeated(0, 300).with(3, 255), 'opened'],
+      [repeated(0, 1000).with(999, 1), 'opened'],
+      [repeated(0, 256).with(3, 253), 'ERR_NOT_AUTHENTIC'],
+      [repeated(0xff, 256), 'ERR_NOT_AUTHENTIC'],
+    ] as const
+    const sealed = bodies.map(([body]) => sealPadded(session, body, hostile.self.random))
+    expect(sealed.map(receive)).toEqual(bodies.map(([, code]) => code))
+    const short = sealPadded(session, repeated(0, 255), hostile.self.random)
+    expect(receive(short)).toBe('bytes')
   })
 
   test('a header that was changed under a right tag is refused', () => {

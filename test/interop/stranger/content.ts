@@ -17,34 +17,32 @@ export interface Content {
   readonly said: Said
 }
 
-/** A field that is there though its message may be empty. */
-function nested(fields: Readonly<Record<number, Value>>): readonly Uint8Array[] {
-  return [write(fields)]
+function fieldsOf(content: Content, kind: number | undefined, said: Uint8Array) {
+  const { id, counter, seen, sentAt } = content
+  const head: Readonly<Record<number, Value>> = { 1: id, 2: counter, 3: seen, 4: sentAt }
+  return kind === undefined ? head : { ...head, [kind]: [said] }
 }
 
-function fieldsOf({ id, counter, seen, sentAt, said }: Content): Readonly<Record<number, Value>> {
-  return { 1: id, 2: counter, 3: seen, 4: sentAt, ...saidFields(said) }
-}
+const KINDS = { text: 5, delivered: 6, read: 7, profile: 8, control: 9, unknown: undefined }
 
+/** The message in the field of the kind. */
 function saidFields(said: Said): Readonly<Record<number, Value>> {
   switch (said.kind) {
     case 'text':
-      return { 5: nested({ 1: said.text }) }
+      return { 1: said.text }
     case 'delivered':
-      return { 6: nested({ 1: said.ids }) }
     case 'read':
-      return { 7: nested({ 1: said.ids }) }
+      return { 1: said.ids }
     case 'profile':
-      return { 8: nested({ 1: said.name }) }
+      return { 1: said.name }
     case 'control':
-      return { 9: nested({}) }
     case 'unknown':
       return {}
   }
 }
 
 export function writeContent(content: Content): Uint8Array {
-  return write(fieldsOf(content))
+  return write(fieldsOf(content, KINDS[content.said.kind], write(saidFields(content.said))))
 }
 
 export function readContent(bytes: Uint8Array): Content {
@@ -59,7 +57,10 @@ export function readContent(bytes: Uint8Array): Content {
     sentAt: message.int(4),
     said: readSaid(kinds[0], message),
   }
-  message.exactly(fieldsOf(content), (number) => number > 9)
+  const kind = kinds[0]
+  const said = kind === undefined ? new Uint8Array() : message.bytes(kind)
+  message.exactly(fieldsOf(content, kind, said), 9)
+  new Message(said).exactly(saidFields(content.said), content.said.kind === 'control' ? 0 : 1)
   demand(content.id.length === 16, 'ERR_MALFORMED')
   return content
 }

@@ -1,4 +1,4 @@
-/** As much protobuf as sotto's messages need: varints and byte strings, written in order, read exactly. */
+/** As much protobuf as sotto's messages need: varints and byte strings, written in order, read exactly. Later versions may bring other types. */
 import { Refusal, ascii, demand, join, same } from './bytes.ts'
 
 export type Value = number | string | Uint8Array | readonly Uint8Array[] | undefined
@@ -9,6 +9,9 @@ export interface Field {
   /** As it stood in the message, with its key. */
   readonly raw: Uint8Array
 }
+
+/** Bytes of the wire types of fixed length, which only later versions may use. */
+const FIXED: Readonly<Record<number, number>> = { 1: 8, 5: 4 }
 
 export function varint(value: number): Uint8Array {
   const bytes: number[] = []
@@ -60,9 +63,8 @@ export function fieldsOf(bytes: Uint8Array): readonly Field[] {
     let value: number | Uint8Array = 0
     if (key % 8 === 0) value = next()
     else {
-      demand(key % 8 === 2, 'ERR_MALFORMED')
-      const length = next()
-      demand(length <= bytes.length - at, 'ERR_MALFORMED')
+      const length = key % 8 === 2 ? next() : FIXED[key % 8]
+      demand(length !== undefined && length <= bytes.length - at, 'ERR_MALFORMED')
       value = bytes.slice(at, at + length)
       at += length
     }
@@ -122,9 +124,17 @@ export class Message {
       })
   }
 
-  /** Refuses unless these fields, written again, are the message; `but` names what is passed over. */
-  exactly(fields: Readonly<Record<number, Value>>, but = (_number: number) => false): void {
-    const kept = join(...this.#fields.filter((one) => !but(one.number)).map((one) => one.raw))
-    demand(same(write(fields), kept), 'ERR_NOT_CANONICAL')
+  /**
+   * Refuses unless these fields, written again, are the message. Fields numbered above `last` are of a
+   * later version and may stand behind them.
+   */
+  exactly(fields: Readonly<Record<number, Value>>, last = Infinity): void {
+    const later = this.#fields.findIndex((one) => one.number > last)
+    const known = later < 0 ? this.#fields : this.#fields.slice(0, later)
+    demand(
+      this.#fields.slice(known.length).every((one) => one.number > last),
+      'ERR_NOT_CANONICAL',
+    )
+    demand(same(write(fields), join(...known.map((one) => one.raw))), 'ERR_NOT_CANONICAL')
   }
 }

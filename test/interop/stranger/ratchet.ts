@@ -39,6 +39,11 @@ export function sealMessage(
   random: Random,
   items: readonly envelopes.Item[] = [],
 ): Uint8Array {
+  return sealPadded(session, envelopes.writeBody(content, items), random)
+}
+
+/** The same for a body that was padded already, rightly or not. */
+export function sealPadded(session: Session, padded: Uint8Array, random: Random): Uint8Array {
   const { sending } = session
   demand(sending !== undefined && !session.receiveOnly, 'ERR_NO_SESSION')
   demand(sending.next < LAST, 'ERR_LIMIT')
@@ -46,7 +51,6 @@ export function sealMessage(
   const step = kdfChain(sending.chain)
   const header = join(session.ratchet.public, u32(sending.previous), u32(sending.next), u32(e))
   const keys = messageKeys(step.message, epochKey(session, e, 'ours'), e, sending.next)
-  const padded = envelopes.writeBody(content, items)
   const salt = makeSalt(keys.salt, random(16), header, padded)
   const prefix = session.prefix ?? envelopes.SESSION_PREFIX
   const sealedHeader = seal(sending.keys.seal, salt, headerData(prefix), header)

@@ -1,0 +1,260 @@
+import fc from 'fast-check'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { accountKey } from '../../protocol/account.ts'
+import { type Content, decodeContent, encodeContent, messageId } from '../../protocol/content.ts'
+import { ready } from '../../protocol/crypto.ts'
+import { envelopeDigest } from '../../protocol/custody.ts'
+import {
+  decodeContactLink,
+  decodeMailboxLink,
+  encodeContactLink,
+  encodeMailboxLink,
+} from '../../protocol/link.ts'
+import { decodeBody, encodeBody, padme } from '../../protocol/padding.ts'
+import { safetyNumber } from '../../protocol/safety-number.ts'
+import { nextOrdinal, sendingSession } from '../../protocol/sessions.ts'
+import { seededRandom } from '../support/random.ts'
+import { Talker } from '../support/talkers.ts'
+import { ascii, join, repeated, unhex } from './stranger/bytes.ts'
+import * as contents from './stranger/content.ts'
+import * as envelopes from './stranger/envelope.ts'
+import * as links from './stranger/links.ts'
+import { choose } from './stranger/person.ts'
+import { signingPair } from './stranger/primitives.ts'
+import { write } from './stranger/protobuf.ts'
+import { Stranger, verdict } from './support.ts'
+
+beforeAll(() => ready)
+
+const id = fc.uint8Array({ minLength: 16, maxLength: 16 })
+const ids = fc.array(id, { minLength: 1, maxLength: 64 })
+const text = fc.string({ unit: 'grapheme', maxLength: 300 })
+const said: fc.Arbitrary<contents.Said> = fc.oneof(
+  text.map((value): contents.Said => ({ kind: 'text', text: value })),
+  ids.map((list): contents.Said => ({ kind: 'delivered', ids: list })),
+  ids.map((list): contents.Said => ({ kind: 'read', ids: list })),
+  fc.string({ maxLength: 60 }).map((name): contents.Said => ({ kind: 'profile', name })),
+  fc.constant<contents.Said>({ kind: 'control' }),
+)
+const anyContent: fc.Arbitrary<contents.Content> = fc.record({
+  ...{ id, counter: fc.maxSafeNat(), seen: fc.maxSafeNat(), sentAt: fc.maxSafeNat(), said },
+})
+
+/** The stranger's content in the words of ours. */
+function asOurs({ id: name, said: what, ...rest }: contents.Content): Content {
+  return { ...rest, messageId: messageId(name), body: bodyOf(what) }
+}
+
+function bodyOf(what: contents.Said): Content['body'] {
+  switch (what.kind) {
+    case 'delivered':
+      return { kind: 'delivery-receipt', messageIds: what.ids.map(messageId) }
+    case 'read':
+      return { kind: 'read-receipt', messageIds: what.ids.map(messageId) }
+    case 'text':
+    case 'profile':
+    case 'control':
+      return what
+    case 'unknown':
+      throw new Error('no content says this')
+  }
+}
+
+function verdicts(
+  bytes: Uint8Array,
+  ours: (bytes: Uint8Array) => unknown,
+  theirs: (bytes: Uint8Array) => unknown,
+): readonly string[] {
+  return [ours, theirs].map((read) => verdict(() => read(bytes)))
+}
+
+describe('a content', () => {
+  test('has the same bytes, and is read from them by both', () => {
+    fc.assert(
+      fc.property(anyContent, (content) => {
+        const bytes = contents.writeContent(content)
+        expect(encodeContent(asOurs(content))).toEqual(bytes)
+        expect(decodeContent(bytes)).toEqual(asOurs(content))
+        expect(contents.readContent(bytes)).toEqual(content)
+      }),
+    )
+  })
+
+  const head = write({ 1: repeated(7, 16), 2: 1 })
+  const hello = join(head, unhex('2a03'), write({ 1: 'x' }))
+  const cases: Readonly<Record<string, Uint8Array>> = {
+    hello,
+    'an unknown field': join(hello, unhex('f80101')),
+    'an unknown field inside the text': join(
+      head,
+      unhex('2a06'),
+      write({ 1: 'x' }),
+      unhex('f80101'),
+    ),
+    'an unknown field in front': join(unhex('f80101'), hello),
+    'an unknown field in a control': join(head, unhex('4a03f80101')),
+    'unknown fields of every type': join(hello, unhex('950101020304910101020304050607085a0141')),
+    'a group': join(hello, unhex('9b01089c01')),
+    'an unknown field that ends too soon': join(hello, unhex('9101010203')),
+    'a kind and an unknown kind': join(hello, unhex('520141')),
+    'no kind': head,
+    'two kinds': join(hello, unhex('4a00')),
+    'one kind twice': join(hello, unhex('2a0341'), unhex('0a00')),
+    'fields in another order': join(unhex('2a00'), head),
+    'a short id': join(write({ 1: repeated(7, 15) }), unhex('2a00')),
+    'a default that is written': join(write({ 1: repeated(7, 16) }), unhex('10002a00')),
+    'a number with a zero byte too many': join(write({ 1: repeated(7, 16) }), unhex('1081002a00')),
+    'a text that is no UTF-8': join(head, unhex('2a030a01ff')),
+    'an empty text': join(head, unhex('2a00')),
+    'an empty receipt': join(head, unhex('3200')),
+    'a receipt with an id of 15 bytes': join(head, unhex('32110a0f'), repeated(1, 15)),
+    'a counter above 2^53': join(write({ 1: repeated(7, 16) }), unhex('1080808080808080102a00')),
+    'a name of 257 bytes': join(head, unhex('4284020a8102'), repeated(0x61, 257)),
+    nothing: new Uint8Array(),
+  }
+
+  test.each(Object.entries(cases))('with %s is the same to both', (name, bytes) => {
+    const [ours, theirs] = verdicts(bytes, decodeContent, contents.readContent)
+    expect(theirs).toBe(ours)
+    if (name === 'hello') expect(ours).toBe('accepted')
+  })
+
+  test('of a kind of a later version is told apart by both', () => {
+    const later = join(head, unhex('520141'))
+    expect(() => decodeContent(later)).toThrow('ERR_UNKNOWN_VERSION')
+    expect(contents.readContent(later).said).toEqual({ kind: 'unknown' })
+  })
+})
+
+describe('a padded body', () => {
+  const item = fc.record({
+    kind: fc.integer({ min: 6, max: 255 }),
+    value: fc.uint8Array({ maxLength: 600 }),
+  })
+
+  test('is as long, and has the same bytes', () => {
+    fc.assert(
+      fc.property(fc.nat(131_072), (n) => envelopes.padme(n) === padme(n)),
+      { numRuns: 2000 },
+    )
+    const note = { kind: 5 as const, value: repeated(9, 199) }
+    const content = ascii('words')
+    expect(envelopes.writeBody(content, [note])).toEqual(encodeBody(content, [note]))
+  })
+
+  test('with unknown items, or with bytes behind the end, keeps its content', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 900 }),
+        fc.array(item),
+        fc.nat(),
+        (content, all, at) => {
+          const padded = envelopes.writeBody(content, all)
+          expect(envelopes.readBody(padded).items).toEqual(all)
+          expect(decodeBody(padded)).toEqual({ content, items: [], malformed: false })
+          const dirty = padded.slice()
+          dirty[Math.max(4 + content.length, at % padded.length)] = 0xee
+          expect(envelopes.readBody(dirty).content).toEqual(content)
+          expect(decodeBody(dirty).content).toEqual(content)
+        },
+      ),
+    )
+  })
+
+  test('too short for its content is refused by both', () => {
+    for (const length of [253, 1000, 2 ** 32 - 1]) {
+      const padded = repeated(0, 256)
+      new DataView(padded.buffer).setUint32(0, length)
+      expect(verdicts(padded, decodeBody, envelopes.readBody)).toEqual(['refused', 'refused'])
+    }
+  })
+})
+
+describe('links', () => {
+  const keys = [1, 2, 3].map((seed) => accountKey(signingPair(repeated(seed, 32)).public))
+  const [account, box, another] = keys
+  if (account === undefined || box === undefined || another === undefined) throw new Error()
+  const address = unhex('047f000001060fa1')
+  const contact = { account, mailboxes: [{ account: box, address }], addresses: [address] }
+  const mailbox = { account: box, addresses: [address], joinSecret: repeated(7, 16) }
+
+  test('have the same characters, and are read by both in any case', () => {
+    const contactLink = encodeContactLink(contact)
+    expect(links.writeContactLink(contact)).toBe(contactLink)
+    expect(links.readContactLink(contactLink.toLowerCase())).toEqual(contact)
+    expect(decodeContactLink(links.writeContactLink(contact).toLowerCase())).toEqual(contact)
+    const mailboxLink = encodeMailboxLink(mailbox)
+    expect(links.writeMailboxLink(mailbox)).toBe(mailboxLink)
+    expect(links.readMailboxLink(mailboxLink.toLowerCase())).toEqual(mailbox)
+    const open = { ...mailbox, joinSecret: new Uint8Array() }
+    const { joinSecret: _, ...ours } = mailbox
+    expect(links.writeMailboxLink(open)).toBe(encodeMailboxLink(ours))
+    expect(decodeMailboxLink(links.writeMailboxLink(open))).toEqual(ours)
+  })
+
+  const one = links.writeContactLink(contact)
+  const strange: Readonly<Record<string, string>> = {
+    'a link': one,
+    'no hints': links.writeContactLink({ account, mailboxes: [], addresses: [] }),
+    'another version': one.replace('C/1', 'C/2'),
+    'another kind': one.replace('C/1', 'M/1'),
+    'a letter changed': one.slice(0, 30) + (one[30] === 'A' ? 'B' : 'A') + one.slice(31),
+    'a letter more': `${one}A`,
+    'a letter less': one.slice(0, -1),
+    'a space behind': `${one} `,
+    'padding behind': `${one}=`,
+    'a letter that is none of base32': `${one.slice(0, -1)}1`,
+    'three mailboxes': links.writeContactLink({
+      ...{ account, addresses: [] },
+      mailboxes: [box, another, account].map((key) => ({ account: key, address: unhex('04') })),
+    }),
+    'three addresses': links.writeContactLink({
+      ...{ account, mailboxes: [], addresses: [1, 2, 3].map((byte) => Uint8Array.of(byte)) },
+    }),
+    'an account that is none': links.writeContactLink({ ...contact, account: repeated(0, 32) }),
+    'too many characters': links.writeContactLink({ ...contact, addresses: [repeated(1, 100)] }),
+    'the prefix alone': 'SOTTO:C/1/',
+    nothing: '',
+  }
+
+  test.each(Object.entries(strange))('with %s are the same to both', (_, link) => {
+    const ours = verdict(() => decodeContactLink(link))
+    expect(verdict(() => links.readContactLink(link))).toBe(ours)
+  })
+})
+
+test('the safety number is the same at both sides', () => {
+  for (let seed = 1; seed < 20; seed += 1) {
+    const keys = [seed, seed + 20].map((byte) => signingPair(repeated(byte, 32)).public)
+    const [a = new Uint8Array(), b = new Uint8Array()] = keys
+    expect(links.safetyNumber(b, a)).toBe(safetyNumber(accountKey(a), accountKey(b)))
+  }
+})
+
+test('the digest of an envelope is the same', () => {
+  const envelope = seededRandom('envelope')(358)
+  expect(envelopes.envelopeDigest(envelope)).toEqual(envelopeDigest(envelope))
+})
+
+test('both choose the same session to send in, and give a handshake the same ordinal', () => {
+  const ours = new Talker('chooser')
+  ours.begin(new Stranger('chosen').reachable)
+  const template = ours.session
+  const side = fc.record({ ordinal: fc.integer({ min: 1, max: 9 }), seen: fc.nat(9), mark: id })
+  fc.assert(
+    fc.property(side, side, (a, b) => {
+      fc.pre(a.mark.some((byte, i) => byte !== b.mark[i]))
+      const sessions = [a, b].map((one, i) => ({
+        ...{
+          ...template,
+          handshake: { by: i === 0 ? ('ours' as const) : ('theirs' as const), ...one },
+        },
+      }))
+      const [first, second] = [a, b].map((one) => ({ ...one, transcript: one.mark }))
+      expect(sendingSession(sessions)?.handshake.mark).toEqual(choose(first, second)?.mark)
+    }),
+  )
+  expect(nextOrdinal({ previous: 5, seenByThem: 8, now: 7 })).toBe(9)
+  expect(nextOrdinal({ previous: 9, seenByThem: 8, now: 7 })).toBe(10)
+  expect(nextOrdinal({ previous: 5, seenByThem: 6, now: 9 })).toBe(9)
+})
