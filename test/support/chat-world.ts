@@ -9,6 +9,7 @@ import type { Clock, Directory, DirectoryAnswer, PeerName, Store } from '../../n
 import { peerName } from '../../net/peer-name.ts'
 import { systemClock } from '../../net/platform/clock.ts'
 import { Records } from '../../net/records.ts'
+import type { Message } from '../../node/api.ts'
 import { ChatCore } from '../../node/core.ts'
 import { ChatNode } from '../../node/chat-node.ts'
 import { MailboxService } from '../../mailbox/service.ts'
@@ -191,4 +192,30 @@ function face(core: ChatCore): ChatNode {
 export async function introduce(a: Person, b: Person): Promise<void> {
   await a.node.contacts.add(b.peer, { name: b.name })
   await b.node.contacts.add(a.peer, { name: a.name })
+}
+
+/** Finished envelopes that wait at one person for another, oldest first. */
+export function envelopes(from: Person, to: Person): readonly Uint8Array[] {
+  const conversation = from.core.book.byAccount(to.account.key)
+  return [...(conversation?.outbox.values() ?? [])].flatMap(({ envelope }) =>
+    envelope === undefined ? [] : [envelope],
+  )
+}
+
+/** The history of one person with another; a gap is `…`. */
+export async function texts(person: Person, other: Person): Promise<readonly string[]> {
+  const entries = await person.node.messages.list(other.peer)
+  return entries.map((entry) => (entry.kind === 'gap' ? '…' : entry.text))
+}
+
+/** What somebody was told of so far, oldest first. */
+export async function received(person: Person): Promise<readonly Message[]> {
+  const messages: Message[] = []
+  const { head } = person.core.events
+  if (head === 0) return messages
+  for await (const event of person.node.events({ from: 'start' })) {
+    if (event.type === 'message.received') messages.push(event.message)
+    if (event.seq === head) break
+  }
+  return messages
 }
