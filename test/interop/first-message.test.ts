@@ -1,10 +1,10 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ready } from '../../protocol/crypto.ts'
 import { Talker } from '../support/talkers.ts'
 import { sendingSession } from './stranger/person.ts'
 import { Stranger, acquainted, codeOf, flipped } from './support.ts'
 
-beforeAll(() => ready)
+await ready
 
 function pair() {
   return { ours: new Talker('ours'), theirs: new Stranger('theirs') }

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { accountKey } from '../../protocol/account.ts'
 import { type Content, decodeContent, encodeContent, messageId } from '../../protocol/content.ts'
 import { ready } from '../../protocol/crypto.ts'
@@ -24,7 +24,7 @@ import { signingPair } from './stranger/primitives.ts'
 import { write } from './stranger/protobuf.ts'
 import { Stranger, verdict } from './support.ts'
 
-beforeAll(() => ready)
+await ready
 
 const id = fc.uint8Array({ minLength: 16, maxLength: 16 })
 const ids = fc.array(id, { minLength: 1, maxLength: 64 })

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ready } from '../../protocol/crypto.ts'
 import { DAY, NOW } from '../support/people.ts'
 import { type Reachable, Talker } from '../support/talkers.ts'
@@ -11,7 +11,7 @@ import { makeCertificate } from './stranger/records.ts'
 import type { SendingChain, Session } from './stranger/session.ts'
 import { Stranger, codeOf, flipped } from './support.ts'
 
-beforeAll(() => ready)
+await ready
 
 /** Who has the keys and does not keep to the protocol, towards ours and towards a stranger. */
 interface Meeting {

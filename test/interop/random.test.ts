@@ -1,10 +1,10 @@
-import { beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { ready } from '../../protocol/crypto.ts'
 import { DAY } from '../support/people.ts'
 import { seededRandom } from '../support/random.ts'
 import { acquainted } from './support.ts'
 
-beforeAll(() => ready)
+await ready
 
 const MESSAGES = 400
 
