@@ -48,6 +48,11 @@ export class Courier {
   readonly #abort = new AbortController()
   readonly #inFlight = new Set<number>()
   readonly #resting = new Map<number, number>()
+  /**
+   * Were on a stream that ended before the acknowledgement: the contact may have them, and then what a mailbox hands over is a
+   * repeat that brings no receipt. So they are offered directly again, held or not.
+   */
+  readonly #unsure = new Set<number>()
   #sender: DirectSender | undefined
   #channel: Channel | undefined
   #working = false
@@ -115,7 +120,10 @@ export class Courier {
       if (entry.envelope === undefined || this.#inFlight.has(entry.order)) return false
       if ((this.#resting.get(entry.order) ?? 0) > now) return false
       if (entry.held === undefined || entry.held.keptUntil <= now) return true
-      return path === 'direct' && here && now - entry.held.storedAt >= RECEIPT_PATIENCE
+      if (path === 'mailbox') return false
+      return (
+        this.#unsure.has(entry.order) || (here && now - entry.held.storedAt >= RECEIPT_PATIENCE)
+      )
     })
   }
 
@@ -201,6 +209,7 @@ export class Courier {
     if (this.#sender !== sender) return
     this.#sender = undefined
     this.#channel = undefined
+    for (const order of this.#inFlight) this.#unsure.add(order)
     this.#inFlight.clear()
     this.#quiet?.cancel()
     if (this.#abort.signal.aborted) return
@@ -279,13 +288,15 @@ export class Courier {
     const entries = [...conversation.outbox.values()].filter(
       ({ envelope }) => envelope !== undefined,
     )
-    for (const order of this.#resting.keys()) {
-      if (!conversation.outbox.has(order)) this.#resting.delete(order)
+    for (const orders of [this.#resting, this.#unsure]) {
+      for (const order of orders.keys()) if (!conversation.outbox.has(order)) orders.delete(order)
     }
     if (entries.every(({ order }) => this.#inFlight.has(order))) return
     const now = clock.now()
     const wait = Math.max(RETRY.base, this.#notBefore - now)
-    const heldOnly = entries.every(({ held }) => held !== undefined && held.keptUntil > now)
+    const heldOnly = entries.every(
+      ({ held, order }) => held !== undefined && held.keptUntil > now && !this.#unsure.has(order),
+    )
     this.#timer = clock.after(heldOnly ? Math.max(wait, RECEIPT_PATIENCE) : wait, () => this.wake())
   }
 }
