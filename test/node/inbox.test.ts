@@ -137,7 +137,7 @@ describe('the inbox', () => {
     expect(await texts(bob, ada)).toEqual(['hello'])
   })
 
-  test('a first message on the stream of somebody else is nobody's', async () => {
+  test('a first message on the stream of somebody else belongs to nobody', async () => {
     const [first] = await written(ada, bob, 'hello')
     if (first === undefined) throw new Error('nothing was written')
     await withoutTrace(bob, async () => {
@@ -205,7 +205,7 @@ describe('the inbox', () => {
     })
   })
 
-  test('an envelope of a session is that contact's or nothing', async () => {
+  test('an envelope of a session belongs to that contact or to nobody', async () => {
     await introduce(ada, carol)
     await settle()
     await ada.node.conversation('carol').send('first')
