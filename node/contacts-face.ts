@@ -40,7 +40,8 @@ export class ContactsFace implements Contacts {
     options.signal?.throwIfAborted()
     const parsed = parseAddress(address)
     if (equalBytes(parsed.account, this.#core.account.key)) throw ownAddress()
-    const conversation = await this.#core.book.exclusively(() => this.#add(parsed, options.name))
+    const { book } = this.#core
+    const conversation = await plainly(book.exclusively(() => this.#add(parsed, options.name)))
     return this.describe(conversation)
   }
 
@@ -51,21 +52,19 @@ export class ContactsFace implements Contacts {
     const fallback = defaultName(peerName(parsed.account))
     const conversation =
       known ?? book.fresh({ ...parsed, name: chosen ?? fallback, state: 'accepted' })
-    await plainly(
-      conversation.step((draft) => {
-        const { id, state, name, addresses, mailboxes } = draft.contact
-        const kept = conversation.mayBeCalled(name) ? name : fallback
-        draft.patch({
-          state: 'accepted',
-          name: chosen ?? kept,
-          addresses: parsed.addresses.length > 0 ? parsed.addresses : addresses,
-          mailboxes: parsed.mailboxes.length > 0 ? parsed.mailboxes : mailboxes,
-        })
-        draft.committed.push(() => this.#core.welcome(conversation))
-        if (known !== undefined && state === 'accepted') return
-        draft.events.push({ event: { type: 'contact.added', at: draft.now, contact: id } })
-      }),
-    )
+    await conversation.step((draft) => {
+      const { id, state, name, addresses, mailboxes } = draft.contact
+      const kept = conversation.mayBeCalled(name) ? name : fallback
+      draft.patch({
+        state: 'accepted',
+        name: chosen ?? kept,
+        addresses: parsed.addresses.length > 0 ? parsed.addresses : addresses,
+        mailboxes: parsed.mailboxes.length > 0 ? parsed.mailboxes : mailboxes,
+      })
+      draft.committed.push(() => this.#core.welcome(conversation))
+      if (known !== undefined && state === 'accepted') return
+      draft.events.push({ event: { type: 'contact.added', at: draft.now, contact: id } })
+    })
     return conversation
   }
 

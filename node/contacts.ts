@@ -23,6 +23,8 @@ export class ContactBook {
   readonly #byId = new Map<ContactId, Conversation>()
   readonly #byAccount = new Map<string, Conversation>()
   readonly #lock = new KeyedLock()
+  /** A batch failed: it may have been one that made a contact, and be in the store all the same. */
+  #stale = false
 
   constructor(init: ContactBookInit) {
     this.#init = init
@@ -30,12 +32,32 @@ export class ContactBook {
 
   async start(): Promise<void> {
     this.#init.records.onFailure(() => {
+      this.#stale = true
       for (const conversation of this.all()) conversation.distrust()
     })
+    await this.#load()
+  }
+
+  /** After a failed batch: looks whether there are contacts in the store that nobody was told of. Rejects with `StoreError`. */
+  async recover(): Promise<void> {
+    while (this.#stale) {
+      this.#stale = false // set again by a failure meanwhile
+      try {
+        await this.#init.records.flush()
+        await this.#load()
+      } catch (error) {
+        this.#stale = true
+        throw error
+      }
+    }
+  }
+
+  async #load(): Promise<void> {
     const stored: ContactState[] = []
     const now = this.#init.clock.now()
     for await (const { key, value } of this.#init.records.range(keys.contacts)) {
-      stored.push(decodeContact(key.slice(keys.contacts.length), value, now))
+      const id = key.slice(keys.contacts.length)
+      if (!this.#byId.has(id)) stored.push(decodeContact(id, value, now))
     }
     for (const contact of stored) {
       this.register(await Conversation.load(this.#conversationInit(contact)))
@@ -48,9 +70,12 @@ export class ContactBook {
     return Conversation.fresh(this.#conversationInit(state))
   }
 
-  /** Runs what may register a contact, when everything before it of that kind is done. */
+  /** Runs what may register a contact, when everything before it of that kind is done. Rejects as `task`, or as `recover`. */
   exclusively<T>(task: () => Promise<T>): Promise<T> {
-    return this.#lock.run(LOCK, task)
+    return this.#lock.run(LOCK, async () => {
+      await this.recover()
+      return task()
+    })
   }
 
   #conversationInit(contact: ContactState): ConversationInit {

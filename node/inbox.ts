@@ -127,19 +127,27 @@ export class Inbox {
 
   async #unknown(envelope: Envelope, from: Source): Promise<Outcome> {
     if (envelope.kind !== 'first') return 'no-session'
-    return this.#lock.run('accept', () => this.#accept(envelope, from))
+    try {
+      return await this.#lock.run('accept', () => this.#accept(envelope, from))
+    } catch (error) {
+      if (error instanceof StoreError) return 'store-full'
+      throw error
+    }
   }
 
   /** Cheap checks first: known ephemeral key, known prekeys, rate; then Diffie-Hellman and KEM (docs/protocol.md, "First message"). */
   async #accept(envelope: FirstEnvelope, from: Source): Promise<Outcome> {
+    const { book } = this.#init
+    await book.recover()
     const again = from.route(envelope)
     if (again === 'store-full') return again
     if (again?.recognises(envelope) === true) {
       return (await again.receive([envelope], from.arrival))[0] ?? 'store-full'
     }
     const marker = keys.handshake(hash(32, 'accepted key', envelope.ephemeralKey))
-    const before = await this.#whetherAccepted(marker)
-    if (before !== undefined) return before
+    // The session that this handshake made is gone, with whatever it could open: it is not made again, and what comes for it is
+    // not confirmed, since it may never have been opened.
+    if ((await this.#init.records.get(marker)) !== undefined) return 'no-session'
     const prekeys = this.#prekeysFor(envelope, from)
     if (prekeys === undefined) return 'unknown-prekey'
     if (this.#crowdedFor(from.sender)) return 'blocked'
@@ -147,23 +155,9 @@ export class Inbox {
     if (!this.#limits.inAll.take('')) return 'store-full'
     const accepted = this.#open(envelope, prekeys)
     if (typeof accepted === 'string') return accepted
-    const { book } = this.#init
     const outcome = await book.exclusively(() => this.#adopt(envelope, accepted, marker, from))
     if (outcome !== 'opened') wipeAll(sessionSecrets(accepted.session))
     return outcome
-  }
-
-  /**
-   * The session that this handshake made is gone, with whatever it could open: not to be made again, and not to be confirmed,
-   * since this envelope may never have been opened.
-   */
-  async #whetherAccepted(marker: string): Promise<Outcome | undefined> {
-    try {
-      return (await this.#init.records.get(marker)) === undefined ? undefined : 'no-session'
-    } catch (error) {
-      if (error instanceof StoreError) return 'store-full'
-      throw error
-    }
   }
 
   #prekeysFor(envelope: FirstEnvelope, { arrival }: Source): NamedPrekeys | undefined {

@@ -55,6 +55,7 @@ export class Reader {
 
   /** The event that a record tells of; undefined for kinds of a newer version and for contacts that are gone. */
   readonly describe = async (seq: number, record: EventRecord): Promise<NodeEvent | undefined> => {
+    if (this.#book.byId(record.contact) === undefined) await this.#book.recover()
     const conversation = this.#book.byId(record.contact)
     if (conversation === undefined) return undefined
     const base = {
