@@ -5,6 +5,7 @@ import { equalBytes } from '../protocol/bytes.ts'
 import type { DeviceCertificate } from '../protocol/device.ts'
 import { receiveOnly, sessionSecrets, type Accepted, type Session } from '../protocol/session.ts'
 import { sendingSession } from '../protocol/sessions.ts'
+import { currentEntries, type Composer } from './compose.ts'
 import { contactShort, trustNumber } from './contact.ts'
 import type { Draft } from './draft.ts'
 import { hasSaidEnough, keepRecords, takeContent, type Arrival, type Opener } from './open.ts'
@@ -15,7 +16,7 @@ const MAX_SESSIONS_A_SIDE = 5
 
 export async function adoptSession(
   draft: Draft,
-  opener: Opener,
+  opener: Opener & Outbox,
   accepted: Accepted,
   arrival: Arrival,
 ): Promise<Outcome> {
@@ -23,7 +24,7 @@ export async function adoptSession(
   if (!deviceHolds(draft, accepted.theirs)) return 'not-authentic'
   if (repeatsOrdinal(draft, handshake.ordinal)) return 'not-authentic'
   if (hasSaidEnough(draft.contact)) return 'blocked'
-  noteDevice(draft, accepted.theirs)
+  noteDevice(draft, opener, accepted.theirs)
   const late = handshake.ordinal < draft.contact.theirOrdinal
   addSession(draft, late ? receiveOnly(accepted.session) : accepted.session)
   draft.spent.push(...accepted.spent)
@@ -52,8 +53,11 @@ function repeatsOrdinal(draft: Draft, ordinal: number): boolean {
   )
 }
 
+/** What may still be on its way to an old device. */
+export type Outbox = Pick<Composer, 'outbox'>
+
 /** Remembers the device; another key of a verified contact is shown and stops sending until the user has looked. */
-export function noteDevice(draft: Draft, certificate: DeviceCertificate): void {
+export function noteDevice(draft: Draft, outbox: Outbox, certificate: DeviceCertificate): void {
   const { contact } = draft
   const first = contact.identityKey.length === 0
   const changed = !first && !equalBytes(certificate.identityKey, contact.identityKey)
@@ -63,6 +67,7 @@ export function noteDevice(draft: Draft, certificate: DeviceCertificate): void {
       identityKey: certificate.identityKey,
     })
   }
+  if (changed) leaveDevice(draft, outbox)
   if (!changed || contact.trust !== 'verified') return
   draft.patch({ trust: 'changed' })
   draft.events.push({
@@ -74,6 +79,18 @@ export function noteDevice(draft: Draft, certificate: DeviceCertificate): void {
       trustTo: trustNumber('changed'),
     },
   })
+}
+
+/** The sessions with the old device send no more, and what they have not delivered is encrypted again, under the same ids. */
+function leaveDevice(draft: Draft, { outbox }: Outbox): void {
+  draft.sessions = draft.sessions.map((session) =>
+    session.phase === 'receive-only' ? session : receiveOnly(session),
+  )
+  for (const entry of currentEntries(draft, outbox)) {
+    if (entry.envelope === undefined) continue
+    const { order } = entry
+    draft.outbox.set(order, { ...entry, envelope: undefined, held: undefined })
+  }
 }
 
 /** Adds a session; of the sessions begun by the same side the one with the lowest ordinal goes when there are too many. */

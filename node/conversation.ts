@@ -232,11 +232,11 @@ export class Conversation implements Composer, Opener {
     })
   }
 
-  /** A mailbox has signed that it holds this entry. What is not listed needs no more than that. */
-  held(order: number, held: HeldBy): Promise<void> {
+  /** A mailbox has signed that it holds the envelope of this entry. What is not listed needs no more than that. */
+  held({ order, envelope }: OutboxEntry, held: HeldBy): Promise<void> {
     return this.#steps.lazily(async (draft) => {
       const entry = this.outbox.get(order)
-      if (entry === undefined) return
+      if (entry === undefined || entry.envelope !== envelope) return // it was encrypted again meanwhile
       const unlisted = entry.messageId.length === 0
       draft.outbox.set(order, unlisted ? undefined : { ...entry, held })
       if (unlisted) return

@@ -47,7 +47,8 @@ export class Courier {
   readonly #init: CourierInit
   readonly #abort = new AbortController()
   readonly #inFlight = new Set<number>()
-  readonly #resting = new Map<number, number>()
+  /** Refused ones. What is encrypted again is another envelope, and does not rest. */
+  readonly #resting = new Map<number, { readonly envelope: Uint8Array; readonly until: number }>()
   /**
    * Were on a stream that ended before the acknowledgement: the contact may have them, and then what a mailbox hands over is a
    * repeat that brings no receipt. So they are offered directly again, held or not.
@@ -118,7 +119,8 @@ export class Courier {
     const here = wire.isConnected(conversation.contact.peer)
     return [...conversation.outbox.values()].filter((entry) => {
       if (entry.envelope === undefined || this.#inFlight.has(entry.order)) return false
-      if ((this.#resting.get(entry.order) ?? 0) > now) return false
+      const rest = this.#resting.get(entry.order)
+      if (rest?.envelope === entry.envelope && rest.until > now) return false
       if (entry.held === undefined || entry.held.keptUntil <= now) return true
       if (path === 'mailbox') return false
       return (
@@ -192,15 +194,19 @@ export class Courier {
   async #refuse(
     refused: readonly { readonly order: number; readonly code: number }[],
   ): Promise<void> {
-    const now = this.#init.clock.now()
+    const { conversation, clock, lost } = this.#init
+    const now = clock.now()
     const rejected: number[] = []
     for (const { order, code } of refused) {
       if (code === REFUSED.notAllowed) rejected.push(order)
       const rest = code === REFUSED.tryLater ? REST_TRY_LATER : REST_CANNOT_OPEN
-      this.#resting.set(order, now + rest)
+      const envelope = conversation.outbox.get(order)?.envelope
+      if (envelope !== undefined) this.#resting.set(order, { envelope, until: now + rest })
       this.#inFlight.delete(order)
     }
-    if (rejected.length > 0) await this.#init.conversation.fail(rejected, 'rejected')
+    // It may have begun again with other keys.
+    if (refused.some(({ code }) => code === REFUSED.cannotOpen)) lost(conversation)
+    if (rejected.length > 0) await conversation.fail(rejected, 'rejected')
     this.#plan()
   }
 
@@ -273,7 +279,7 @@ export class Courier {
     }
     const { signal } = this.#abort
     const custody = await pool.deposit(mailboxesOf(conversation), request, { signal })
-    await conversation.held(entry.order, {
+    await conversation.held(entry, {
       mailbox: accountOf(custody.mailbox),
       storedAt: clock.now(),
       keptUntil: custody.keptUntil,

@@ -8,7 +8,7 @@ import type { VerifiedOneTimePair } from '../protocol/prekeys.ts'
 import { addressTexts } from '../net/address.ts'
 import { backoff } from '../net/backoff.ts'
 import type { Clock, PeerName, Timer } from '../net/ports.ts'
-import { addSession, deviceHolds, noteDevice } from './adopt.ts'
+import { addSession, deviceHolds, noteDevice, type Outbox } from './adopt.ts'
 import type { BundlePath } from './api.ts'
 import type { BundleFinder, Found } from './bundle-finder.ts'
 import { encryptWaiting } from './compose.ts'
@@ -183,7 +183,7 @@ export class Introducer {
     met: readonly PeerName[],
   ): Promise<boolean> {
     const bundle: KnownBundle = { verified: found.bundle, ...found.source }
-    const kept = await conversation.step((draft) => keepBundle(draft, bundle))
+    const kept = await conversation.step((draft) => keepBundle(draft, conversation, bundle))
     if (!kept) return false
     this.#init.onFound(conversation, found.source.path, found.source.from, met)
     this.#init.onBundle(conversation)
@@ -232,11 +232,11 @@ export class Introducer {
   }
 }
 
-function keepBundle(draft: Draft, bundle: KnownBundle): boolean {
+function keepBundle(draft: Draft, outbox: Outbox, bundle: KnownBundle): boolean {
   const { verified } = bundle
   if (verified.sequence < draft.contact.bundleSequence) return false
   if (!deviceHolds(draft, verified.certificate)) return false
-  noteDevice(draft, verified.certificate)
+  noteDevice(draft, outbox, verified.certificate)
   draft.patch({ bundle, bundleSequence: verified.sequence })
   return true
 }
