@@ -145,6 +145,7 @@ describe('receipts', () => {
     const fromBob = (): number => ada.core.inbox.counts.get('opened') ?? 0
     await bob.node.conversation('ada').send('I listen')
     await settle()
+    await clock.advance(SECOND) // its delivery is written
     const before = { sent: fromBob(), head: bob.core.events.head }
     for (let at = 0; at < 48; at++) await send(`text ${at}`)
     expect(fromBob()).toBe(before.sent)
