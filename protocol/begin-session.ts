@@ -10,8 +10,10 @@ import type { OpenedContent } from './opened-content.ts'
 import { contentOf } from './opened-content.ts'
 import type { OurPrekeys, Responded } from './pqxdh.ts'
 import { pqxdhInitiate, pqxdhRespond } from './pqxdh.ts'
-import type { PostQuantum, Received } from './post-quantum.ts'
-import { postQuantumSecrets, receiveKeyParts, startPostQuantum } from './post-quantum.ts'
+import type { PostQuantum } from './post-quantum.ts'
+import { postQuantumSecrets, startPostQuantum } from './post-quantum.ts'
+import type { Received } from './post-quantum-receive.ts'
+import { receiveKeyParts } from './post-quantum-receive.ts'
 import type { VerifiedOneTimePair } from './prekeys.ts'
 import { ratchetDecryptFirst } from './ratchet-decrypt.ts'
 import type { RatchetOpened } from './ratchet-decrypt.ts'
@@ -188,7 +190,7 @@ function receiveFirst(
   { epoch, body: { items } }: RatchetOpened,
 ): Received {
   const side = { sessionId: secrets.sessionId, sends: 2 } as const
-  const context = { epoch, items, answeredChain: undefined, answers: true, now, random }
+  const context = { epoch, items, answeredChain: undefined, takesParts: true, now, random }
   return receiveKeyParts(epochs, side, context)
 }
 

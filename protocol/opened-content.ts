@@ -2,7 +2,7 @@
 
 import { isKeyPart } from './key-parts.ts'
 import type { Item } from './padding.ts'
-import type { Received } from './post-quantum.ts'
+import type { Received } from './post-quantum-receive.ts'
 import type { RatchetOpened } from './ratchet-decrypt.ts'
 import type { Position } from './skipped-keys.ts'
 

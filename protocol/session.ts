@@ -19,13 +19,8 @@ import { KEY_PART_ITEM_BYTES } from './key-parts.ts'
 import type { Item } from './padding.ts'
 import { bodyLength, encodeBody, padme } from './padding.ts'
 import type { PostQuantum, Side } from './post-quantum.ts'
-import {
-  isPartStalled,
-  postQuantumSecrets,
-  receiveKeyParts,
-  sendKeyPart,
-  sendingEpoch,
-} from './post-quantum.ts'
+import { isPartStalled, postQuantumSecrets, sendKeyPart, sendingEpoch } from './post-quantum.ts'
+import { receiveKeyParts } from './post-quantum-receive.ts'
 import { ratchetDecrypt, ratchetKnows } from './ratchet-decrypt.ts'
 import type { KeptRecord, KeptRecordId } from './ratchet-records.ts'
 import { removeSkipped } from './ratchet-records.ts'
@@ -195,14 +190,14 @@ export function openMessage(
     epoch: opened.epoch,
     items: opened.body.items,
     answeredChain: endedChain(ratchet, opened.next),
-    answers: session.phase !== 'receive-only',
+    takesParts: session.phase !== 'receive-only',
     now,
     random,
   })
   return {
     next: afterOpening(session, opened.next, received.next),
     ...contentOf(opened, received),
-    spent: [...opened.spent, ...received.spent],
+    spent: received.spent.length === 0 ? opened.spent : [...opened.spent, ...received.spent],
     skippedAdded: opened.added,
     skippedRemoved: opened.removed,
   }

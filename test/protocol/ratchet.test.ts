@@ -19,7 +19,8 @@ import {
   ratchetRespond,
 } from '../../protocol/ratchet.ts'
 import { seededRandom } from '../support/random.ts'
-import { refusal } from '../support/refusals.ts'
+import { outcome, refusal } from '../support/refusals.ts'
+import { there } from '../support/talkers.ts'
 
 // The ratchet alone, with states that no honest peer has: what a holder of the keys could send.
 
@@ -39,6 +40,37 @@ describe('a header is refused', () => {
     const opened = ratchetDecrypt(theirs, contextOf(sealed(skipping, context.ours), context.theirs))
     expect(open(opened.next, envelope, context.theirs)).toBe('SessionError ERR_NOT_AUTHENTIC')
     expect(open(opened.next, sealed(ours, context.ours), context.theirs)).toBe('opened')
+  })
+
+  test('that names an epoch after the next one, or the next one before its key is held', () => {
+    const { ours, theirs, context } = started()
+    const [one, two] = [1, 2].map((number) => ({ ...context.ours, number }))
+    const both = { epoch: context.theirs, next: { ...context.theirs, number: 1 } }
+    const openWith = (envelope: Envelope): string =>
+      refused(() =>
+        ratchetDecrypt(theirs, { ...contextOf(envelope, context.theirs), epochs: both }),
+      )
+    expect(openWith(sealed(ours, there(two)))).toBe('SessionError ERR_NOT_AUTHENTIC')
+    expect(openWith(sealed(ours, there(one)))).toBe('opened')
+    expect(open(theirs, sealed(ours, there(one)), context.theirs)).toBe(
+      'SessionError ERR_NOT_AUTHENTIC',
+    )
+  })
+
+  test('at a skipped position, unless it names one of the two epochs that this can be of', () => {
+    const { ours, theirs, context } = started()
+    const [one, two] = [1, 2].map((number) => ({ ...context.ours, number }))
+    const epochs = { epoch: context.theirs, next: { ...context.theirs, number: 1 } }
+    const later = sealed(advanced(ours, 1), there(one))
+    const { next } = ratchetDecrypt(theirs, { ...contextOf(later, context.theirs), epochs })
+    expect(next.skipped).toMatchObject([{ epoch: 0, number: 0 }])
+    expect(open(next, sealed(ours, there(two)), context.theirs)).toBe(
+      'SessionError ERR_NOT_AUTHENTIC',
+    )
+    // Whatever is received in by now: their keys were made when they were skipped.
+    for (const epoch of [context.ours, there(one)]) {
+      expect(open(next, sealed(ours, epoch), there(two))).toBe('opened')
+    }
   })
 
   test('whose chain changes its ratchet key or its PN', () => {
@@ -181,12 +213,10 @@ function contextOf(envelope: Envelope, epoch: Epoch): OpenContext {
 }
 
 function open(ratchet: Ratchet, envelope: Envelope, epoch: Epoch): string {
-  try {
-    ratchetDecrypt(ratchet, contextOf(envelope, epoch))
-    return 'opened'
-  } catch (error) {
-    return refusal(() => {
-      throw error
-    })
-  }
+  return refused(() => ratchetDecrypt(ratchet, contextOf(envelope, epoch)))
+}
+
+function refused(run: () => unknown): string {
+  const result = outcome(run)
+  return typeof result === 'string' ? result : 'opened'
 }

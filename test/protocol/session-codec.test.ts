@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { concat, toHex } from '../../protocol/bytes.ts'
 import { ready } from '../../protocol/crypto.ts'
+import type { PostQuantum } from '../../protocol/post-quantum.ts'
 import type { KeptRecord, Session } from '../../protocol/session.ts'
 import { receiveOnly } from '../../protocol/session.ts'
 import {
@@ -23,6 +24,60 @@ describe('a stored session', () => {
       expect(again.phase).toBe(session.phase)
       expect(encodeSession(again)).toEqual(encodeSession(session))
       expect(again).toEqual(session)
+    }
+  })
+
+  test('comes back in every phase of the post-quantum ratchet, in epoch 0 and later', () => {
+    const { ours, theirs } = acquainted()
+    const seen = new Set<string>()
+    for (let i = 0; i < 130; i += 1) {
+      const [from, to] = i % 2 === 0 ? [ours, theirs] : [theirs, ours]
+      to.receive(from.send())
+      for (const { session } of [ours, theirs]) {
+        const { phase, epoch } = session.postQuantum
+        const key = `${phase} ${epoch.number}`
+        if (seen.has(key)) continue
+        seen.add(key)
+        const records = recordsOf(session).map(encodeSkippedKey)
+        expect(decodeSession(encodeSession(session), records)).toEqual(session)
+      }
+    }
+    const later = ['idle 1', 'offering 1', 'answered 1', 'switched 1', 'idle 2']
+    expect([...seen]).toEqual(expect.arrayContaining(later))
+  })
+
+  test('is refused with parts of the post-quantum ratchet that do not go together', () => {
+    const before = acquainted()
+    const [answered, offering] = [before.ours.session, before.theirs.session]
+    const { ours, theirs } = acquainted()
+    theirs.receive(ours.send())
+    ours.receive(theirs.send())
+    const [idle, switched] = [ours.session, theirs.session]
+    const wrong: readonly Session[] = [
+      changed(answered, 'answered', (state) => ({ ...state, part: state.part.slice(1) })),
+      changed(answered, 'answered', (state) => ({
+        ...state,
+        next: { ...state.next, number: 2 },
+      })),
+      changed(answered, 'answered', (state) => ({
+        ...state,
+        epoch: { ...state.epoch, nextStepKey: state.next.nextStepKey },
+      })),
+      changed(switched, 'switched', (state) => ({
+        ...state,
+        epoch: { ...state.epoch, sendingKey: state.next.sendingKey },
+      })),
+      changed(switched, 'switched', (state) => ({ ...state, keyDigest: new Uint8Array(31) })),
+      changed(offering, 'offering', (state) => ({
+        ...state,
+        epoch: { ...state.epoch, number: 0xffff_ffff },
+      })),
+      changed(idle, 'idle', (state) => ({ ...state, earlier: undefined })),
+      changed(idle, 'idle', (state) => ({ ...state, epoch: { ...state.epoch, number: 0 } })),
+    ]
+    for (const session of wrong) {
+      const bytes = encodeSession(session)
+      expect(refusal(() => decodeSession(bytes, []))).toBe('DecodeError ERR_MALFORMED')
     }
   })
 
@@ -117,6 +172,24 @@ describe('the records beside it', () => {
     expect(toHex(encodeSession(theirs.session))).toBe(toHex(encodeSession(before)))
   })
 })
+
+/** The session with a changed state, which must be in this phase. */
+function changed<Phase extends PostQuantum['phase']>(
+  session: Session,
+  phase: Phase,
+  change: (state: Extract<PostQuantum, { phase: Phase }>) => PostQuantum,
+): Session {
+  const { postQuantum } = session
+  if (!isIn(postQuantum, phase)) throw new Error(postQuantum.phase)
+  return { ...session, postQuantum: change(postQuantum) }
+}
+
+function isIn<Phase extends PostQuantum['phase']>(
+  state: PostQuantum,
+  phase: Phase,
+): state is Extract<PostQuantum, { phase: Phase }> {
+  return state.phase === phase
+}
 
 function withRecords(): { readonly session: Session; readonly records: readonly KeptRecord[] } {
   const { ours, theirs } = acquainted()

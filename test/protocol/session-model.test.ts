@@ -2,11 +2,13 @@ import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
 import { toHex } from '../../protocol/bytes.ts'
 import { ready } from '../../protocol/crypto.ts'
-import { Talker } from '../support/talkers.ts'
+import { DAY } from '../support/people.ts'
+import { Talker, expectKeysAgree } from '../support/talkers.ts'
 
 // Two who chat over a network that drops, doubles, reorders and keeps envelopes back, while both
-// restart from what they have stored and begin sessions anew. After every event the step law is
-// checked (in `Talker`).
+// restart from what they have stored, begin sessions anew, send without an answer for long, and rest
+// for hours or days, so that epochs of the post-quantum ratchet come and go. After every event the
+// step law is checked (in `Talker`).
 
 beforeAll(() => ready)
 
@@ -19,7 +21,9 @@ interface Mail {
 
 type Event =
   | { readonly kind: 'send' | 'restart' | 'begin'; readonly who: 0 | 1 }
+  | { readonly kind: 'burst'; readonly who: 0 | 1; readonly count: number }
   | { readonly kind: 'deliver' | 'double' | 'drop'; readonly pick: number }
+  | { readonly kind: 'rest'; readonly hours: number }
 
 const who = fc.constantFrom<0 | 1>(0, 1)
 const pick = fc.nat(999)
@@ -28,6 +32,18 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 12, arbitrary: fc.record({ kind: fc.constant('deliver'), pick }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('double', 'drop'), pick }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('restart', 'begin'), who }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant('burst'),
+      who,
+      count: fc.integer({ max: 60, min: 2 }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('rest'), hours: fc.constantFrom(1, 25) }),
+  },
 )
 
 class World {
@@ -45,6 +61,12 @@ class World {
     switch (happening.kind) {
       case 'send':
         return this.send(happening.who)
+      case 'burst':
+        for (let i = 0; i < happening.count; i += 1) this.send(happening.who)
+        return undefined
+      case 'rest':
+        for (const talker of this.talkers) talker.now += (happening.hours * DAY) / 24
+        return undefined
       case 'restart':
         return this.talkers[happening.who].restart()
       case 'begin':
@@ -63,6 +85,13 @@ class World {
     const talker = this.talkers[from]
     if (talker.sessions.length === 0) return
     this.#mail.push({ to: other(from), bytes: talker.send(), arrived: false })
+  }
+
+  /** Each says something, and everything arrives. */
+  exchange(): void {
+    this.send(0)
+    this.send(1)
+    this.settle()
   }
 
   /** Whatever is still under way arrives. */
@@ -89,20 +118,32 @@ test('no message opens twice, none that arrived is lost, and both end in one ses
       const world = new World()
       for (const happening of events) world.run(happening)
       // A last exchange in which nothing is lost.
-      for (let round = 0; round < 2; round += 1) {
-        world.send(0)
-        world.send(1)
-        world.settle()
-      }
+      for (let round = 0; round < 2; round += 1) world.exchange()
       const opened = world.talkers.flatMap(({ inbox }) => inbox)
       expect(opened).toHaveLength(world.arrivals)
       for (const { inbox } of world.talkers) expect(new Set(inbox).size).toBe(inbox.length)
-      const [ours, theirs] = world.talkers.map(({ session }) => toHex(session.id))
-      expect(ours).toBe(theirs)
+      const [ours, theirs] = world.talkers
+      expect(toHex(ours.session.id)).toBe(toHex(theirs.session.id))
+      expect([...ours.reports, ...theirs.reports]).toEqual([])
+      // Traffic in both directions leads on, whatever was under way before.
+      expectKeysAgree(ours.session, theirs.session)
+      const before = epochOf(ours)
+      for (let day = 0; day < 4; day += 1) {
+        world.run({ kind: 'rest', hours: 25 })
+        for (let round = 0; round < 4; round += 1) world.exchange()
+        expectKeysAgree(ours.session, theirs.session)
+      }
+      expect(epochOf(ours)).toBeGreaterThanOrEqual(before + 3)
+      expect(epochOf(theirs)).toBe(epochOf(ours))
+      expect(ours.inbox.length + theirs.inbox.length).toBe(world.arrivals)
     }),
     { numRuns: 60 },
   )
 })
+
+function epochOf({ session }: Talker): number {
+  return session.postQuantum.epoch.number
+}
 
 function other(side: 0 | 1): 0 | 1 {
   return side === 0 ? 1 : 0

@@ -6,9 +6,10 @@ import type { Envelope } from '../../protocol/envelope.ts'
 import { readEnvelope } from '../../protocol/envelope.ts'
 import { SessionError } from '../../protocol/errors.ts'
 import type { OneTimePair } from '../../protocol/prekeys.ts'
+import { sendingEpoch } from '../../protocol/post-quantum.ts'
 import { createOneTimePair, verifyOneTimePair } from '../../protocol/prekeys.ts'
 import { Secret, wipeAll } from '../../protocol/secret.ts'
-import type { KeptRecord, KeptRecordId, Session } from '../../protocol/session.ts'
+import type { KeptRecord, KeptRecordId, OpenedContent, Session } from '../../protocol/session.ts'
 import {
   acceptSession,
   encryptMessage,
@@ -54,6 +55,8 @@ export class Talker {
   readonly lawful: boolean
   /** Texts in the order in which they opened. */
   readonly inbox: string[] = []
+  /** What was wrong with parts beside them. */
+  readonly reports: ('malformed' | 'diverged')[] = []
   sessions: readonly Session[] = []
   now = NOW
   #sent = 0
@@ -157,7 +160,7 @@ export class Talker {
     this.#check({ before: session, beforeBytes, next, spent })
     this.#keep(session, next, opened.skippedAdded, opened.skippedRemoved)
     wipeAll(spent)
-    this.inbox.push(fromUtf8(opened.content))
+    this.#note(opened)
   }
 
   #accept(envelope: Envelope): void {
@@ -183,7 +186,13 @@ export class Talker {
     wipeAll(spent)
     this.#theirOrdinal = Math.max(this.#theirOrdinal, ordinal)
     this.#seenByThem = Math.max(this.#seenByThem, seen)
-    this.inbox.push(fromUtf8(accepted.content))
+    this.#note(accepted)
+  }
+
+  #note({ content, malformedItems, diverged }: OpenedContent): void {
+    this.inbox.push(fromUtf8(content))
+    if (malformedItems) this.reports.push('malformed')
+    if (diverged) this.reports.push('diverged')
   }
 
   #keep(
@@ -218,13 +227,28 @@ export class Talker {
   }
 }
 
-/** A step changes nothing, keeps no spent secret and forgets none. */
+/** A step changes nothing, keeps no spent secret and forgets none, and never sends in an older epoch. */
 function expectLawful({ before, beforeBytes, next, spent }: Step): void {
   const kept = secretsIn(next)
   expect(encodeSession(before)).toEqual(beforeBytes)
   expect(spent.filter((secret) => kept.has(secret))).toEqual([])
   const forgotten = [...secretsIn(before)].filter((s) => !kept.has(s) && !spent.includes(s))
   expect(forgotten).toEqual([])
+  const [epochBefore, epoch] = [before, next].map((one) => sendingEpoch(one.postQuantum).number)
+  expect(epoch).toBeGreaterThanOrEqual(there(epochBefore))
+}
+
+/** What each side of a session sends in, the other can open, with the same keys. */
+export function expectKeysAgree(one: Session, other: Session): void {
+  expect(toHex(one.id)).toBe(toHex(other.id))
+  for (const [from, to] of [
+    [one.postQuantum, other.postQuantum],
+    [other.postQuantum, one.postQuantum],
+  ] as const) {
+    const { number, sendingKey } = sendingEpoch(from)
+    const theirs = [to.epoch, to.next].find((epoch) => epoch?.number === number)
+    expect(toHex(Secret.reveal(sendingKey))).toBe(toHex(Secret.reveal(there(theirs).receivingKey)))
+  }
 }
 
 function expectSame(actual: unknown, expected: unknown): void {
