@@ -36,6 +36,8 @@ afterEach(async () => {
 
 interface Host {
   readonly service: Mailbox
+  /** Batches that were synced so far. */
+  readonly synced: () => number
   readonly address: string
   stop(): Promise<void>
 }
@@ -49,6 +51,14 @@ async function folder(): Promise<string> {
 async function host(account: Account, path: string): Promise<Host> {
   const store = new Level<string, Uint8Array>(path, { valueEncoding: 'view' })
   await store.open()
+  let synced = 0
+  const batch = store.batch.bind(store)
+  Object.assign(store, {
+    batch: (operations: never, options: { readonly sync?: boolean }) => {
+      if (options.sync === true) synced++
+      return batch(operations, options as never)
+    },
+  })
   const dataKey = new Uint8Array(32).fill(3)
   const node = await startNetwork({
     account,
@@ -67,7 +77,7 @@ async function host(account: Account, path: string): Promise<Host> {
   }
   endings.push(stop)
   const [address = ''] = node.getMultiaddrs().map(String)
-  return { service: node.services.mailbox, address, stop }
+  return { service: node.services.mailbox, address, stop, synced: () => synced }
 }
 
 /** A node that serves nothing; what it dials with. */
@@ -223,6 +233,33 @@ test('when a receipt arrives, what it promises is in the files: they are copied 
   await back.client.fetch(o)
   await until(() => back.items.length === 64)
   expect(back.texts()).toEqual(Array.from({ length: 64 }, (_, i) => `${i}`))
+})
+
+test('deposits on their way together share an fsync', async () => {
+  const account = testAccount(random)
+  const running = await host(account, await folder())
+  const owner = testAccount(random)
+  const at = client((await dialler(owner)).wire, running, owner).client
+  await at.join(decodeMailboxLink(running.service.link()).joinSecret, o)
+  const senders = [await dialler(testAccount(random)), await dialler(testAccount(random))]
+  const clients = senders.map(({ wire }) => client(wire, running).client)
+  const before = running.synced()
+  const each = 480
+  await Promise.all(
+    clients.flatMap((sender) => {
+      let left = each
+      const lane = async (): Promise<void> => {
+        while (left-- > 0) {
+          const depositId = random(16)
+          await sender.deposit({ owner: owner.key, depositId, envelope: envelope('x') }, o)
+        }
+      }
+      return Array.from({ length: 32 }, lane)
+    }),
+  )
+  const deposits = 2 * each
+  expect(running.service.status()).toMatchObject({ accepted: deposits, waiting: deposits })
+  expect((running.synced() - before) / deposits).toBeLessThan(0.1)
 })
 
 test('a service of a stopped node says so', async () => {
