@@ -4,6 +4,7 @@ import { accountKey } from '../../protocol/account.ts'
 import { type Content, decodeContent, encodeContent, messageId } from '../../protocol/content.ts'
 import { ready } from '../../protocol/crypto.ts'
 import { envelopeDigest } from '../../protocol/custody.ts'
+import { readEnvelope } from '../../protocol/envelope.ts'
 import {
   decodeContactLink,
   decodeMailboxLink,
@@ -21,7 +22,7 @@ import * as envelopes from './stranger/envelope.ts'
 import * as links from './stranger/links.ts'
 import { choose } from './stranger/person.ts'
 import { signingPair } from './stranger/primitives.ts'
-import { write } from './stranger/protobuf.ts'
+import { varint, write } from './stranger/protobuf.ts'
 import { Stranger, verdict } from './support.ts'
 
 await ready
@@ -58,6 +59,11 @@ function bodyOf(what: contents.Said): Content['body'] {
     case 'unknown':
       throw new Error('no content says this')
   }
+}
+
+/** A field 11 of so many bytes with all around it. */
+function laterField(length: number): Uint8Array {
+  return join(unhex('5a'), varint(length - 4), repeated(1, length - 4))
 }
 
 function verdicts(
@@ -110,6 +116,15 @@ describe('a content', () => {
     'a receipt with an id of 15 bytes': join(head, unhex('32110a0f'), repeated(1, 15)),
     'a counter above 2^53': join(write({ 1: repeated(7, 16) }), unhex('1080808080808080102a00')),
     'a name of 257 bytes': join(head, unhex('4284020a8102'), repeated(0x61, 257)),
+    'a text of 64 KiB': join(head, unhex('2a8480040a808004'), repeated(0x61, 65_536)),
+    'a text of a byte more': join(head, unhex('2a8580040a818004'), repeated(0x61, 65_537)),
+    'fields of a later version up to 65 KiB': join(hello, laterField(66_560 - hello.length)),
+    'a byte more of them': join(hello, laterField(66_561 - hello.length)),
+    'the fields of two kinds, each once': join(
+      hello,
+      unhex('3212'),
+      write({ 1: [repeated(1, 16)] }),
+    ),
     nothing: new Uint8Array(),
   }
 
@@ -123,6 +138,48 @@ describe('a content', () => {
     const later = join(head, unhex('520141'))
     expect(() => decodeContent(later)).toThrow('ERR_UNKNOWN_VERSION')
     expect(contents.readContent(later).said).toEqual({ kind: 'unknown' })
+  })
+})
+
+describe('an envelope', () => {
+  const first = {
+    ...{ spkId: 1, kemId: 2, hasOpk: false, opkId: 0, ephemeralKey: repeated(1, 32) },
+    ...{ kemCiphertext: repeated(2, 1088), hiddenIdentity: repeated(3, 159) },
+  }
+  const rest = repeated(4, 16 + 8 + 60 + 272)
+  const ofFirst = (change: Partial<envelopes.FirstPrefix>): Uint8Array =>
+    join(envelopes.writeFirstPrefix({ ...first, ...change }), rest)
+  const cases: Readonly<Record<string, readonly [Uint8Array, string]>> = {
+    'session form': [join(envelopes.SESSION_PREFIX, rest), 'accepted'],
+    'session form and a byte less': [join(envelopes.SESSION_PREFIX, rest.slice(1)), 'refused'],
+    'first form': [ofFirst({}), 'accepted'],
+    'first form and a byte less': [ofFirst({}).slice(0, -1), 'refused'],
+    'a pair': [ofFirst({ hasOpk: true, opkId: 2 }), 'accepted'],
+    'a pair of another id': [ofFirst({ hasOpk: true, opkId: 1 }), 'refused'],
+    'a pair of id 0': [ofFirst({ hasOpk: true, kemId: 0, opkId: 0 }), 'refused'],
+    'an id without a pair': [ofFirst({ opkId: 2 }), 'refused'],
+    'the flag 2': [ofFirst({ hasOpk: true, opkId: 2 }).with(10, 2), 'refused'],
+    'a hidden identity of 158 bytes': [ofFirst({ hiddenIdentity: repeated(3, 158) }), 'refused'],
+    'a hidden identity of 414 bytes': [ofFirst({ hiddenIdentity: repeated(3, 414) }), 'accepted'],
+    'a hidden identity of 415 bytes': [ofFirst({ hiddenIdentity: repeated(3, 415) }), 'refused'],
+    'an unknown kind': [join(Uint8Array.of(1, 3), rest), 'refused'],
+    'an unknown version': [join(Uint8Array.of(2, 1), rest), 'refused'],
+    '128 KiB': [join(envelopes.SESSION_PREFIX, repeated(0, 131_070)), 'accepted'],
+    '128 KiB and a byte': [join(envelopes.SESSION_PREFIX, repeated(0, 131_071)), 'refused'],
+  }
+
+  test.each(Object.entries(cases))('of %s is the same to both', (_, [bytes, expected]) => {
+    const both = verdicts(bytes, readEnvelope, envelopes.readEnvelope)
+    expect(both).toEqual([expected, expected])
+  })
+
+  test('is split in the same places', () => {
+    for (const bytes of [ofFirst({}), join(envelopes.SESSION_PREFIX, rest)]) {
+      const [ours, theirs] = [readEnvelope(bytes), envelopes.readEnvelope(bytes)]
+      const { prefix, salt, tag, sealedHeader, body } = theirs
+      expect(ours).toMatchObject({ prefix, salt, tag, sealedHeader, body })
+      expect(ours.digest).toEqual(theirs.digest)
+    }
   })
 })
 
@@ -170,6 +227,10 @@ describe('a padded body', () => {
   })
 })
 
+function changedLetter(link: string, at: number): string {
+  return link.slice(0, at) + (link[at] === 'A' ? 'B' : 'A') + link.slice(at + 1)
+}
+
 describe('links', () => {
   const keys = [1, 2, 3].map((seed) => accountKey(signingPair(repeated(seed, 32)).public))
   const [account, box, another] = keys
@@ -198,7 +259,9 @@ describe('links', () => {
     'no hints': links.writeContactLink({ account, mailboxes: [], addresses: [] }),
     'another version': one.replace('C/1', 'C/2'),
     'another kind': one.replace('C/1', 'M/1'),
-    'a letter changed': one.slice(0, 30) + (one[30] === 'A' ? 'B' : 'A') + one.slice(31),
+    'a letter of the account changed': changedLetter(one, 30),
+    'a letter of the address changed': changedLetter(one, one.length - 15),
+    'a letter of the checksum changed': changedLetter(one, one.length - 4),
     'a letter more': `${one}A`,
     'a letter less': one.slice(0, -1),
     'a space behind': `${one} `,
@@ -213,13 +276,15 @@ describe('links', () => {
     }),
     'an account that is none': links.writeContactLink({ ...contact, account: repeated(0, 32) }),
     'too many characters': links.writeContactLink({ ...contact, addresses: [repeated(1, 100)] }),
+    'a prefix of something else': one.replace('SOTTO', 'OTTOS'),
     'the prefix alone': 'SOTTO:C/1/',
     nothing: '',
   }
 
-  test.each(Object.entries(strange))('with %s are the same to both', (_, link) => {
+  test.each(Object.entries(strange))('with %s are the same to both', (name, link) => {
     const ours = verdict(() => decodeContactLink(link))
     expect(verdict(() => links.readContactLink(link))).toBe(ours)
+    if (name.includes('changed')) expect(ours).toBe('refused')
   })
 })
 

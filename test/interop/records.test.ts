@@ -8,7 +8,7 @@ import { verifyDeviceCertificate } from '../../protocol/device.ts'
 import { createOneTimePair, verifyOneTimePair } from '../../protocol/prekeys.ts'
 import { DAY, NOW, testPerson } from '../support/people.ts'
 import { seededRandom } from '../support/random.ts'
-import { ascii, join, repeated, unhex } from './stranger/bytes.ts'
+import { ascii, join, repeated, u32, u64, u8, unhex } from './stranger/bytes.ts'
 import { type Person, createPerson } from './stranger/person.ts'
 import * as primitives from './stranger/primitives.ts'
 import { type Value, varint, write } from './stranger/protobuf.ts'
@@ -231,6 +231,61 @@ test('a certificate of another device, or of sequence 0, is the same to both', (
     const [ours, theirs] = verdicts(certificates(), bytes)
     expect(theirs, JSON.stringify(change)).toBe(ours)
   }
+})
+
+type PayloadParts = Readonly<Record<keyof typeof payloadParts, Uint8Array>>
+
+const payloadParts = {
+  account: stranger.account,
+  ...{ device: u32(1), type: u8(1), key: stranger.identity.public },
+  ...{ sequence: u64(1), issued: u64(NOW), expires: u64(NOW + DAY), rest: new Uint8Array() },
+}
+const badPayloads: Readonly<Record<string, Partial<PayloadParts>>> = {
+  'a byte more': { rest: u8(0) },
+  'a byte less': { expires: u64(NOW + DAY).slice(1) },
+  'another type of key': { type: u8(2) },
+  'somebody else inside': { account: mailbox },
+  'a sequence above 2^53 - 1': { sequence: unhex('0020000000000000') },
+  'an issue above 2^53 - 1': { issued: unhex('0020000000000000') },
+  'an expiry above 2^53 - 1': { expires: unhex('8000000000000000') },
+}
+
+test.each(Object.entries(badPayloads))('a certificate with %s is refused by both', (_, change) => {
+  const sign = (parts: PayloadParts): Uint8Array =>
+    records.signRecord(stranger.seed, 'sotto/1 device', join(...Object.values(parts)))
+  expect(verdicts(certificates(), sign(payloadParts))).toEqual(ACCEPTED)
+  expect(verdicts(certificates(), sign({ ...payloadParts, ...change }))).toEqual(REFUSED)
+})
+
+test('a signed envelope of another type, or with another kind of key, is refused by both', () => {
+  const payload = certificatePayload()
+  const signature = repeated(1, 64)
+  const head = { 2: ascii('/sotto/1/device'), 3: payload, 5: signature }
+  const keyed = (key: Uint8Array): Uint8Array => write({ 1: key, ...head })
+  for (const key of [
+    write({ 1: 2, 2: stranger.account }),
+    write({ 2: stranger.account }),
+    write({ 1: 1, 2: stranger.account.slice(1) }),
+    write({ 1: 1, 2: stranger.account, 3: 1 }),
+  ]) {
+    expect(verdicts(certificates(), keyed(key))).toEqual(REFUSED)
+  }
+  const other = records.signRecord(stranger.seed, 'sotto/1 one-time', payload)
+  expect(verdicts(certificates(), other)).toEqual(REFUSED)
+})
+
+test('a record larger than its limit is refused by both, whatever it says', () => {
+  const address = repeated(4, 256)
+  const mailboxes = [1, 2, 3, 4, 5, 6, 7, 8].map((name) => ({
+    ...boxOf(name),
+    addresses: [address],
+  }))
+  const bundle = records.makeBundle(stranger.seed, { ...bundleFields, mailboxes })
+  expect(bundle.length).toBeLessThan(4097)
+  expect(verdicts(bundles(stranger.account), bundle)).toEqual(ACCEPTED)
+  const more = mailboxes.map((one) => ({ ...one, addresses: [address, address] }))
+  const large = records.makeBundle(stranger.seed, { ...bundleFields, mailboxes: more })
+  expect(verdicts(bundles(stranger.account), large)).toEqual(REFUSED)
 })
 
 test('a record of one kind is none of another, whoever signed it', () => {
