@@ -28,7 +28,7 @@ interface Waiter {
 export class Watch {
   readonly events: EventView[] = []
   /** The newest state of each of the node's own messages, by id. */
-  readonly states = new Map<string, StateEvent>()
+  readonly states: Map<string, StateEvent> = new Map()
   readonly #waiters = new Set<Waiter>()
 
   /** Resolves when the stream is open: nothing that happens after that is missed. */
