@@ -1,5 +1,3 @@
-import { ed25519 } from '@noble/curves/ed25519.js'
-import { sha512 } from '@noble/hashes/sha2.js'
 import { describe, expect, test } from 'vitest'
 import { accountKey } from '../../protocol/account.ts'
 import { bundleKey, signBundle, verifyBundle } from '../../protocol/bundle.ts'
@@ -11,7 +9,7 @@ import { seededRandom } from '../support/random.ts'
 import { ascii, join, repeated, u32, u64, u8, unhex } from './stranger/bytes.ts'
 import { type Person, createPerson } from './stranger/person.ts'
 import * as primitives from './stranger/primitives.ts'
-import { type Value, varint, write } from './stranger/protobuf.ts'
+import { write } from './stranger/protobuf.ts'
 import * as records from './stranger/records.ts'
 import { flipped, verdict } from './support.ts'
 
@@ -304,42 +302,6 @@ test('a pair for another mailbox is refused by both', () => {
   expect(verdicts(pairs(stranger.account), unnamed)).toEqual(REFUSED)
 })
 
-const { Point } = ed25519
-const torsion = Point.fromHex('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05')
-const points: Readonly<Record<string, Uint8Array>> = {
-  'the neutral element': Point.ZERO.toBytes(),
-  'a point of order 8': torsion.toBytes(),
-  'a point of mixed order': Point.BASE.add(torsion).toBytes(),
-  'y = p, which is 0': repeated(0xff, 32).with(0, 0xed).with(31, 0x7f),
-  'y = p + 1, which is 1': repeated(0xff, 32).with(0, 0xee).with(31, 0x7f),
-  'y = 2, not on the curve': repeated(0, 32).with(0, 2),
-  '31 bytes': repeated(1, 31),
-}
-
-test.each(Object.entries(points))('%s is no account, to both', (_, key) => {
-  expect(verdict(() => accountKey(key))).toBe('refused')
-  expect(verdict(() => primitives.checkAccount(key))).toBe('refused')
-})
-
-/** A certificate with a signature that the equation with cofactor accepts, and that without it if `R` is right. */
-function signedWith(
-  twist: typeof torsion,
-  options: { readonly addOrder?: boolean } = {},
-): Uint8Array {
-  const payload = certificatePayload()
-  const domain = 'sotto/1 device'
-  const parts = [ascii(domain), ascii('/sotto/1/device'), payload]
-  const message = join(...parts.flatMap((part) => [varint(part.length), part]))
-  const { head, scalar, prefix } = ed25519.utils.getExtendedPublicKey(stranger.seed)
-  if (head.length !== 32) throw new Error('a head of 32 bytes')
-  const order = Point.Fn.ORDER
-  const r = little(sha512(join(prefix, message))) % order
-  const R = Point.BASE.multiply(r).add(twist).toBytes()
-  const k = little(sha512(join(R, stranger.account, message))) % order
-  const s = ((r + k * scalar) % order) + (options.addOrder === true ? order : 0n)
-  return envelope({ 2: ascii('/sotto/1/device'), 3: payload, 5: join(R, littleBytes(s)) })
-}
-
 function certificatePayload(): Uint8Array {
   return records.readRecord(
     'sotto/1 device',
@@ -347,21 +309,3 @@ function certificatePayload(): Uint8Array {
     records.makeCertificate(stranger.seed, certificateFields),
   ).payload
 }
-
-function envelope(fields: Readonly<Record<number, Value>>): Uint8Array {
-  return write({ 1: write({ 1: 1, 2: stranger.account }), ...fields })
-}
-
-function little(bytes: Uint8Array): bigint {
-  return bytes.reduceRight((sum, byte) => sum * 256n + BigInt(byte), 0n)
-}
-
-function littleBytes(value: bigint): Uint8Array {
-  return Uint8Array.from({ length: 32 }, (_, i) => Number((value >> BigInt(8 * i)) & 255n))
-}
-
-test('signatures are verified without cofactor, with a canonical S', () => {
-  expect(verdicts(certificates(), signedWith(Point.ZERO))).toEqual(ACCEPTED)
-  expect(verdicts(certificates(), signedWith(torsion))).toEqual(REFUSED)
-  expect(verdicts(certificates(), signedWith(Point.ZERO, { addOrder: true }))).toEqual(REFUSED)
-})
