@@ -1,6 +1,7 @@
 // Chat nodes n1, n2, … and mailboxes m1, m2, … in which everybody has everybody as a contact and a mailbox of their own.
 
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { startBox, type Box } from './box.ts'
 import { inTurns } from './in-turns.ts'
 import { Member, type MemberContext, type MemberNetwork } from './member.ts'
@@ -23,6 +24,10 @@ const STARTS_AT_ONCE = 3
 const ADD_AT_ONCE = 2
 
 const REPLICATION = 20
+
+/** How long a node may look for its contacts before the next one begins, and between two looks, in ms. */
+const FIND_TIMEOUT = 20_000
+const FIND_PAUSE = 50
 
 /** Starts all of it, and tells how far it is. Rejects with StartError; whoever gave the processes ends them then. */
 export async function startNetwork(
@@ -102,7 +107,19 @@ async function introduce(members: readonly Member[], signal: AbortSignal): Promi
       if (other === member) continue
       await member.api.call('contact.add', { link, name: other.name }, { signal })
     }
+    await found(member, signal)
   })
+}
+
+/** Waits until a node has the bundles of its contacts: then its first message to any of them leaves at once. */
+async function found(member: Member, signal: AbortSignal): Promise<void> {
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(FIND_TIMEOUT)])
+  for (;;) {
+    const { contacts } = await member.api.call('contact.list', {}, { signal })
+    // A network in which one is not found is a network still: its node goes on looking.
+    if (contacts.every(({ bundle }) => bundle !== null) || patience.aborted) return
+    await setTimeout(FIND_PAUSE, undefined, { signal })
+  }
 }
 
 function names(letter: string, number: number): readonly string[] {
