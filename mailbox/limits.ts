@@ -19,6 +19,8 @@ export interface MailboxLimits {
   /** Channels of one peer, and of all peers together. */
   readonly peerChannels: number
   readonly channels: number
+  /** Those of all channels that only members get; never more than half. */
+  readonly memberChannels: number
   /** Requests of one channel that are worked on at a time; more wait unread. */
   readonly channelRequests: number
   readonly channelRequestBytes: number
@@ -54,6 +56,7 @@ export const DEFAULT_LIMITS: MailboxLimits = {
   ownerPairs: 200,
   peerChannels: 4,
   channels: 1024,
+  memberChannels: 256,
   channelRequests: 256,
   channelRequestBytes: 2 * MIB,
   requestBytes: 64 * MIB,

@@ -53,11 +53,24 @@ export interface RequestsInit {
 
 const DONE: MailboxBodyInit = { case: 'done', value: {} }
 
+/** What has to write. A store that failed is not tried again at once: each failure ends the channels of those who only read. */
+const WRITES: readonly MailboxBody['case'][] = [
+  'join',
+  'putBundle',
+  'putPrekeys',
+  'acknowledge',
+  'deposit',
+]
+
+/** How long nothing is written after a failure. */
+export const REST_MS = 10_000
+
 /** The one key of the bucket that all addresses share. */
 const EVERYBODY = ''
 
 export class Requests {
   readonly #init: RequestsInit
+  #failedAt = Number.NEGATIVE_INFINITY
   readonly #joins: Throttle
   readonly #depositsByAddress: Throttle
   readonly #pairsByAddress: Throttle
@@ -81,6 +94,17 @@ export class Requests {
     this.#pairs = new Throttle({ clock, burst: limits.pairs, perSecond: limits.pairsPerSecond })
   }
 
+  /** A write has failed. */
+  failed(): void {
+    this.#failedAt = this.#init.clock.now()
+  }
+
+  /** A clock that was set back must not make it long. */
+  get #resting(): boolean {
+    const passed = this.#init.clock.now() - this.#failedAt
+    return passed >= 0 && passed < REST_MS
+  }
+
   /**
    * The answer, or undefined when it was sent already. Throws `Refusal`, `RecordError` and `DecodeError` for what the visitor
    * did wrong, `StoreError` when the disk fails.
@@ -90,6 +114,7 @@ export class Requests {
     id: number,
     body: MailboxBody,
   ): Promise<MailboxBodyInit | undefined> {
+    if (this.#resting && WRITES.includes(body.case)) throw new Refusal('tryLater')
     switch (body.case) {
       case 'login':
         return this.#login(visitor, body.value)
@@ -234,10 +259,11 @@ export class Requests {
     const place = addressPrefix(visitor.address)
     if (!this.#pairsByAddress.take(place)) throw new Refusal('tryLater')
     const [member, { bytes: bundle }] = this.#bundle(owner)
-    // When everybody together asks for too much, a session without a one-time pair is better than none.
-    const handOut = this.#pairs.take(EVERYBODY)
-      ? await this.#init.shelf.take(member, nonce)
-      : undefined
+    // When everybody together asks for too much, or nothing can be written, a session without a one-time pair is better than none.
+    const handOut =
+      !this.#resting && this.#pairs.take(EVERYBODY)
+        ? await this.#init.shelf.take(member, nonce)
+        : undefined
     return { case: 'prekey', value: { bundle, ...handOut } }
   }
 

@@ -3,6 +3,7 @@
 import { ready } from '../protocol/crypto.ts'
 import { MAX_MAILBOX_FRAME_BYTES } from '../net/mailbox-messages.ts'
 import { MAILBOX_PROTOCOL } from '../net/names.ts'
+import { accountOf } from '../net/peer-name.ts'
 import { Bundles } from './bundles.ts'
 import { Deposits } from './deposits.ts'
 import { Expiry } from './expiry.ts'
@@ -188,7 +189,7 @@ export class MailboxService {
 
   async #onChannel(channel: Channel): Promise<void> {
     await this.#reloading
-    if (this.#status !== 'running' || this.#visits.size >= this.#limits.channels) {
+    if (this.#status !== 'running' || !this.#hasRoom(channel)) {
       throw new Error('no room for another channel')
     }
     const { clock, random } = this.#init
@@ -200,6 +201,15 @@ export class MailboxService {
     } finally {
       this.#visits.delete(visit)
     }
+  }
+
+  /** Names are free, so whoever has enough of them could take all channels: some are kept for members. */
+  #hasRoom({ peer }: Channel): boolean {
+    const isMember = this.#members.find(accountOf(peer)) !== undefined
+    const { channels, memberChannels } = this.#limits
+    // An operator who lowers one limit and not the other must not shut strangers out.
+    const strangers = Math.max(channels - memberChannels, channels / 2)
+    return this.#visits.size < (isMember ? channels : strangers)
   }
 
   /** What must happen now and then: expiry, republication, the time base. */
@@ -218,6 +228,7 @@ export class MailboxService {
 
   #onStoreFailure(): void {
     if (this.#status !== 'running') return
+    this.#requests.failed()
     this.#abortAll('the store failed')
     this.#reloading ??= this.#reload().finally(() => {
       this.#reloading = undefined

@@ -29,7 +29,8 @@ export async function writeSynced(path: string, bytes: Uint8Array): Promise<void
   }
 }
 
-async function syncFolder(path: string): Promise<void> {
+/** Makes names in a folder durable: new files, renames. */
+export async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return // folders cannot be opened there, renames are journalled
   const folder = await open(path, 'r')
   try {

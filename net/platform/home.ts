@@ -9,11 +9,11 @@
  * One process at a time, by LevelDB's lock. Folders are 0700, files with secrets 0600.
  */
 import { chmod, mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { accountFromSeed } from '../../protocol/account.ts'
 import { utf8 } from '../../protocol/bytes.ts'
 import { generateSecret, ready } from '../../protocol/crypto.ts'
-import { writeDurably } from './durable-file.ts'
+import { syncFolder, writeDurably } from './durable-file.ts'
 import { HomeError, homeError, systemCode } from './home-error.ts'
 import { MAX_IDENTITY_FILE_BYTES, isSealed, openIdentity, sealIdentity } from './identity-file.ts'
 import { openLevel } from './level-store.ts'
@@ -74,7 +74,10 @@ export async function homeExists(dir: string): Promise<boolean> {
   }
 }
 
-/** Makes an account in a new or empty folder and opens it. Throws `HomeError`: ERR_EXISTS, and as the disk fails. */
+/**
+ * Makes an account in a new or empty folder and opens it. Throws `HomeError`: ERR_EXISTS, ERR_CORRUPT when there is a store
+ * without its identity, and as the disk fails.
+ */
 export async function createHome(dir: string, options: CreateHomeOptions = {}): Promise<Home> {
   await ready
   try {
@@ -84,10 +87,14 @@ export async function createHome(dir: string, options: CreateHomeOptions = {}): 
     return await withStores(dir, async (stores) => {
       // Again, now that nobody else can be doing the same.
       if (await homeExists(dir)) throw new HomeError('ERR_EXISTS')
+      // What lies in the store could not be read with another key: the identity was lost, and must be brought back.
+      if (!(await isEmpty(stores.records))) throw new HomeError('ERR_CORRUPT')
       const identity = newIdentity()
       const file = await sealIdentity(identity, { ...options, random: platformRandom })
       await writeDurably(join(dir, 'FORMAT'), utf8(FORMAT))
       await writeDurably(identityPath(dir), file)
+      // The folder itself is new. Its parent may belong to somebody who lets nobody open it.
+      await syncFolder(dirname(resolve(dir))).catch(() => undefined)
       return home(dir, identity, { stores, sealed: options.passphrase !== undefined })
     })
   } catch (cause) {
@@ -170,6 +177,11 @@ export function newIdentity(): Identity {
     accountSeed: generateSecret('AccountSeed', 32, platformRandom),
     dataKey: generateSecret('DataKey', 32, platformRandom),
   }
+}
+
+async function isEmpty(store: Store): Promise<boolean> {
+  const keys = await store.keys({ limit: 1 }).all()
+  return keys.length === 0
 }
 
 async function checkFormat(dir: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { REST_MS } from '../../mailbox/requests.ts'
 import { until } from '../support/manual-clock.ts'
 import { envelope, textOf, World } from './world.ts'
 import type { MailboxBodyInit } from '../../net/mailbox-messages.ts'
@@ -28,11 +29,33 @@ test('when the disk fails nothing is promised, and the counters are those of the
   mend()
   await until(() => world.service.status().members === 1)
   expect(world.service.status()).toMatchObject({ waiting: 1, waitingBytes: 100 })
-  await world.deposit(await world.stranger(), owner.account, envelope('after'))
   const back = await world.again(owner)
+  await world.clock.advance(REST_MS)
+  await world.deposit(await world.stranger(), owner.account, envelope('after'))
   await back.visitor.ask(fetch, 'items')
   expect(back.visitor.items.map((item) => textOf(item.envelope))).toEqual(['kept', 'after'])
   expect(await back.visitor.ask(status, 'status')).toMatchObject({ waiting: 2, usedBytes: 200n })
+})
+
+test('after a failure nothing is written for a while, so that those who read are left alone', async () => {
+  const world = await World.start()
+  const owner = await world.member()
+  await world.deposit(await world.stranger(), owner.account, envelope('kept'))
+  const mend = breakStore(world)
+  const flood = async () =>
+    await world.deposit(await world.stranger(), owner.account, envelope('no room'))
+  await expect(flood()).rejects.toThrow('ended the channel')
+  await until(() => world.service.status().members === 1)
+  const back = await world.again(owner)
+  await expect(flood()).rejects.toThrow('tryLater')
+  await back.visitor.ask(fetch, 'items')
+  const ids = back.visitor.items.map(({ id }) => id)
+  const acknowledge: MailboxBodyInit = { case: 'acknowledge', value: { ids } }
+  await expect(back.visitor.ask(acknowledge, 'done')).rejects.toThrow('tryLater')
+  mend()
+  await world.clock.advance(REST_MS)
+  await back.visitor.ask(acknowledge, 'done')
+  expect(world.service.status().waiting).toBe(0)
 })
 
 test('when reading fails, the answer is to try later', async () => {

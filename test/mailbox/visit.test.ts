@@ -79,6 +79,16 @@ test('an address that deposits without end has to wait, others do not', async ()
   await late()
 })
 
+test('strangers cannot take the last channels, which are for members', async () => {
+  const world = await World.start({ limits: { channels: 4, memberChannels: 1 } })
+  const owner = await world.member()
+  for (let at = 0; at < 2; at++) await (await world.stranger()).visitor.hello
+  const late = await world.stranger()
+  await expect(late.visitor.hello).rejects.toThrow('ended the channel')
+  const again = await world.again(owner)
+  await again.visitor.ask(status, 'status')
+})
+
 test('a silent channel is closed, one that waits for mail is not', async () => {
   const world = await World.start()
   const [idle, owner] = [await world.stranger(), await world.member()]
@@ -95,7 +105,7 @@ test('a silent channel is closed, one that waits for mail is not', async () => {
 })
 
 test('channels are limited for each peer and for all', async () => {
-  const world = await World.start({ limits: { peerChannels: 2, channels: 3 } })
+  const world = await World.start({ limits: { peerChannels: 2, channels: 3, memberChannels: 0 } })
   const guest = await world.stranger()
   await world.visit(guest.account, guest.wire)
   await expect(world.visit(guest.account, guest.wire)).rejects.toThrow('ERR_CLOSED')

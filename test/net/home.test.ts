@@ -44,6 +44,27 @@ describe('a folder', () => {
     await expect(createHome(dir)).rejects.toMatchObject({ name: 'HomeError', code: 'ERR_EXISTS' })
   })
 
+  test('that lost its identity is not given another one over what is stored', async () => {
+    const home = await createHome(dir)
+    const records = recordsOf(home)
+    await records.commit([{ type: 'put', key: 'a', value: utf8('kept') }])
+    await records.close()
+    await home.close()
+    const file = await readFile(join(dir, 'identity.sealed'))
+    await rm(join(dir, 'identity.sealed'))
+    await expect(openHome(dir, { create: {} })).rejects.toMatchObject({ code: 'ERR_CORRUPT' })
+    await writeFile(join(dir, 'identity.sealed'), file)
+    const again = await openHome(dir)
+    expect(await recordsOf(again).get('a')).toEqual(utf8('kept'))
+    await again.close()
+  })
+
+  test('whose making was cut short can be made again', async () => {
+    await (await createHome(dir)).close()
+    await rm(join(dir, 'identity.sealed'))
+    await (await createHome(dir)).close()
+  })
+
   test('is not made by opening, unless that is asked for', async () => {
     await expect(openHome(dir)).rejects.toMatchObject({ code: 'ERR_NOT_FOUND' })
     expect(await readdir(join(dir, '..'))).toEqual([])
