@@ -72,7 +72,7 @@ test(
   },
 )
 
-test('a demo that is interrupted leaves nothing behind', { timeout: 60_000 }, async () => {
+test('a demo that is interrupted leaves nothing behind', { timeout: 120_000 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'demo-'))
   const child = spawn(process.execPath, [path('../../cli/main.ts'), 'demo'], {
     stdio: ['ignore', 'pipe', 'ignore'],
