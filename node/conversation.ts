@@ -20,6 +20,7 @@ import {
   type Composer,
 } from './compose.ts'
 import type { ContactState } from './contact.ts'
+import type { Adoption, ConversationInit } from './conversation-init.ts'
 import { ConversationState } from './conversation-state.ts'
 import type { Draft } from './draft.ts'
 import type { EventLog } from './event-log.ts'
@@ -30,41 +31,6 @@ import type { HeldBy, OutboxEntry } from './outbox.ts'
 import type { Outcome } from './outcome.ts'
 import { Steps } from './steps.ts'
 import { TextQueue } from './text-queue.ts'
-
-export interface ConversationInit {
-  readonly contact: ContactState
-  readonly records: Records
-  readonly events: EventLog
-  readonly clock: Clock
-  /** For new ratchet keys. */
-  readonly random: RandomBytes
-  /** May be a pool: ids and salts. */
-  readonly salts: RandomBytes
-  readonly ourName: () => string
-  /** Whether a contact may be listed under a name that it has given itself. */
-  readonly mayBeCalled: (name: string, contact: ContactId) => boolean
-  /** Told after commits. */
-  readonly listener: ConversationListener
-}
-
-export interface ConversationListener {
-  /** There is something (more) to deliver, or to encrypt. */
-  readonly wake: (conversation: Conversation) => void
-  /** A message of ours changed. Called as soon as it is true, before the event is in the log. */
-  readonly state: (message: StoredMessage, change: StateChange) => void
-  /** Messages came by way of a mailbox: their sender waits for a receipt. */
-  readonly receiptsDue: (conversation: Conversation) => void
-  readonly session: (conversation: Conversation, session: Session) => void
-}
-
-/** What goes with a session that a first message made. */
-export interface Adoption {
-  readonly arrival: Arrival
-  /** In the same commit. */
-  readonly operations: readonly Operation[]
-  /** Runs after it, before anybody hears of it. */
-  readonly committed: () => void
-}
 
 /** Ends a step without a trace. */
 class Refused extends Error {
@@ -87,7 +53,8 @@ export class Conversation implements Composer, Opener {
     this.#state = new ConversationState(init.contact, persisted)
     const { records, events, clock } = init
     const taken = (draft: Draft): void => this.#tell(draft)
-    this.#steps = new Steps({ state: this.#state, records, events, clock, taken })
+    const reloaded = (): void => this.#tellAll()
+    this.#steps = new Steps({ state: this.#state, records, events, clock, taken, reloaded })
     this.#texts = new TextQueue({ composer: this, step: (run) => this.#steps.run(run) })
   }
 
@@ -302,5 +269,11 @@ export class Conversation implements Composer, Opener {
     if (draft.due.length > 0) listener.receiptsDue(this)
     for (const { message, change } of draft.stateChanges) listener.state(message, change)
     if (draft.outbox.size > 0) listener.wake(this)
+  }
+
+  #tellAll(): void {
+    const { listener } = this.#init
+    if (this.due.length > 0) listener.receiptsDue(this)
+    if (this.outbox.size > 0) listener.wake(this)
   }
 }

@@ -3,17 +3,15 @@
 
 import type { Account } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
-import { DIRECT_PROTOCOL } from '../net/names.ts'
-import { accountOf } from '../net/peer-name.ts'
-import type { Channel, Clock, Directory, PeerName, Timer, Wire } from '../net/ports.ts'
+import type { Clock, Directory, PeerName, Timer, Wire } from '../net/ports.ts'
 import type { Records } from '../net/records.ts'
 import type { BundlePath, SessionInfo } from './api.ts'
 import { BundleFinder } from './bundle-finder.ts'
 import { contactShort } from './contact.ts'
 import { ContactBook } from './contacts.ts'
 import type { Conversation } from './conversation.ts'
-import { Courier } from './courier.ts'
-import { MAX_DIRECT_FRAME_BYTES, receiveDirect, type Take } from './direct.ts'
+import { Couriers } from './couriers.ts'
+import { DirectService } from './direct-service.ts'
 import { EventLog } from './event-log.ts'
 import { Inbox } from './inbox.ts'
 import { Introducer } from './introduce.ts'
@@ -43,9 +41,6 @@ export interface CoreInit {
   readonly onListenerError?: (error: unknown) => void
 }
 
-/** Streams of one peer that we serve at once: one is enough, a second bridges a reconnection. */
-const MAX_DIRECT_CHANNELS = 4
-
 /** From a new connection to the lookups that wait: time for the DHT to take the peer into its table. */
 const TABLE_DELAY = 250
 
@@ -72,15 +67,14 @@ export class ChatCore {
   readonly #init: CoreInit
   readonly #introducer: Introducer
   readonly #receipts: Receipts
-  readonly #couriers = new Map<Conversation, Courier>()
+  readonly #direct: DirectService
+  readonly #couriers: Couriers
   #name = ''
   #unwatch: (() => void) | undefined
   #maintenance: Timer | undefined
   #started = false
   #publishing: Promise<void> = Promise.resolve()
   #table: Timer | undefined
-  /** Streams of others that bring us envelopes. */
-  readonly #served = new Map<Channel, Promise<void>>()
   /** Peers that we have been connected to since the start. */
   readonly #met = new Set<PeerName>()
 
@@ -113,6 +107,7 @@ export class ChatCore {
     this.pool = new MailboxPool({ wire, clock, random: salts })
     this.finder = new BundleFinder({ wire, directory, clock, mailboxes: this.pool })
     this.inbox = new Inbox({ book: this.book, records, ownKeys: this.ownKeys, clock, random })
+    this.#direct = new DirectService({ wire, clock, inbox: this.inbox })
     this.publisher = new Publisher({ wire, directory, clock, random: salts, keys: this.ownKeys })
     this.#receipts = new Receipts({ clock, random: salts })
     this.#introducer = new Introducer({
@@ -124,7 +119,17 @@ export class ChatCore {
       met: () => [...this.#met],
       onFound: (conversation, path, from, met) => this.#tellFound(conversation, path, from, met),
       onSession: (conversation) => this.#tellSession(conversation),
-      onBundle: (conversation) => this.#courier(conversation).wake(),
+      onBundle: (conversation) => this.#couriers.of(conversation).wake(),
+    })
+    this.#couriers = new Couriers({
+      wire,
+      pool: this.pool,
+      clock,
+      random: salts,
+      mayExpire: () => this.ownKeys.guard.check(),
+      lost: (conversation) => {
+        void this.#introducer.refresh(conversation).catch(() => undefined) // the courier comes back to it
+      },
     })
     this.ownMailboxes = new OwnMailboxes({
       account,
@@ -173,8 +178,7 @@ export class ChatCore {
     await this.events.start()
     await this.book.start()
     this.#started = true
-    const options = { maxFrameBytes: MAX_DIRECT_FRAME_BYTES, maxChannels: MAX_DIRECT_CHANNELS }
-    await this.#init.wire.handle(DIRECT_PROTOCOL, options, this.#onDirect)
+    await this.#direct.start()
     this.#unwatch = this.#init.wire.watch((peer, connected) => this.#seen(peer, connected))
     for (const conversation of this.book.all()) {
       this.#wake(conversation)
@@ -210,11 +214,11 @@ export class ChatCore {
     this.#introducer.stop()
     await this.#publishing
     this.#receipts.stop()
-    for (const courier of this.#couriers.values()) courier.stop()
+    this.#couriers.stop()
     await this.ownMailboxes.stop()
     await this.publisher.stop()
     await this.pool.stop()
-    await this.#endServed()
+    await this.#direct.stop()
     for (const conversation of this.book.all()) await conversation.settled()
     this.waiters.stop()
     this.events.stop()
@@ -232,7 +236,7 @@ export class ChatCore {
   #wake(conversation: Conversation): void {
     if (!this.#started) return
     this.#introducer.ensure(conversation)
-    this.#courier(conversation).wake()
+    this.#couriers.of(conversation).wake()
   }
 
   /** Looks for a new contact at once. */
@@ -241,47 +245,9 @@ export class ChatCore {
     this.#wake(conversation)
   }
 
-  #courier(conversation: Conversation): Courier {
-    const known = this.#couriers.get(conversation)
-    if (known !== undefined) return known
-    const { wire, clock } = this.#init
-    const random = this.#init.salts ?? this.#init.random
-    const lost = (from: Conversation): void => {
-      void this.#introducer.refresh(from).catch(() => undefined) // the courier comes back to it
-    }
-    const mayExpire = (): boolean => this.ownKeys.guard.check()
-    const ports = { wire, pool: this.pool, clock, random }
-    const courier = new Courier({ conversation, ...ports, mayExpire, lost })
-    this.#couriers.set(conversation, courier)
-    return courier
-  }
-
   async #storedName(): Promise<string> {
     const value = await this.records.get(keys.self)
     return value === undefined ? '' : new TextDecoder().decode(value)
-  }
-
-  readonly #onDirect = async (channel: Channel): Promise<void> => {
-    const sender = accountOf(channel.peer)
-    const take: Take = (envelopes) => this.inbox.fromPeer(sender, envelopes)
-    const served = receiveDirect(channel, this.clock, take)
-    this.#served.set(channel, served)
-    try {
-      await served
-      await channel.close()
-    } finally {
-      this.#served.delete(channel)
-    }
-  }
-
-  /** Ends the streams that we serve. What is being committed is waited for; what is not acknowledged comes again. */
-  async #endServed(): Promise<void> {
-    await this.#init.wire.unhandle(DIRECT_PROTOCOL)
-    const served = [...this.#served.values()]
-    for (const channel of this.#served.keys()) {
-      channel.abort(new DOMException('the node stops', 'AbortError'))
-    }
-    await Promise.allSettled(served)
   }
 
   async #fetched(
@@ -307,7 +273,7 @@ export class ChatCore {
     for (const conversation of this.book.all()) {
       if (conversation.contact.peer !== peer) continue
       this.#introducer.hurry(conversation)
-      this.#courier(conversation).online()
+      this.#couriers.of(conversation).online()
     }
   }
 

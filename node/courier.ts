@@ -51,7 +51,7 @@ export class Courier {
   readonly #resting = new Map<number, { readonly envelope: Uint8Array; readonly until: number }>()
   /**
    * Were on a stream that ended before the acknowledgement: the contact may have them, and then what a mailbox hands over is a
-   * repeat that brings no receipt. So they are offered directly again, held or not.
+   * repeat that brings no receipt. So they are offered directly again, held or not. After a start this may be true of all.
    */
   readonly #unsure = new Set<number>()
   #sender: DirectSender | undefined
@@ -67,6 +67,9 @@ export class Courier {
 
   constructor(init: CourierInit) {
     this.#init = init
+    for (const { order, held } of init.conversation.outbox.values()) {
+      if (held !== undefined) this.#unsure.add(order)
+    }
   }
 
   /** There may be something to deliver. */

@@ -19,6 +19,8 @@ export interface StepsInit {
   readonly clock: Clock
   /** Runs when memory has followed a draft, before its events are told. */
   readonly taken: (draft: Draft) => void
+  /** Runs when the store was read again: what was settled may wait again. */
+  readonly reloaded: () => void
 }
 
 export class Steps {
@@ -83,6 +85,7 @@ export class Steps {
     try {
       await records.flush()
       await state.load(records, clock.now())
+      this.#init.reloaded()
     } catch (error) {
       this.#stale = true
       throw error

@@ -1,0 +1,47 @@
+// What a conversation is made of, and what it tells to whom.
+
+import type { RandomBytes } from '../protocol/bytes.ts'
+import type { Session } from '../protocol/session.ts'
+import type { Operation, Records } from '../net/records.ts'
+import type { Clock } from '../net/ports.ts'
+import type { ContactId, StateChange } from './api.ts'
+import type { ContactState } from './contact.ts'
+import type { Conversation } from './conversation.ts'
+import type { EventLog } from './event-log.ts'
+import type { StoredMessage } from './message.ts'
+import type { Arrival } from './open.ts'
+
+export interface ConversationInit {
+  readonly contact: ContactState
+  readonly records: Records
+  readonly events: EventLog
+  readonly clock: Clock
+  /** For new ratchet keys. */
+  readonly random: RandomBytes
+  /** May be a pool: ids and salts. */
+  readonly salts: RandomBytes
+  readonly ourName: () => string
+  /** Whether a contact may be listed under a name that it has given itself. */
+  readonly mayBeCalled: (name: string, contact: ContactId) => boolean
+  /** Told after commits. */
+  readonly listener: ConversationListener
+}
+
+export interface ConversationListener {
+  /** There is something (more) to deliver, or to encrypt. */
+  readonly wake: (conversation: Conversation) => void
+  /** A message of ours changed. Called as soon as it is true, before the event is in the log. */
+  readonly state: (message: StoredMessage, change: StateChange) => void
+  /** Messages came by way of a mailbox: their sender waits for a receipt. */
+  readonly receiptsDue: (conversation: Conversation) => void
+  readonly session: (conversation: Conversation, session: Session) => void
+}
+
+/** What goes with a session that a first message made. */
+export interface Adoption {
+  readonly arrival: Arrival
+  /** In the same commit. */
+  readonly operations: readonly Operation[]
+  /** Runs after it, before anybody hears of it. */
+  readonly committed: () => void
+}
