@@ -111,8 +111,16 @@ export class ChatNode implements Node {
   }
 
   stop(): Promise<void> {
-    this.#stopping ??= this.#core.stop().finally(() => this.#init.close())
+    this.#stopping ??= this.#stop()
     return this.#stopping
+  }
+
+  async #stop(): Promise<void> {
+    try {
+      await this.#core.stop()
+    } finally {
+      await this.#init.close()
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

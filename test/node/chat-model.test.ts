@@ -172,43 +172,64 @@ class Model {
     return this.people.every(({ core }) => core.book.all().every(({ queued }) => queued === 0))
   }
 
-  async check(): Promise<void> {
+  /** What is wrong. */
+  async problems(): Promise<readonly string[]> {
+    const found: string[] = []
     for (const [from, sender] of this.people.entries()) {
       for (const [to, recipient] of this.people.entries()) {
         if (from === to) continue
         const accepted = this.accepted.get(`${from} ${to}`) ?? []
-        const told = (await received(recipient))
-          .filter(({ contact }) => recipient.node.contacts.get(contact).peer === sender.peer)
-          .map(({ text }) => text)
-        // A message whose sender was killed before it heard of it may have been accepted all the same.
-        expect(new Set(told).size).toBe(told.length)
-        expect(accepted.filter((text) => !told.includes(text))).toEqual([])
-        const listed = (await recipient.node.messages.list(sender.peer)).flatMap((entry) =>
-          entry.kind === 'gap' ? ['gap'] : entry.direction === 'in' ? [entry.text] : [],
-        )
-        expect(listed.toSorted()).toEqual(told.toSorted())
-        expect(listed).toEqual(listed.toSorted((x, y) => Number(x) - Number(y)))
-        expect(sender.node.contacts.get(recipient.peer).queued).toBe(0)
+        found.push(...(await problemsBetween(sender, recipient, accepted)))
       }
+      found.push(...(await problemsOfNumbers(sender)))
     }
-  }
-
-  async checkNumbers(): Promise<void> {
-    for (const { node, core } of this.people) {
-      const { head } = core.events
-      const seqs: number[] = []
-      for await (const { seq } of node.events({ from: 'start' })) {
-        if (seq !== undefined) seqs.push(seq)
-        if (seq === head) break
-      }
-      expect(seqs).toEqual(Array.from({ length: head }, (_, at) => at + 1))
-    }
+    return found
   }
 
   async end(): Promise<void> {
     await Promise.all(this.people.map(({ node }) => node.stop()))
     await Promise.race([Promise.all(this.#sending), settle()])
   }
+}
+
+async function problemsBetween(
+  sender: Person,
+  recipient: Person,
+  accepted: readonly string[],
+): Promise<readonly string[]> {
+  // A message whose sender was killed before it heard of it may have been accepted all the same.
+  const told = (await received(recipient))
+    .filter(({ contact }) => recipient.node.contacts.get(contact).peer === sender.peer)
+    .map(({ text }) => text)
+  const listed = (await recipient.node.messages.list(sender.peer)).flatMap((entry) =>
+    entry.kind === 'gap' ? ['gap'] : entry.direction === 'in' ? [entry.text] : [],
+  )
+  const { queued } = sender.node.contacts.get(recipient.peer)
+  const wrong: readonly [boolean, string][] = [
+    [new Set(told).size < told.length, `doubled: ${told.join()}`],
+    [accepted.some((text) => !told.includes(text)), `lost: ${accepted.join()} of ${told.join()}`],
+    [
+      listed.toSorted().join() !== told.toSorted().join(),
+      `listed ${listed.join()}, told ${told.join()}`,
+    ],
+    [isOutOfOrder(listed), `out of order: ${listed.join()}`],
+    [queued > 0, `${queued} queued`],
+  ]
+  return wrong.flatMap(([is, what]) => (is ? [`${sender.name} ${recipient.name} ${what}`] : []))
+}
+
+function isOutOfOrder(listed: readonly string[]): boolean {
+  return listed.some((text, at) => Number(text) < Number(listed[at - 1] ?? -1))
+}
+
+async function problemsOfNumbers({ name, node, core }: Person): Promise<readonly string[]> {
+  const { head } = core.events
+  const seqs: number[] = []
+  for await (const { seq } of node.events({ from: 'start' })) {
+    if (seq !== undefined) seqs.push(seq)
+    if (seq === head) break
+  }
+  return seqs.every((seq, at) => seq === at + 1) ? [] : [`${name} numbers ${seqs.join()}`]
 }
 
 function chanceOf(seed: number): () => number {
@@ -259,8 +280,7 @@ test('whatever goes wrong, each accepted message arrives exactly once', async ()
         const chance = chanceOf(seed)
         for (const one of steps) await model.run(world, one, chance)
         await model.heal(world)
-        await model.check()
-        await model.checkNumbers()
+        expect(await model.problems()).toEqual([])
         await model.end()
       },
     ),
