@@ -48,8 +48,6 @@ describe.each(both)('messages from $from in a session by $by', ({ from, by }) =>
   test('with any one changed bit are refused and leave the session as it was', () => {
     const { send, receive } = ways(from, by)
     const envelope = send()
-    // A responder of ours offers a key for epoch 1 with its first message.
-    expect(envelope.length).toBe(from === 'ours' && by === 'theirs' ? 1318 : 358)
     for (let bit = 0; bit < envelope.length * 8; bit += bit < 32 ? 1 : 23) {
       expect(receive(flipped(envelope, bit)), `bit ${bit}`).toBe(
         bit < 16 ? 'bytes' : 'ERR_NO_SESSION',

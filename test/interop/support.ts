@@ -53,6 +53,8 @@ export class Stranger {
   readonly oneTime: Uint8Array
   /** Texts in the order in which they opened. */
   readonly inbox: string[] = []
+  /** What was said of items and parts. */
+  readonly reports: string[] = []
   now = NOW
   #sent = 0
 
@@ -84,12 +86,13 @@ export class Stranger {
   send(to: Reachable, text = `s ${(this.#sent += 1)}`): Uint8Array {
     const session = people.sendingSession(this.self, to.person.account.key)
     if (session === undefined) throw new Error('no session')
-    return sealMessage(session, ascii(text), this.self.random)
+    return sealMessage(session, ascii(text), { now: this.now, random: this.self.random })
   }
 
   receive(envelope: Uint8Array): string {
     return codeOf(() => {
-      const { content } = people.receive(this.self, envelope, this.now)
+      const { content, said } = people.receive(this.self, envelope, this.now)
+      this.reports.push(...said.toSorted())
       this.inbox.push(new TextDecoder().decode(content))
       return 'opened'
     })

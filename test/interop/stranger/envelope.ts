@@ -104,25 +104,52 @@ export function writeBody(content: Uint8Array, items: readonly Item[]): Uint8Arr
   return join(raw, repeated(0, padme(raw.length) - raw.length))
 }
 
-export function readBody(padded: Uint8Array): {
+/** Bytes and number of the items of each kind that is known: at least, at most, how many. */
+const RULES: Readonly<Record<number, readonly [number, number, number]>> = {
+  1: [1188, 1188, 1],
+  2: [1188, 1188, 1],
+  3: [32, 32, 1],
+  4: [36, 36, 2],
+  5: [0, 512, 1],
+}
+
+export interface Body {
   readonly content: Uint8Array
+  /** Those of known kinds that keep to the rules. */
   readonly items: readonly Item[]
-} {
+  /** Whether there was something that does not. */
+  readonly malformed: boolean
+}
+
+export function readBody(padded: Uint8Array): Body {
   const layout = new Layout(padded)
   const length = layout.int(4)
   demand(length <= layout.left, 'ERR_NOT_AUTHENTIC')
-  return { content: layout.take(length), items: readItems(layout) }
+  const content = layout.take(length)
+  const all = readItems(layout)
+  const known = (all ?? []).filter(({ kind }) => RULES[kind] !== undefined)
+  const fitting = known.filter(({ kind, value }) => {
+    const [least = 0, most = 0] = RULES[kind] ?? []
+    return value.length >= least && value.length <= most
+  })
+  const items = fitting.filter(({ kind }) => {
+    const [, , times = 0] = RULES[kind] ?? []
+    return known.filter((one) => one.kind === kind).length <= times
+  })
+  return { content, items, malformed: all === undefined || items.length < known.length }
 }
 
 /** Nothing at all where an item runs over the end, or what follows the last is not zero. */
-function readItems(layout: Layout): readonly Item[] {
+function readItems(layout: Layout): readonly Item[] | undefined {
   const items: Item[] = []
   while (layout.left > 0) {
     const kind = layout.int(1)
-    if (kind === 0) return layout.take(layout.left).every((byte) => byte === 0) ? items : []
-    if (layout.left < 2) return []
+    if (kind === 0) {
+      return layout.take(layout.left).every((byte) => byte === 0) ? items : undefined
+    }
+    if (layout.left < 2) return undefined
     const length = layout.int(2)
-    if (length > layout.left) return []
+    if (length > layout.left) return undefined
     items.push({ kind, value: layout.take(length) })
   }
   return items

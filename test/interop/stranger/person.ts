@@ -1,6 +1,6 @@
 /** An account with one device, its prekeys and its sessions: docs/protocol.md, "First message" and "Sessions". */
 import { type Random, allAs, demand, hex, order } from './bytes.ts'
-import { type FirstPrefix, type Item, readEnvelope, writeFirstPrefix } from './envelope.ts'
+import { type FirstPrefix, readEnvelope, writeFirstPrefix } from './envelope.ts'
 import * as handshake from './handshake.ts'
 import {
   DH,
@@ -196,7 +196,7 @@ export function receive(person: Person, bytes: Uint8Array, now: number): FirstOp
   if (first !== undefined && known === undefined) return accept(person, first, bytes, now)
   const session = candidates.find((one) => ratchet.isFor(one, bytes))
   demand(session !== undefined, 'ERR_NO_SESSION')
-  return { session, ...ratchet.openMessage(session, bytes, now, person.random) }
+  return { session, ...ratchet.openMessage(session, bytes, { now, random: person.random }) }
 }
 
 function accept(person: Person, first: FirstPrefix, bytes: Uint8Array, now: number): FirstOpened {
@@ -224,7 +224,7 @@ function accept(person: Person, first: FirstPrefix, bytes: Uint8Array, now: numb
     const begun = beginResponder(keys, said, signedPrekey)
     return {
       claims: said,
-      opened: ratchet.openMessage(begun, bytes, now, random),
+      opened: ratchet.openMessage(begun, bytes, { now, random }),
       session: begun,
     }
   })
@@ -245,10 +245,4 @@ function admit(person: Person, claims: handshake.Claims, session: Session, now: 
   demand(!ordinals.includes(claims.ordinal), 'ERR_NOT_AUTHENTIC')
   session.receiveOnly = ordinals.some((ordinal) => ordinal > claims.ordinal)
   person.sequences.set(name, sequence)
-}
-
-/** Items that say something in this version: a mailbox's note that it has handed out the pair. */
-export function notesIn(items: readonly Item[]): readonly Uint8Array[] {
-  const notes = items.filter(({ kind, value }) => kind === 5 && value.length <= 512)
-  return notes.length > 1 ? [] : notes.map(({ value }) => value)
 }

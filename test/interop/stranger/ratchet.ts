@@ -3,6 +3,15 @@ import { Layout, type Random, Refusal, allAs, ascii, demand, join, same, u32 } f
 import * as envelopes from './envelope.ts'
 import { seal, unseal } from './primitives.ts'
 import { DAY } from './records.ts'
+import {
+  type Saying,
+  handleParts,
+  keysOf,
+  noteOpened,
+  noteSent,
+  partToRide,
+  sendingEpoch,
+} from './post-quantum.ts'
 import { type HeaderKeys, kdfChain, makeSalt, messageKeys } from './schedule.ts'
 import { type ReceivingChain, type Session, turn } from './session.ts'
 
@@ -10,6 +19,7 @@ const LAST = 2 ** 32 - 1
 const MAX_PASSED = 4000
 const MAX_SKIPPED = 4000
 const HOUR = 3_600_000
+const MAX_ENVELOPE = 128 * 1024
 
 interface Header {
   readonly key: Uint8Array
@@ -30,24 +40,45 @@ interface Place {
 export interface Opened {
   readonly content: Uint8Array
   readonly items: readonly envelopes.Item[]
+  /** What is to be said of the parts beside the content. */
+  readonly said: readonly Saying[]
+}
+
+/** What sealing and opening need from the world. */
+export interface World {
+  readonly now: number
+  readonly random: Random
 }
 
 /** The next envelope of the session, which moves on. */
 export function sealMessage(
   session: Session,
   content: Uint8Array,
-  random: Random,
+  world: World,
   items: readonly envelopes.Item[] = [],
 ): Uint8Array {
-  return sealPadded(session, envelopes.writeBody(content, items), random)
+  const { sending, pq } = session
+  demand(sending !== undefined && !session.receiveOnly, 'ERR_NO_SESSION')
+  const draft = structuredClone(pq)
+  const isFirst = sending.next === 0
+  const part = partToRide(draft, session.direction, isFirst, world.now, world.random)
+  const riding = part === undefined ? undefined : envelopes.writeBody(content, [...items, part])
+  const prefix = session.prefix ?? envelopes.SESSION_PREFIX
+  const fits = riding !== undefined && prefix.length + 100 + riding.length <= MAX_ENVELOPE
+  const padded = fits ? riding : envelopes.writeBody(content, items)
+  const envelope = sealPadded(session, padded, world.random)
+  // An offer that found no room is not made yet; an answer waits.
+  if (fits || draft.state === pq.state) session.pq = draft
+  noteSent(session.pq, fits, world.now)
+  return envelope
 }
 
 /** The same for a body that was padded already, rightly or not. */
 export function sealPadded(session: Session, padded: Uint8Array, random: Random): Uint8Array {
   const { sending } = session
-  demand(sending !== undefined && !session.receiveOnly, 'ERR_NO_SESSION')
+  demand(sending !== undefined, 'ERR_NO_SESSION')
   demand(sending.next < LAST, 'ERR_LIMIT')
-  const e = sendingEpoch(session)
+  const e = sendingEpoch(session.pq)
   const step = kdfChain(sending.chain)
   const header = join(session.ratchet.public, u32(sending.previous), u32(sending.next), u32(e))
   const keys = messageKeys(step.message, epochKey(session, e, 'ours'), e, sending.next)
@@ -62,19 +93,15 @@ export function sealPadded(session: Session, padded: Uint8Array, random: Random)
 }
 
 /** Opens an envelope; the session changes only if its body opened. */
-export function openMessage(
-  session: Session,
-  bytes: Uint8Array,
-  now: number,
-  random: Random,
-): Opened {
+export function openMessage(session: Session, bytes: Uint8Array, world: World): Opened {
+  const { now } = world
   const envelope = envelopes.readEnvelope(bytes)
   const draft = structuredClone(session)
   const place = findPlace(draft, envelope)
   demand(place !== undefined, 'ERR_NO_SESSION')
   checkFailures(draft, now)
   try {
-    const opened = openAt(draft, place, envelope, now, random)
+    const opened = openAt(draft, place, envelope, world)
     Object.assign(session, draft, { prefix: undefined, failed: [], failedSinceOpened: 0 })
     return opened
   } catch (cause) {
@@ -119,22 +146,26 @@ function openAt(
   session: Session,
   place: Place,
   envelope: envelopes.Envelope,
-  now: number,
-  random: Random,
+  world: World,
 ): Opened {
   const header = openHeader(place, envelope)
   checkHeader(session, place, header)
-  forgetOldKeys(session, now)
+  forgetOldKeys(session, world.now)
   const bodyKey =
     header.n < place.passed
       ? passedKey(session, place, header, envelope)
-      : freshKey(session, place, header, now, random)
+      : freshKey(session, place, header, world)
   const padded = unseal(bodyKey, envelope.salt, bodyData(session, envelope), envelope.body)
   const body = envelopes.readBody(padded)
   session.skipped.delete(`${place.chain}/${header.n}`)
   session.marks.set(`${place.chain}/${header.n}`, envelope.digest.slice(0, 16))
   forgetChains(session)
-  return body
+  noteOpened(session.pq, header.e, world.now)
+  const { content, items } = body
+  const side = { direction: session.direction, sessionId: session.id, ...world }
+  const parts = session.receiveOnly ? [] : handleParts(session.pq, header.e, items, side)
+  const said = new Set(body.malformed ? ['malformed' as const, ...parts] : parts)
+  return { content, items, said: [...said] }
 }
 
 function openHeader(place: Place, envelope: envelopes.Envelope): Header {
@@ -153,20 +184,21 @@ function checkHeader(session: Session, place: Place, header: Header): void {
     retired: () => header.n < place.passed,
   }
   demand(header.n < LAST && fits[place.kind](), 'ERR_NOT_AUTHENTIC')
-  const skipped = session.skipped.get(`${place.chain}/${header.n}`)
-  const epoch = skipped?.e ?? receivingEpoch(session)
-  demand(header.e === epoch, 'ERR_NOT_AUTHENTIC')
 }
 
 /** Key of a position that was passed: kept, opened, or gone. */
 function passedKey(
   session: Session,
   place: Place,
-  { n }: Header,
+  { n, e }: Header,
   envelope: envelopes.Envelope,
 ): Uint8Array {
   const kept = session.skipped.get(`${place.chain}/${n}`)
-  if (kept !== undefined) return kept.body
+  if (kept !== undefined) {
+    const body = kept.bodies.get(e)
+    demand(body !== undefined, 'ERR_NOT_AUTHENTIC')
+    return body
+  }
   const mark = session.marks.get(`${place.chain}/${n}`)
   demand(mark !== undefined, 'ERR_LIMIT')
   throw new Refusal(same(mark, envelope.digest.slice(0, 16)) ? 'ERR_DUPLICATE' : 'ERR_DIVERGED')
@@ -177,51 +209,56 @@ function freshKey(
   session: Session,
   place: Place,
   header: Header,
-  now: number,
-  random: Random,
+  { now, random }: World,
 ): Uint8Array {
-  const { receiving: old } = session
+  const { receiving: old, pq } = session
+  demand(keysOf(pq, header.e) !== undefined, 'ERR_NOT_AUTHENTIC')
+  const epochs = [...new Set([pq.epoch, header.e])]
   const left = place.kind === 'next' && old !== undefined ? header.previous - old.next : 0
   demand(left + header.n - place.passed <= MAX_PASSED, 'ERR_TOO_FAR_AHEAD')
   if (place.kind === 'next') {
-    if (old !== undefined) skipTo(session, old, header.previous, now)
+    if (old !== undefined) skipTo(session, old, header.previous, epochs, now)
     allAs('ERR_NOT_AUTHENTIC', () => turn(session, header.key, header.previous, random))
   }
   const { receiving } = session
   demand(receiving !== undefined, 'ERR_NOT_AUTHENTIC')
-  skipTo(session, receiving, header.n, now)
-  return nextKey(session, receiving)
+  skipTo(session, receiving, header.n, epochs, now)
+  const body = nextKeys(session, receiving, epochs).get(header.e)
+  demand(body !== undefined, 'ERR_NOT_AUTHENTIC')
+  return body
 }
 
-function skipTo(session: Session, chain: ReceivingChain, end: number, at: number): void {
-  const e = receivingEpoch(session)
+function skipTo(
+  session: Session,
+  chain: ReceivingChain,
+  end: number,
+  epochs: readonly number[],
+  at: number,
+): void {
   while (chain.next < end) {
     const n = chain.next
-    const body = nextKey(session, chain)
-    session.skipped.set(`${chain.id}/${n}`, { chain: chain.id, n, e, body, at })
+    const bodies = nextKeys(session, chain, epochs)
+    session.skipped.set(`${chain.id}/${n}`, { chain: chain.id, n, bodies, at })
   }
 }
 
-/** BK of the next position of the chain. */
-function nextKey(session: Session, chain: ReceivingChain): Uint8Array {
-  const e = receivingEpoch(session)
+/** BK of the next position of the chain, in each of the epochs. */
+function nextKeys(
+  session: Session,
+  chain: ReceivingChain,
+  epochs: readonly number[],
+): ReadonlyMap<number, Uint8Array> {
   const step = kdfChain(chain.chain)
-  const keys = messageKeys(step.message, epochKey(session, e, 'theirs'), e, chain.next)
+  const n = chain.next
   chain.chain = step.chain
   chain.next += 1
-  return keys.body
-}
-
-function sendingEpoch(session: Session): number {
-  return Math.max(...session.epochs.keys())
-}
-
-function receivingEpoch(session: Session): number {
-  return Math.max(...session.epochs.keys())
+  return new Map(
+    epochs.map((e) => [e, messageKeys(step.message, epochKey(session, e, 'theirs'), e, n).body]),
+  )
 }
 
 function epochKey(session: Session, e: number, whose: 'ours' | 'theirs'): Uint8Array {
-  const keys = session.epochs.get(e)
+  const keys = keysOf(session.pq, e)
   demand(keys !== undefined, 'ERR_NOT_AUTHENTIC')
   const other = session.direction === 1 ? 2 : 1
   return keys.direction[whose === 'ours' ? session.direction : other]

@@ -2,7 +2,8 @@
 import type { Random } from './bytes.ts'
 import type { HandshakeKeys } from './handshake.ts'
 import { DH, type KeyPair, dhPair } from './primitives.ts'
-import { type EpochKeys, type HeaderKeys, expandEpoch, headerKeys, kdfRoot } from './schedule.ts'
+import { type PostQuantum, idle } from './post-quantum.ts'
+import { type HeaderKeys, expandEpoch, headerKeys, kdfRoot } from './schedule.ts'
 
 export interface SendingChain {
   readonly keys: HeaderKeys
@@ -28,8 +29,8 @@ export interface RetiredChain {
 export interface SkippedKey {
   readonly chain: number
   readonly n: number
-  readonly e: number
-  readonly body: Uint8Array
+  /** BK for each epoch that the position can be of. */
+  readonly bodies: ReadonlyMap<number, Uint8Array>
   readonly at: number
 }
 
@@ -58,7 +59,7 @@ export interface Session {
   skipped: Map<string, SkippedKey>
   /** By `chain/number`: 16 bytes of the digest that was opened there. */
   marks: Map<string, Uint8Array>
-  epochs: Map<number, EpochKeys>
+  pq: PostQuantum
   failed: number[]
   failedSinceOpened: number
 }
@@ -117,7 +118,7 @@ function emptySession(keys: HandshakeKeys, peer: Peer) {
     retired: [],
     skipped: new Map<string, SkippedKey>(),
     marks: new Map<string, Uint8Array>(),
-    epochs: new Map([[0, expandEpoch(keys.epoch)]]),
+    pq: idle(0, expandEpoch(keys.epoch), 0),
     failed: [],
     failedSinceOpened: 0,
   }
