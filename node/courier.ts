@@ -34,7 +34,7 @@ const IDLE = 60_000
 const STALL = 20_000
 const RETRY = { base: 1_000, max: 300_000 }
 /** How long a refused envelope rests before it is offered again. */
-const REST_CANNOT_OPEN = 600_000
+const REST = 600_000
 const REST_TRY_LATER = 2_000
 /** What a mailbox holds is offered directly as well when the contact is there and has sent no receipt for this long. */
 const RECEIPT_PATIENCE = 30_000
@@ -182,7 +182,7 @@ export class Courier {
       for await (const { delivered, refused } of sender.settled()) {
         if (delivered.length > 0) await this.#init.conversation.delivered(delivered)
         for (const order of delivered) this.#inFlight.delete(order)
-        if (refused.length > 0) await this.#refuse(refused)
+        if (refused.length > 0) this.#refuse(refused)
         this.#failures = 0
         this.#proven = true
         this.#pump()
@@ -194,22 +194,18 @@ export class Courier {
     this.#lose(channel, sender, reason)
   }
 
-  async #refuse(
-    refused: readonly { readonly order: number; readonly code: number }[],
-  ): Promise<void> {
+  /** A refusal is no end: who was a stranger may be a contact tomorrow, and a disk may have room again. */
+  #refuse(refused: readonly { readonly order: number; readonly code: number }[]): void {
     const { conversation, clock, lost } = this.#init
     const now = clock.now()
-    const rejected: number[] = []
     for (const { order, code } of refused) {
-      if (code === REFUSED.notAllowed) rejected.push(order)
-      const rest = code === REFUSED.tryLater ? REST_TRY_LATER : REST_CANNOT_OPEN
+      const rest = code === REFUSED.tryLater ? REST_TRY_LATER : REST
       const envelope = conversation.outbox.get(order)?.envelope
       if (envelope !== undefined) this.#resting.set(order, { envelope, until: now + rest })
       this.#inFlight.delete(order)
     }
     // It may have begun again with other keys.
     if (refused.some(({ code }) => code === REFUSED.cannotOpen)) lost(conversation)
-    if (rejected.length > 0) await conversation.fail(rejected, 'rejected')
     this.#plan()
   }
 

@@ -176,13 +176,16 @@ describe('delivery', () => {
     return counts
   }
 
-  test('what the other side may not take has failed', async () => {
-    await answeringWith(() => 'blocked')
-    const id = await send('not wanted')
-    await clock.advance(5 * SECOND)
-    const { states } = await ada.node.messages.get(id)
-    expect(states.at(-1)).toMatchObject({ state: 'failed', reason: 'rejected' })
-    expect(envelopes(ada, bob)).toEqual([])
+  test('what the other side may not take yet waits, and is offered again much later', async () => {
+    let stranger = true
+    const counts = await answeringWith(() => (stranger ? 'blocked' : 'opened'))
+    const id = await send('not wanted yet')
+    await clock.advance(60 * SECOND)
+    expect(await state(id)).toBe('queued')
+    expect(counts.taken).toBeLessThan(4)
+    stranger = false
+    await clock.advance(700 * SECOND)
+    expect(await state(id)).toBe('delivered')
   })
 
   test('what the other side cannot take now is offered again soon', async () => {
