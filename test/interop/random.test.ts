@@ -56,5 +56,7 @@ test.each([
 
   expect(ours.inbox).toEqual(arrived.ours)
   expect(theirs.inbox).toEqual(arrived.theirs)
+  expect(ours.session.postQuantum.epoch.number).toBeGreaterThanOrEqual(3)
+  expect([...ours.reports, ...theirs.reports]).toEqual([])
   expect(arrived.ours.length + arrived.theirs.length).toBeGreaterThan(MESSAGES * 0.8)
 })

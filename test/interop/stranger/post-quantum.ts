@@ -20,6 +20,12 @@ interface Part {
   lastAt: number
   /** It has to go with the next message that has room. */
   due: boolean
+  /** Since it first rode: when that was, and how many messages were sent and opened. */
+  firstAt: number
+  messages: number
+  /** Sending chains that it has ridden in and the other side has answered; whether it has ridden in this one. */
+  answeredChains: number
+  rodeInChain: boolean
 }
 
 export interface PostQuantum {
@@ -93,7 +99,10 @@ function newOffer(pq: PostQuantum, now: number, random: Random): Item {
 }
 
 function newPart(item: Item, now: number): Part {
-  return { item, rode: 0, since: 0, lastAt: now, due: true }
+  return {
+    ...{ item, rode: 0, since: 0, lastAt: now, due: true },
+    ...{ firstAt: now, messages: 0, answeredChains: 0, rodeInChain: false },
+  }
 }
 
 /** A message was sent, with the part or without. */
@@ -101,17 +110,34 @@ export function noteSent(pq: PostQuantum, withPart: boolean, now: number): void 
   pq.messages += 1
   const { part } = pq
   if (part === undefined) return
+  if (part.rode > 0) part.messages += 1
   part.since = withPart ? 0 : part.since + 1
   if (!withPart) return
+  if (part.rode === 0) part.firstAt = now
   part.rode += 1
   part.lastAt = now
   part.due = false
+  part.rodeInChain = true
 }
 
-/** A message of epoch `e` has opened: moves if it is the first of the next one. */
-export function noteOpened(pq: PostQuantum, e: number, now: number): void {
-  if (e === pq.epoch + 1 && pq.next !== undefined) Object.assign(pq, idle(e, pq.next, now))
-  else pq.messages += 1
+/** "Stalled healing": the other side hears us and does not take part. */
+export function isStalled({ part }: PostQuantum, now: number): boolean {
+  if (part === undefined || part.answeredChains < 8) return false
+  return part.messages >= 200 || now - part.firstAt >= 7 * DAY
+}
+
+/** A message of epoch `e` has opened, and turned the ratchet or not: moves if it is the first of the next one. */
+export function noteOpened(pq: PostQuantum, e: number, turned: boolean, now: number): void {
+  if (e === pq.epoch + 1 && pq.next !== undefined) {
+    Object.assign(pq, idle(e, pq.next, now))
+    return
+  }
+  pq.messages += 1
+  const { part } = pq
+  if (part === undefined) return
+  if (part.rode > 0) part.messages += 1
+  if (turned && part.rodeInChain) part.answeredChains += 1
+  if (turned) part.rodeInChain = false
 }
 
 export type Saying = 'malformed' | 'diverged'

@@ -160,7 +160,8 @@ function openAt(
   session.skipped.delete(`${place.chain}/${header.n}`)
   session.marks.set(`${place.chain}/${header.n}`, envelope.digest.slice(0, 16))
   forgetChains(session)
-  noteOpened(session.pq, header.e, world.now)
+  const turned = place.kind === 'next' // a position of the next chain was never passed
+  noteOpened(session.pq, header.e, turned, world.now)
   const { content, items } = body
   const side = { direction: session.direction, sessionId: session.id, ...world }
   const parts = session.receiveOnly ? [] : handleParts(session.pq, header.e, items, side)
