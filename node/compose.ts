@@ -11,6 +11,7 @@ import {
 } from '../protocol/content.ts'
 import { encryptMessage, type Session } from '../protocol/session.ts'
 import { sendingSession } from '../protocol/sessions.ts'
+import { stateHandshake } from '../protocol/statement.ts'
 import type { Draft } from './draft.ts'
 import { keys } from './keys.ts'
 import { encodeMessage, encodeStateChange, type StoredMessage } from './message.ts'
@@ -116,7 +117,7 @@ export function composeControl(draft: Draft, composer: Composer): void {
 /** Encrypts what waits without an envelope, oldest first, as far as the sending session and its window allow. */
 export function encryptWaiting(draft: Draft, composer: Composer): void {
   if (draft.contact.trust === 'changed') return
-  let session = sendingSession(draft.sessions)
+  let session = sendingSession(draft.sessions, draft.contact.handshakes)
   if (session === undefined) return
   const entries = currentEntries(draft, composer.outbox)
   let room = MAX_ENVELOPES_AHEAD - entries.filter((entry) => entry.envelope !== undefined).length
@@ -136,11 +137,14 @@ function encryptEntry(
 ): Session {
   const { random, salts } = composer
   const options = { now: draft.now, random, salts }
-  const { next, envelope, spent } = encryptMessage(session, entry.content, options)
+  const { handshakes } = draft.contact
+  const { items, next: stating } = stateHandshake(session, handshakes.ours, handshakes.stating)
+  const message = { content: entry.content, items }
+  const { next, envelope, spent } = encryptMessage(session, message, options)
   draft.replaceSession(session, next)
   draft.spent.push(...spent)
   draft.outbox.set(entry.order, { ...entry, envelope, sessionId: next.id })
-  draft.patch({ unanswered: 0 })
+  draft.patch({ unanswered: 0, handshakes: { ...handshakes, stating } })
   return next
 }
 

@@ -100,7 +100,7 @@ export class ContactsFace implements Contacts {
       addedAt: contact.addedAt,
       verifiedAt: contact.verifiedAt === 0 ? null : contact.verifiedAt,
       bundle: describeBundle(conversation),
-      session: describeSession(conversation.sessions),
+      session: describeSession(conversation.sessions, contact.handshakes),
       queued: conversation.waiting().length,
     })
   }

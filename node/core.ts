@@ -323,7 +323,10 @@ export class ChatCore {
   }
 
   #tellSession(conversation: Conversation): void {
-    const session: SessionInfo | null = describeSession(conversation.sessions)
+    const session: SessionInfo | null = describeSession(
+      conversation.sessions,
+      conversation.contact.handshakes,
+    )
     if (session === null) return
     const contact = contactShort(conversation.contact)
     this.events.announce({ v: 1, at: this.clock.now(), type: 'contact.session', contact, session })

@@ -3,7 +3,7 @@
 
 import type { RandomBytes } from '../protocol/bytes.ts'
 import { initiateSession } from '../protocol/session.ts'
-import { nextOrdinal, sendingSession } from '../protocol/sessions.ts'
+import { handshakeMade, nextOrdinal, sendingSession } from '../protocol/sessions.ts'
 import type { VerifiedOneTimePair } from '../protocol/prekeys.ts'
 import { addressTexts } from '../net/address.ts'
 import { backoff } from '../net/backoff.ts'
@@ -211,9 +211,13 @@ export class Introducer {
     const { ownKeys, random } = this.#init
     const began = await conversation.step((draft) => {
       const theirs = draft.contact.bundle?.verified
-      if (theirs === undefined || sendingSession(draft.sessions) !== undefined) return false
-      const { ourOrdinal: previous, namedForUs: seenByThem, theirOrdinal: seen } = draft.contact
-      const ordinal = nextOrdinal({ previous, seenByThem, now: draft.now })
+      if (
+        theirs === undefined ||
+        sendingSession(draft.sessions, draft.contact.handshakes) !== undefined
+      )
+        return false
+      const { ours, seen, seenByThem } = draft.contact.handshakes
+      const ordinal = nextOrdinal({ previous: ours?.ordinal ?? 0, seenByThem, now: draft.now })
       const session = initiateSession({
         ours: ownKeys.device,
         theirs,
@@ -223,8 +227,8 @@ export class Introducer {
         now: draft.now,
         random,
       })
+      draft.patch({ handshakes: handshakeMade(draft.contact.handshakes, session.handshake) })
       addSession(draft, session)
-      draft.patch({ ourOrdinal: ordinal })
       encryptWaiting(draft, conversation)
       return true
     })
@@ -249,7 +253,8 @@ function lacksBundle({ contact }: Conversation, now: number): boolean {
 
 function needsSession(conversation: Conversation): boolean {
   if (conversation.contact.trust === 'changed') return false
-  if (sendingSession(conversation.sessions) !== undefined) return false
+  const { sessions, contact } = conversation
+  if (sendingSession(sessions, contact.handshakes) !== undefined) return false
   for (const entry of conversation.outbox.values()) if (entry.envelope === undefined) return true
   return false
 }

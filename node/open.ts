@@ -14,6 +14,8 @@ import { openMessage, tagMatches } from '../protocol/session.ts'
 import type { KeptRecord, KeptRecordId, Opened, Session } from '../protocol/session.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { encodeSkippedKey, skippedKeyName } from '../protocol/session-codec.ts'
+import { handshakeStated, type Handshakes } from '../protocol/sessions.ts'
+import { statementAnswered, statementIn } from '../protocol/statement.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { StateChange } from './api.ts'
 import { defaultName, type ContactState } from './contact.ts'
@@ -72,9 +74,18 @@ export async function openEnvelope(
   draft.spent.push(...opened.spent)
   keepRecords(draft, opened.next, opened.skippedAdded)
   forgetRecords(draft, opened.next, opened.skippedRemoved)
-  draft.patch({ unanswered: draft.contact.unanswered + 1 })
+  const handshakes = hearStatement(draft.contact.handshakes, session, opened)
+  draft.patch({ unanswered: draft.contact.unanswered + 1, handshakes })
   await takeContent(draft, opener, opened.content, arrival)
   return 'opened'
+}
+
+/** What an opened message says of handshakes: their newest one, and that they know ours. */
+function hearStatement(known: Handshakes, before: Session, { next, items }: Opened): Handshakes {
+  const statement = statementIn(before, items)
+  const heard = statement === undefined ? known : handshakeStated(known, statement)
+  const stating = statementAnswered(heard.stating, before, next)
+  return stating === heard.stating ? heard : { ...heard, stating }
 }
 
 function tryOpen(

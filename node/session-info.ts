@@ -1,12 +1,15 @@
 // What people are told about a session: how it began and whether the other side has answered.
 
 import type { Session } from '../protocol/session.ts'
-import { sendingSession } from '../protocol/sessions.ts'
+import { sendingSession, type Handshakes } from '../protocol/sessions.ts'
 import type { SessionInfo } from './api.ts'
 
 /** The session that we send in; null while there is none. */
-export function describeSession(sessions: readonly Session[]): SessionInfo | null {
-  const session = sendingSession(sessions)
+export function describeSession(
+  sessions: readonly Session[],
+  handshakes: Handshakes,
+): SessionInfo | null {
+  const session = sendingSession(sessions, handshakes)
   if (session === undefined) return null
   return {
     startedBy: session.handshake.by,
