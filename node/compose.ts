@@ -1,7 +1,7 @@
 // The writing half of a step: contents become outbox entries, entries become envelopes. All within a draft; nothing leaves
 // the node before its commit.
 
-import { concat, type RandomBytes } from '../protocol/bytes.ts'
+import { concat, equalBytes, type RandomBytes } from '../protocol/bytes.ts'
 import {
   createMessageId,
   encodeContent,
@@ -9,13 +9,15 @@ import {
   type Content,
   type MessageId,
 } from '../protocol/content.ts'
+import { hasPassed } from '../protocol/riding.ts'
 import { encryptMessage, type Session } from '../protocol/session.ts'
 import { sendingSession } from '../protocol/sessions.ts'
 import { stateHandshake } from '../protocol/statement.ts'
 import type { Draft } from './draft.ts'
 import { keys } from './keys.ts'
 import { encodeMessage, encodeStateChange, type StoredMessage } from './message.ts'
-import { MAX_ENVELOPES_AHEAD, type OutboxEntry } from './outbox.ts'
+import { DAY } from './lifetimes.ts'
+import { MAX_ENVELOPES_AHEAD, unsealed, type OutboxEntry } from './outbox.ts'
 
 /** What composing needs besides the draft. */
 export interface Composer {
@@ -33,6 +35,10 @@ const NOTHING = new Uint8Array(0)
 
 /** Envelopes opened without one of ours after which a control message turns the ratchet. */
 const MAX_UNANSWERED = 50
+
+/** How long a receipt is waited for before a message goes into the session that sends now; how many do so in one step. */
+const RECEIPT_AWAITED = DAY
+const MAX_SEALED_AGAIN = 64
 
 /** One text: message, event and outbox entry. `done` gets the message with its number after the commit. */
 export function composeText(
@@ -119,14 +125,33 @@ export function encryptWaiting(draft: Draft, composer: Composer): void {
   if (draft.contact.trust === 'changed') return
   let session = sendingSession(draft.sessions, draft.contact.handshakes)
   if (session === undefined) return
+  unsealOld(draft, composer, session)
   const entries = currentEntries(draft, composer.outbox)
-  let room = MAX_ENVELOPES_AHEAD - entries.filter((entry) => entry.envelope !== undefined).length
+  const { id } = session
+  let room = MAX_ENVELOPES_AHEAD - entries.filter((entry) => isSealedIn(entry, id)).length
   for (const entry of entries) {
     if (room <= 0) return
     if (entry.envelope !== undefined) continue
     session = encryptEntry(draft, composer, session, entry)
     room--
   }
+}
+
+/** What no receipt came for in a day, from a session that does not send any more, is encrypted again, oldest first. */
+function unsealOld(draft: Draft, composer: Composer, { id }: Session): void {
+  const old = currentEntries(draft, composer.outbox).filter(
+    (entry) =>
+      entry.envelope !== undefined &&
+      !isSealedIn(entry, id) &&
+      hasPassed(RECEIPT_AWAITED, entry.sealedAt, draft.now),
+  )
+  for (const entry of old.slice(0, MAX_SEALED_AGAIN)) {
+    draft.outbox.set(entry.order, unsealed(entry))
+  }
+}
+
+function isSealedIn({ envelope, sessionId }: OutboxEntry, id: Uint8Array): boolean {
+  return envelope !== undefined && equalBytes(sessionId, id)
 }
 
 function encryptEntry(
@@ -143,7 +168,7 @@ function encryptEntry(
   const { next, envelope, spent } = encryptMessage(session, message, options)
   draft.replaceSession(session, next)
   draft.spent.push(...spent)
-  draft.outbox.set(entry.order, { ...entry, envelope, sessionId: next.id })
+  draft.outbox.set(entry.order, { ...entry, envelope, sessionId: next.id, sealedAt: draft.now })
   draft.patch({ unanswered: 0, handshakes: { ...handshakes, stating } })
   return next
 }
@@ -180,6 +205,7 @@ function addEntry(draft: Draft, composer: Composer, listedId: Uint8Array, conten
     envelope: undefined,
     sessionId: NOTHING,
     createdAt: draft.now,
+    sealedAt: 0,
     held: undefined,
   })
 }

@@ -279,6 +279,11 @@ export class Conversation implements Composer, Opener {
     })
   }
 
+  /** Looks at what time alone makes due: messages that are to be encrypted again. */
+  tend(): Promise<void> {
+    return this.step((draft) => encryptWaiting(draft, this))
+  }
+
   /** Gives up messages that were skipped before a time (Unix ms). */
   expireSkipped(before: number): Promise<void> {
     return this.step((draft) => {

@@ -355,6 +355,7 @@ export class ChatCore {
           this.clock.now(),
         )
       }
+      for (const conversation of this.book.all()) await conversation.tend()
       await this.#introducer.refreshOld(this.book.all())
     } catch {
       // the store or the network; see above
