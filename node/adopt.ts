@@ -15,6 +15,7 @@ import { contactShort, trustNumber } from './contact.ts'
 import type { Draft } from './draft.ts'
 import { hasSaidEnough, keepRecords, takeContent, type Arrival, type Opener } from './open.ts'
 import type { Outcome } from './outcome.ts'
+import { noteLate, noteSpoken } from './renewal.ts'
 
 /** Sessions begun by each side that are kept per contact (docs/protocol.md, "Limits"). */
 const MAX_SESSIONS_A_SIDE = 5
@@ -33,12 +34,14 @@ export async function adoptSession(
   const { handshakes } = draft.contact
   const late = handshake.ordinal < handshakes.seen
   addSession(draft, late ? receiveOnly(accepted.session) : accepted.session)
+  if (late) noteLate(draft)
   draft.spent.push(...accepted.spent)
   keepRecords(draft, accepted.session, accepted.skippedAdded)
   draft.patch({
     handshakes: handshakeOpened(handshakes, handshake),
     unanswered: draft.contact.unanswered + 1,
   })
+  if (!late) noteSpoken(draft, accepted.session)
   await takeContent(draft, opener, accepted.content, arrival)
   return 'opened'
 }

@@ -111,9 +111,13 @@ export function composeReceipts(
   }
 }
 
-/** Something without content when much came in and nothing went out, so that one-way traffic heals too. */
-export function composeControl(draft: Draft, composer: Composer): void {
-  if (draft.contact.unanswered < MAX_UNANSWERED || draft.contact.state !== 'accepted') return
+/** Something without content when `unanswered` came in and nothing went out, so that one-way traffic heals too. */
+export function composeControl(
+  draft: Draft,
+  composer: Composer,
+  unanswered = MAX_UNANSWERED,
+): void {
+  if (draft.contact.unanswered < unanswered || draft.contact.state !== 'accepted') return
   // What waits for an envelope will turn the ratchet as well.
   const entries = currentEntries(draft, composer.outbox)
   if (entries.some((entry) => entry.envelope === undefined)) return

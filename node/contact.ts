@@ -13,6 +13,8 @@ import { peerName } from '../net/peer-name.ts'
 import type { PeerName } from '../net/ports.ts'
 import type { BundlePath, ContactId, ContactShort, Trust } from './api.ts'
 import type { MailboxHint } from './bundle-finder.ts'
+import { NO_RENEWAL, type Renewal } from './renewal.ts'
+import { readRenewal, storedRenewal } from './stored-renewal.ts'
 import { readHandshakes, storedHandshakes } from './stored-handshakes.ts'
 
 export interface KnownBundle {
@@ -40,6 +42,7 @@ export interface ContactState {
   /** 32 bytes of the device key last seen; empty before. */
   readonly identityKey: Uint8Array
   readonly handshakes: Handshakes
+  readonly renewal: Renewal
   readonly sentCounter: number
   readonly receivedCounter: number
   /** Envelopes opened since we last sent one. */
@@ -74,6 +77,7 @@ export function newContact(init: NewContact, random: RandomBytes): ContactState 
     certificateSequence: 0,
     identityKey: new Uint8Array(0),
     handshakes: NO_HANDSHAKES,
+    renewal: NO_RENEWAL,
     sentCounter: 0,
     receivedCounter: 0,
     unanswered: 0,
@@ -126,6 +130,7 @@ export function encodeContact(contact: ContactState): Uint8Array {
       certificateSequence: BigInt(contact.certificateSequence),
       identityKey: contact.identityKey,
       ...storedHandshakes(contact.handshakes),
+      renewal: storedRenewal(contact.renewal),
       sentCounter: BigInt(contact.sentCounter),
       receivedCounter: BigInt(contact.receivedCounter),
       unanswered: contact.unanswered,
@@ -157,6 +162,7 @@ export function decodeContact(id: ContactId, bytes: Uint8Array, now: number): Co
     certificateSequence: Number(record.certificateSequence),
     identityKey: record.identityKey,
     handshakes: readHandshakes(record),
+    renewal: readRenewal(record.renewal),
     sentCounter: Number(record.sentCounter),
     receivedCounter: Number(record.receivedCounter),
     unanswered: record.unanswered,

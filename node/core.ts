@@ -7,7 +7,7 @@ import { DIRECT_PROTOCOL } from '../net/names.ts'
 import { accountOf } from '../net/peer-name.ts'
 import type { Channel, Clock, Directory, PeerName, Timer, Wire } from '../net/ports.ts'
 import type { Records } from '../net/records.ts'
-import type { BundlePath, SessionInfo } from './api.ts'
+import type { BundlePath, RenewalReason, SessionInfo } from './api.ts'
 import { BundleFinder } from './bundle-finder.ts'
 import { contactShort } from './contact.ts'
 import { ContactBook } from './contacts.ts'
@@ -107,6 +107,7 @@ export class ChatCore {
         state: (message) => this.waiters.changed(message),
         receiptsDue: (conversation) => this.#receipts.due(conversation),
         session: (conversation) => this.#tellSession(conversation),
+        trouble: (conversation, reason) => this.#tellRenewal(conversation, reason),
       },
     })
     this.reader = new Reader(records, this.book)
@@ -332,6 +333,12 @@ export class ChatCore {
     this.events.announce({ v: 1, at: this.clock.now(), type: 'contact.session', contact, session })
   }
 
+  #tellRenewal({ contact }: Conversation, reason: RenewalReason): void {
+    const at = this.clock.now()
+    const type = 'contact.renewal'
+    this.events.announce({ v: 1, at, type, contact: contactShort(contact), reason })
+  }
+
   #tellMailbox(mailbox: PeerName, connected: boolean): void {
     const type = connected ? 'mailbox.connected' : 'mailbox.lost'
     this.events.announce({ v: 1, at: this.clock.now(), type, mailbox })
@@ -355,7 +362,10 @@ export class ChatCore {
           this.clock.now(),
         )
       }
-      for (const conversation of this.book.all()) await conversation.tend()
+      for (const conversation of this.book.all()) {
+        await conversation.tend()
+        this.#introducer.ensure(conversation) // what had to wait may be due
+      }
       await this.#introducer.refreshOld(this.book.all())
     } catch {
       // the store or the network; see above

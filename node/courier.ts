@@ -46,8 +46,13 @@ const DEPOSITS_AT_ONCE = 64
 export class Courier {
   readonly #init: CourierInit
   readonly #abort = new AbortController()
-  readonly #inFlight = new Set<number>()
-  readonly #resting = new Map<number, number>()
+  /** Envelopes on the stream. */
+  readonly #inFlight = new Map<number, Uint8Array>()
+  /** Envelopes that were refused; another one of the same message does not rest. */
+  readonly #resting = new Map<
+    number,
+    { readonly until: number; readonly envelope: Uint8Array | undefined }
+  >()
   /**
    * Were on a stream that ended before the acknowledgement: the contact may have them, and then what a mailbox hands over is a
    * repeat that brings no receipt. So they are offered directly again, held or not.
@@ -118,7 +123,8 @@ export class Courier {
     const here = wire.isConnected(conversation.contact.peer)
     return [...conversation.outbox.values()].filter((entry) => {
       if (entry.envelope === undefined || this.#inFlight.has(entry.order)) return false
-      if ((this.#resting.get(entry.order) ?? 0) > now) return false
+      const resting = this.#resting.get(entry.order)
+      if (resting?.envelope === entry.envelope && (resting?.until ?? 0) > now) return false
       if (entry.held === undefined || entry.held.keptUntil <= now) return true
       if (path === 'mailbox') return false
       return (
@@ -194,13 +200,17 @@ export class Courier {
   ): Promise<void> {
     const now = this.#init.clock.now()
     const rejected: number[] = []
+    const unopened: Uint8Array[] = []
     for (const { order, code } of refused) {
       if (code === REFUSED.notAllowed) rejected.push(order)
       const rest = code === REFUSED.tryLater ? REST_TRY_LATER : REST_CANNOT_OPEN
-      this.#resting.set(order, now + rest)
+      const envelope = this.#inFlight.get(order)
+      this.#resting.set(order, { until: now + rest, envelope })
       this.#inFlight.delete(order)
+      if (code === REFUSED.cannotOpen && envelope !== undefined) unopened.push(envelope)
     }
     if (rejected.length > 0) await this.#init.conversation.fail(rejected, 'rejected')
+    if (unopened.length > 0) await this.#init.conversation.refused(unopened)
     this.#plan()
   }
 
@@ -209,7 +219,7 @@ export class Courier {
     if (this.#sender !== sender) return
     this.#sender = undefined
     this.#channel = undefined
-    for (const order of this.#inFlight) this.#unsure.add(order)
+    for (const order of this.#inFlight.keys()) this.#unsure.add(order)
     this.#inFlight.clear()
     this.#quiet?.cancel()
     if (this.#abort.signal.aborted) return
@@ -229,7 +239,7 @@ export class Courier {
       for (const entry of this.#waiting('direct')) {
         if (sender.inFlight >= WINDOW) break
         if (entry.envelope === undefined) continue
-        this.#inFlight.add(entry.order)
+        this.#inFlight.set(entry.order, entry.envelope)
         sender.send(entry.order, entry.envelope)
       }
     } catch {

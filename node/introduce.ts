@@ -18,6 +18,7 @@ import type { Draft } from './draft.ts'
 import { BUNDLE_REPUBLISH } from './lifetimes.ts'
 import type { MailboxHint, MailboxPool } from './mailbox-pool.ts'
 import type { OwnKeys } from './own-keys.ts'
+import { isRenewalDue, retireReplaced } from './renewal.ts'
 
 export interface IntroducerInit {
   readonly finder: BundleFinder
@@ -141,7 +142,8 @@ export class Introducer {
   }
 
   #needed(conversation: Conversation): boolean {
-    return lacksBundle(conversation, this.#init.clock.now()) || needsSession(conversation)
+    const now = this.#init.clock.now()
+    return lacksBundle(conversation, now) || needsSession(conversation, now)
   }
 
   async #run(conversation: Conversation, waiting: Waiting): Promise<void> {
@@ -163,16 +165,19 @@ export class Introducer {
 
   async #introduce(conversation: Conversation): Promise<void> {
     const { signal } = this.#abort
-    if (lacksBundle(conversation, this.#init.clock.now())) {
+    const now = this.#init.clock.now()
+    const lacks = lacksBundle(conversation, now)
+    if (lacks || isRenewalDue(conversation.contact, now)) {
       const met = this.#init.met()
       const found = await this.#init.finder.find(
         conversation.contact.account,
         { ...hintsOf(conversation), minSequence: conversation.contact.bundleSequence },
         { signal },
       )
-      if (found === undefined || !(await this.#keep(conversation, found, met))) return
+      const kept = found !== undefined && (await this.#keep(conversation, found, met))
+      if (!kept && lacks) return
     }
-    if (!needsSession(conversation)) return
+    if (!needsSession(conversation, this.#init.clock.now())) return
     const oneTime = await this.#oneTimePair(conversation)
     await this.#beginSession(conversation, oneTime)
   }
@@ -211,11 +216,10 @@ export class Introducer {
     const { ownKeys, random } = this.#init
     const began = await conversation.step((draft) => {
       const theirs = draft.contact.bundle?.verified
-      if (
-        theirs === undefined ||
-        sendingSession(draft.sessions, draft.contact.handshakes) !== undefined
-      )
-        return false
+      const { sessions, contact, now } = draft
+      const sends = sendingSession(sessions, contact.handshakes) !== undefined
+      if (theirs === undefined || (sends && !isRenewalDue(contact, now))) return false
+      retireReplaced(draft, conversation)
       const { ours, seen, seenByThem } = draft.contact.handshakes
       const ordinal = nextOrdinal({ previous: ours?.ordinal ?? 0, seenByThem, now: draft.now })
       const session = initiateSession({
@@ -251,8 +255,9 @@ function lacksBundle({ contact }: Conversation, now: number): boolean {
   return contact.bundle === undefined || contact.bundle.verified.expiresAt <= now
 }
 
-function needsSession(conversation: Conversation): boolean {
+function needsSession(conversation: Conversation, now: number): boolean {
   if (conversation.contact.trust === 'changed') return false
+  if (isRenewalDue(conversation.contact, now)) return true
   const { sessions, contact } = conversation
   if (sendingSession(sessions, contact.handshakes) !== undefined) return false
   for (const entry of conversation.outbox.values()) if (entry.envelope === undefined) return true

@@ -30,6 +30,7 @@ import {
   type StoredMessage,
 } from './message.ts'
 import type { Outcome } from './outcome.ts'
+import { noteSpoken, wantRenewal } from './renewal.ts'
 
 /** How an envelope reached us. */
 export type Arrival = 'direct' | 'mailbox'
@@ -40,6 +41,8 @@ export interface Opener {
   readonly random: RandomBytes
   /** Bodies that did not open, by the hex of the session's id. */
   readonly failedBodies: Map<string, FailedBodies>
+  /** Digest of the last envelope that a session's key had made and that did not open, by the hex of the session's id. */
+  readonly unopened: Map<string, string>
   /** Place of our message in the outbox, undefined when it is not there. */
   readonly orderOf: (id: Uint8Array) => number | undefined
   /** A message of ours as it is now, or undefined. */
@@ -66,8 +69,11 @@ export async function openEnvelope(
   arrival: Arrival,
 ): Promise<Outcome> {
   const session = tagMatches(draft.sessions, envelope)
-  if (session === undefined) return 'no-session'
-  const opened = tryOpen(session, envelope, draft.now, opener)
+  if (session === undefined) {
+    if (draft.sessions.length === 0) wantRenewal(draft, 'no-session')
+    return 'no-session'
+  }
+  const opened = tryOpen(draft, session, envelope, opener)
   if (typeof opened === 'string') return opened
   if (hasSaidEnough(draft.contact)) return 'blocked' // not before: what is stored already is a duplicate
   draft.replaceSession(session, opened.next)
@@ -76,6 +82,8 @@ export async function openEnvelope(
   forgetRecords(draft, opened.next, opened.skippedRemoved)
   const handshakes = hearStatement(draft.contact.handshakes, session, opened)
   draft.patch({ unanswered: draft.contact.unanswered + 1, handshakes })
+  noteSpoken(draft, opened.next)
+  if (opened.diverged) wantRenewal(draft, 'diverged', opened.next)
   await takeContent(draft, opener, opened.content, arrival)
   return 'opened'
 }
@@ -89,21 +97,31 @@ function hearStatement(known: Handshakes, before: Session, { next, items }: Open
 }
 
 function tryOpen(
+  draft: Draft,
   session: Session,
   envelope: Envelope,
-  now: number,
-  { random, failedBodies }: Opener,
+  { random, failedBodies, unopened }: Opener,
 ): Opened | Outcome {
+  const { now } = draft
   const id = toHex(session.id)
   const failed = failedBodies.get(id) ?? NO_FAILED_BODIES
   if (!mayTryBody(failed, now)) return 'not-authentic'
   try {
     const opened = openMessage(session, envelope, { now, random })
     failedBodies.delete(id)
+    unopened.delete(id)
     return opened
   } catch (error) {
     const outcome = outcomeOf(error)
     if (outcome === 'not-authentic') failedBodies.set(id, countFailedBody(failed, now))
+    if (!(error instanceof SessionError)) return outcome
+    if (error.code === 'ERR_DIVERGED') wantRenewal(draft, 'diverged', session)
+    if (error.code !== 'ERR_NOT_AUTHENTIC') return outcome
+    // The tag is right: a holder of the header key made it. One may be damage of ours; two are not.
+    const digest = toHex(envelope.digest)
+    const before = unopened.get(id)
+    if (before !== undefined && before !== digest) wantRenewal(draft, 'cannot-open', session)
+    unopened.set(id, digest)
     return outcome
   }
 }

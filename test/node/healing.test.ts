@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { toHex } from '../../protocol/bytes.ts'
-import type { Session } from '../../protocol/session.ts'
+import { readEnvelope } from '../../protocol/envelope.ts'
+import { encryptMessage, type Session } from '../../protocol/session.ts'
 import { sendingSession } from '../../protocol/sessions.ts'
 import type { Conversation } from '../../node/conversation.ts'
+import { wantRenewal } from '../../node/renewal.ts'
 import {
   ChatWorld,
   envelopes,
@@ -107,4 +109,154 @@ describe('sessions that go wrong', () => {
     await from.tend()
     expect(old()).toEqual([])
   })
+
+  async function talk(): Promise<void> {
+    await ada.node.conversation('bob').send('hello')
+    await settle()
+    await bob.node.conversation('ada').send('hello, ada')
+    await settle()
+    await clock.advance(MINUTE)
+    expect(sameSession()).toBe(true)
+  }
+
+  /** Reasons that somebody is told of. */
+  function reasons(person: Person): readonly string[] {
+    const told: string[] = []
+    person.node.on('contact.renewal', ({ reason }) => told.push(reason))
+    return told
+  }
+
+  /** A day in which whatever waits is encrypted again, and time for it to arrive. */
+  async function nextDay(): Promise<void> {
+    await clock.advance(26 * HOUR)
+  }
+
+  test('a session that is gone at one side is replaced, and nothing is lost', async () => {
+    await talk()
+    const told = reasons(bob)
+    await conversation(bob, ada).step((draft) => {
+      draft.sessions = []
+    })
+    await ada.node.conversation('bob').send('into the void')
+    await clock.advance(MINUTE)
+    expect(told).toEqual(['no-session'])
+    expect(sameSession()).toBe(true)
+    await nextDay()
+    expect(await texts(bob, ada)).toEqual(['hello', 'hello, ada', 'into the void'])
+    expect(await received(bob)).toHaveLength(2)
+  })
+
+  test('a position used twice is told of, and the session replaced', async () => {
+    await talk()
+    const told = reasons(bob)
+    const session = sending(ada, bob)
+    const options = { now: clock.now(), random: ada.core.random }
+    const clone = encryptMessage(session, new Uint8Array(4), options)
+    await bob.core.inbox.fromPeer(ada.account.key, [clone.envelope])
+    await ada.node.conversation('bob').send('from the other copy')
+    await clock.advance(MINUTE)
+    expect(told).toEqual(['diverged'])
+    expect(sameSession()).toBe(true)
+    expect(toHex(sending(ada, bob).id)).not.toBe(toHex(session.id))
+    expect(
+      conversation(bob, ada).sessions.find(({ id }) => toHex(id) === toHex(session.id))?.phase,
+    ).toBe('receive-only')
+    await nextDay()
+    expect(await texts(bob, ada)).toContain('from the other copy')
+  })
+
+  test('two envelopes that their key made and that do not open replace a session, one does not', async () => {
+    await talk()
+    const told = reasons(bob)
+    const session = sending(ada, bob)
+    const forged = (byte: number): Uint8Array => {
+      const content = new Uint8Array(4).fill(byte)
+      const wrong = { ...session, associatedData: new Uint8Array(64) }
+      return encryptMessage(wrong, content, { now: 0, random: ada.core.random }).envelope
+    }
+    const [one, two] = [forged(1), forged(2)]
+    for (const envelope of [one, one]) {
+      expect(await bob.core.inbox.fromPeer(ada.account.key, [envelope])).toEqual(['not-authentic'])
+    }
+    expect(told).toEqual([])
+    await bob.core.inbox.fromPeer(ada.account.key, [two])
+    await clock.advance(MINUTE)
+    expect(told).toEqual(['cannot-open'])
+    expect(sameSession()).toBe(true)
+    expect(toHex(sending(ada, bob).id)).not.toBe(toHex(session.id))
+  })
+
+  test('first messages that are refused lead to another handshake, with pauses, three times a day', async () => {
+    const told = reasons(ada)
+    const { seen } = refuseFirst()
+    await ada.node.conversation('bob').send('who is there?')
+    await clock.advance(50 * MINUTE)
+    expect(told).toEqual(['refused', 'refused'])
+    expect(seen.size).toBe(2)
+    await clock.advance(20 * HOUR)
+    expect(seen.size).toBe(4)
+    await clock.advance(20 * HOUR)
+    expect(seen.size).toBeLessThan(8)
+    world.network.filter = () => 'deliver'
+    bob.core.inbox.fromPeer = accepting
+    await clock.advance(HOUR)
+    expect(await texts(bob, ada)).toEqual(['who is there?'])
+    expect(await received(bob)).toHaveLength(1)
+  })
+
+  test('a session is replaced when it is ninety days old', async () => {
+    await talk()
+    const old = sending(ada, bob)
+    const maker = old.handshake.by === 'ours' ? ada : bob
+    const told = reasons(maker)
+    clock.jump(old.handshake.ordinal + 90 * 24 * HOUR - 1)
+    await conversation(ada, bob).tend()
+    await conversation(bob, ada).tend()
+    expect(told).toEqual([])
+    clock.jump(clock.now() + 1)
+    await conversation(ada, bob).tend()
+    await conversation(bob, ada).tend()
+    expect(told).toEqual(['age'])
+  })
+
+  test('who answers a late first message but not the newest is met with a handshake after a day', async () => {
+    world.network.part(ada.peer, bob.peer)
+    await ada.node.conversation('bob').send('first')
+    await settle()
+    const late = envelopes(ada, bob)
+    await conversation(ada, bob).step((draft) => {
+      wantRenewal(draft, 'age', draft.sessions[0])
+    })
+    await clock.advance(10 * MINUTE)
+    const newest = envelopes(ada, bob)
+    expect(newest.map(toHex)).not.toContain(toHex(late[0] ?? new Uint8Array()))
+    await bob.core.inbox.fromPeer(ada.account.key, newest)
+    await bob.core.inbox.fromPeer(ada.account.key, late)
+    const told = reasons(bob)
+    await clock.advance(23 * HOUR)
+    expect(told).toEqual([])
+    await clock.advance(3 * HOUR)
+    expect(told).toEqual(['late'])
+    world.network.join(ada.peer, bob.peer)
+    await clock.advance(HOUR)
+    expect(sameSession()).toBe(true)
+    expect(await received(bob)).toHaveLength(1)
+  })
+
+  let accepting: Person['core']['inbox']['fromPeer']
+
+  /** bob opens no first message: as if he had lost his prekeys. */
+  function refuseFirst(): { readonly seen: Set<string> } {
+    const seen = new Set<string>()
+    const { inbox } = bob.core
+    accepting = inbox.fromPeer.bind(inbox)
+    inbox.fromPeer = (_sender, bytes) => {
+      for (const envelope of bytes) {
+        const read = readEnvelope(envelope)
+        if (read.kind === 'first') seen.add(toHex(read.ephemeralKey))
+      }
+      return Promise.resolve(bytes.map(() => 'unknown-prekey' as const))
+    }
+    return { seen }
+  }
 })

@@ -17,7 +17,7 @@ import {
   statementIn,
   type Stating,
 } from '../../protocol/statement.ts'
-import { Talker, acquainted } from '../support/talkers.ts'
+import { acquainted, type Talker } from '../support/talkers.ts'
 
 beforeAll(() => ready)
 

@@ -192,7 +192,7 @@ export class Talker {
       now: this.now,
       random: this.random,
     })
-    expect(contradicts(this.handshakes, session.handshake)).toBe(false)
+    expectSame(contradicts(this.handshakes, session.handshake), false)
     const isLate = session.handshake.ordinal < this.handshakes.seen
     this.#accepted.add(ephemeralKey)
     this.#keep(undefined, isLate ? receiveOnly(session) : session, accepted.skippedAdded)
