@@ -13,6 +13,7 @@ import {
 import { contradicts, handshakeOpened, sendingSession } from '../protocol/sessions.ts'
 import { contactShort, trustNumber } from './contact.ts'
 import type { Draft } from './draft.ts'
+import { noteBeginning } from './fresh-start.ts'
 import { hasSaidEnough, keepRecords, takeContent, type Arrival, type Opener } from './open.ts'
 import type { Outcome } from './outcome.ts'
 import { noteLate, noteSpoken } from './renewal.ts'
@@ -33,6 +34,7 @@ export async function adoptSession(
   noteDevice(draft, accepted.theirs)
   const { handshakes } = draft.contact
   const late = handshake.ordinal < handshakes.seen
+  if (!late) noteBeginning(draft, accepted.session, accepted.items)
   addSession(draft, late ? receiveOnly(accepted.session) : accepted.session)
   if (late) noteLate(draft)
   draft.spent.push(...accepted.spent)
@@ -73,6 +75,7 @@ export function noteDevice(draft: Draft, certificate: DeviceCertificate): void {
       identityKey: certificate.identityKey,
     })
   }
+  if (changed) retireAll(draft)
   if (!changed || contact.trust !== 'verified') return
   draft.patch({ trust: 'changed' })
   draft.events.push({
@@ -84,6 +87,13 @@ export function noteDevice(draft: Draft, certificate: DeviceCertificate): void {
       trustTo: trustNumber('changed'),
     },
   })
+}
+
+/** Sessions with a device key that was replaced never send again. */
+function retireAll(draft: Draft): void {
+  draft.sessions = draft.sessions.map((session) =>
+    session.phase === 'receive-only' ? session : receiveOnly(session),
+  )
 }
 
 /** Adds a session; of the sessions begun by the same side the one with the lowest ordinal goes when there are too many. */

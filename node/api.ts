@@ -68,6 +68,11 @@ export interface SessionInfo {
   /** ML-KEM-768 took part in the handshake. Always true in suite 1. */
   readonly postQuantum: boolean
   readonly answered: boolean
+  /**
+   * It began without a proof that it comes from the same device as the session before: they have started afresh, or
+   * somebody poses as them. Verifying the contact accepts it.
+   */
+  readonly freshStart: boolean
 }
 
 export interface Contact {

@@ -9,6 +9,7 @@ import {
   type Content,
   type MessageId,
 } from '../protocol/content.ts'
+import { continuityItems } from '../protocol/continuity.ts'
 import { hasPassed } from '../protocol/riding.ts'
 import { encryptMessage, type Session } from '../protocol/session.ts'
 import { sendingSession } from '../protocol/sessions.ts'
@@ -16,6 +17,7 @@ import { stateHandshake } from '../protocol/statement.ts'
 import type { Draft } from './draft.ts'
 import { keys } from './keys.ts'
 import { encodeMessage, encodeStateChange, type StoredMessage } from './message.ts'
+import { mayRepeatIn } from './fresh-start.ts'
 import { DAY } from './lifetimes.ts'
 import { MAX_ENVELOPES_AHEAD, unsealed, type OutboxEntry } from './outbox.ts'
 
@@ -142,7 +144,9 @@ export function encryptWaiting(draft: Draft, composer: Composer): void {
 }
 
 /** What no receipt came for in a day, from a session that does not send any more, is encrypted again, oldest first. */
-function unsealOld(draft: Draft, composer: Composer, { id }: Session): void {
+function unsealOld(draft: Draft, composer: Composer, session: Session): void {
+  if (!mayRepeatIn(draft.contact, session)) return
+  const { id } = session
   const old = currentEntries(draft, composer.outbox).filter(
     (entry) =>
       entry.envelope !== undefined &&
@@ -168,7 +172,8 @@ function encryptEntry(
   const options = { now: draft.now, random, salts }
   const { handshakes } = draft.contact
   const { items, next: stating } = stateHandshake(session, handshakes.ours, handshakes.stating)
-  const message = { content: entry.content, items }
+  const proofs = continuityItems(session, draft.sessions)
+  const message = { content: entry.content, items: [...items, ...proofs] }
   const { next, envelope, spent } = encryptMessage(session, message, options)
   draft.replaceSession(session, next)
   draft.spent.push(...spent)

@@ -13,6 +13,7 @@ import { peerName } from '../net/peer-name.ts'
 import type { PeerName } from '../net/ports.ts'
 import type { BundlePath, ContactId, ContactShort, Trust } from './api.ts'
 import type { MailboxHint } from './bundle-finder.ts'
+import type { FreshStart } from './fresh-start.ts'
 import { NO_RENEWAL, type Renewal } from './renewal.ts'
 import { readRenewal, storedRenewal } from './stored-renewal.ts'
 import { readHandshakes, storedHandshakes } from './stored-handshakes.ts'
@@ -43,6 +44,7 @@ export interface ContactState {
   readonly identityKey: Uint8Array
   readonly handshakes: Handshakes
   readonly renewal: Renewal
+  readonly freshStarts: readonly FreshStart[]
   readonly sentCounter: number
   readonly receivedCounter: number
   /** Envelopes opened since we last sent one. */
@@ -78,6 +80,7 @@ export function newContact(init: NewContact, random: RandomBytes): ContactState 
     identityKey: new Uint8Array(0),
     handshakes: NO_HANDSHAKES,
     renewal: NO_RENEWAL,
+    freshStarts: [],
     sentCounter: 0,
     receivedCounter: 0,
     unanswered: 0,
@@ -131,6 +134,7 @@ export function encodeContact(contact: ContactState): Uint8Array {
       identityKey: contact.identityKey,
       ...storedHandshakes(contact.handshakes),
       renewal: storedRenewal(contact.renewal),
+      freshStarts: contact.freshStarts.map(({ sessionId, at }) => ({ sessionId, at: BigInt(at) })),
       sentCounter: BigInt(contact.sentCounter),
       receivedCounter: BigInt(contact.receivedCounter),
       unanswered: contact.unanswered,
@@ -163,6 +167,7 @@ export function decodeContact(id: ContactId, bytes: Uint8Array, now: number): Co
     identityKey: record.identityKey,
     handshakes: readHandshakes(record),
     renewal: readRenewal(record.renewal),
+    freshStarts: record.freshStarts.map(({ sessionId, at }) => ({ sessionId, at: Number(at) })),
     sentCounter: Number(record.sentCounter),
     receivedCounter: Number(record.receivedCounter),
     unanswered: record.unanswered,

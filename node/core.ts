@@ -324,10 +324,7 @@ export class ChatCore {
   }
 
   #tellSession(conversation: Conversation): void {
-    const session: SessionInfo | null = describeSession(
-      conversation.sessions,
-      conversation.contact.handshakes,
-    )
+    const session: SessionInfo | null = describeSession(conversation.sessions, conversation.contact)
     if (session === null) return
     const contact = contactShort(conversation.contact)
     this.events.announce({ v: 1, at: this.clock.now(), type: 'contact.session', contact, session })

@@ -21,6 +21,7 @@ import type { StateChange } from './api.ts'
 import { defaultName, type ContactState } from './contact.ts'
 import { pointer } from './compose.ts'
 import type { Draft } from './draft.ts'
+import { noteProof } from './fresh-start.ts'
 import { keys } from './keys.ts'
 import {
   advance,
@@ -82,6 +83,7 @@ export async function openEnvelope(
   forgetRecords(draft, opened.next, opened.skippedRemoved)
   const handshakes = hearStatement(draft.contact.handshakes, session, opened)
   draft.patch({ unanswered: draft.contact.unanswered + 1, handshakes })
+  noteProof(draft, opened.next, opened.items)
   noteSpoken(draft, opened.next)
   if (opened.diverged) wantRenewal(draft, 'diverged', opened.next)
   await takeContent(draft, opener, opened.content, arrival)

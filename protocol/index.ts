@@ -1,4 +1,5 @@
 export * from './bytes.ts'
+export * from './continuity.ts'
 export * from './crypto.ts'
 export * from './errors.ts'
 export * from './labels.ts'

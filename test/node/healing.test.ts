@@ -243,6 +243,102 @@ describe('sessions that go wrong', () => {
     expect(await received(bob)).toHaveLength(1)
   })
 
+  /** bob has lost his sessions, and says so as soon as something comes that he cannot open. */
+  async function loseSessions(text: string): Promise<void> {
+    await conversation(bob, ada).step((draft) => {
+      draft.sessions = []
+    })
+    await ada.node.conversation('bob').send(text)
+    await clock.advance(MINUTE)
+  }
+
+  const freshStart = (of: Person, other: Person): boolean | undefined =>
+    of.node.contacts.get(other.peer).session?.freshStart
+
+  test('a session that follows another one proves it', async () => {
+    await talk()
+    const told: (boolean | undefined)[] = []
+    bob.node.on('contact.session', ({ session }) => told.push(session.freshStart))
+    ada.node.on('contact.session', ({ session }) => told.push(session.freshStart))
+    for (const [from, to] of [
+      [ada, bob],
+      [bob, ada],
+    ] as const) {
+      const before = toHex(sending(from, to).id)
+      await conversation(from, to).step((draft) => wantRenewal(draft, 'age', sending(from, to)))
+      await clock.advance(2 * MINUTE)
+      expect(toHex(sending(from, to).id)).not.toBe(before)
+      expect(sameSession()).toBe(true)
+    }
+    expect(told).toEqual([false, false, false, false])
+  })
+
+  test('a session without a proof is shown as started afresh, also after a restart', async () => {
+    await talk()
+    const told: boolean[] = []
+    ada.node.on('contact.session', ({ session }) => told.push(session.freshStart))
+    expect(freshStart(ada, bob)).toBe(false)
+    await loseSessions('lost')
+    expect(told).toEqual([true])
+    expect(freshStart(ada, bob)).toBe(true)
+    expect(freshStart(bob, ada)).toBe(false)
+    await world.restart(ada)
+    expect(freshStart(ada, bob)).toBe(true)
+    await clock.advance(MINUTE)
+    // what follows a marked session is marked too
+    await conversation(bob, ada).step((draft) => wantRenewal(draft, 'age', sending(bob, ada)))
+    await clock.advance(2 * HOUR)
+    expect(freshStart(ada, bob)).toBe(true)
+  })
+
+  test('a verified contact that starts afresh gets what was sent before only when the user agrees', async () => {
+    await talk()
+    const number = ada.node.contacts.safetyNumber('bob')
+    await ada.node.contacts.verify('bob', number)
+    await loseSessions('not for everybody')
+    await nextDay()
+    expect(await texts(bob, ada)).not.toContain('not for everybody')
+    const { id } = await ada.node.conversation('bob').send('written since')
+    await clock.advance(MINUTE)
+    expect((await ada.node.messages.get(id)).state).toBe('delivered')
+    await ada.node.contacts.verify('bob', number)
+    await clock.advance(MINUTE)
+    expect(freshStart(ada, bob)).toBe(false)
+    expect(await texts(bob, ada)).toContain('not for everybody')
+  })
+
+  test('two fresh starts in a day stop the repetition', async () => {
+    await talk()
+    await loseSessions('one')
+    await clock.advance(22 * HOUR)
+    await loseSessions('two')
+    await clock.advance(3 * HOUR)
+    const repeated = async (): Promise<readonly string[]> =>
+      (await texts(bob, ada)).filter((text) => text === 'one' || text === 'two')
+    expect(ada.core.book.byAccount(bob.account.key)?.contact.freshStarts).toHaveLength(2)
+    expect(await repeated()).toEqual([])
+    await nextDay()
+    expect(await repeated()).toEqual([])
+    await ada.node.contacts.verify('bob', ada.node.contacts.safetyNumber('bob'))
+    await clock.advance(MINUTE)
+    expect(await repeated()).toEqual(['one', 'two'])
+  })
+
+  test('somebody who begins again with the account alone is answered in the new session', async () => {
+    await talk()
+    await world.reinstall(bob)
+    await bob.node.contacts.add(ada.peer, { name: 'ada' })
+    await bob.node.conversation('ada').send('it is me again')
+    await clock.advance(MINUTE)
+    expect(freshStart(ada, bob)).toBe(true)
+    expect(sameSession()).toBe(true)
+    const old = conversation(ada, bob).sessions.filter(({ id }) => id !== sending(ada, bob).id)
+    expect(old.map(({ phase }) => phase)).toEqual(['receive-only'])
+    await ada.node.conversation('bob').send('welcome back')
+    await clock.advance(MINUTE)
+    expect(await texts(bob, ada)).toContain('welcome back')
+  })
+
   let accepting: Person['core']['inbox']['fromPeer']
 
   /** bob opens no first message: as if he had lost his prekeys. */
