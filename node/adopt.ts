@@ -3,13 +3,21 @@
 
 import { equalBytes } from '../protocol/bytes.ts'
 import type { DeviceCertificate } from '../protocol/device.ts'
-import { receiveOnly, sessionSecrets, type Accepted, type Session } from '../protocol/session.ts'
-import { sendingSession } from '../protocol/sessions.ts'
+import {
+  receiveOnly,
+  sessionSecrets,
+  type Accepted,
+  type Handshake,
+  type Session,
+} from '../protocol/session.ts'
+import { contradicts, handshakeOpened, sendingSession } from '../protocol/sessions.ts'
 import { currentEntries, type Composer } from './compose.ts'
 import { contactShort, trustNumber } from './contact.ts'
 import type { Draft } from './draft.ts'
+import { noteBeginning } from './fresh-start.ts'
 import { hasSaidEnough, keepRecords, takeContent, type Arrival, type Opener } from './open.ts'
 import type { Outcome } from './outcome.ts'
+import { noteLate, noteSpoken } from './renewal.ts'
 
 /** Sessions begun by each side that are kept per contact (docs/protocol.md, "Limits"). */
 const MAX_SESSIONS_A_SIDE = 5
@@ -22,18 +30,21 @@ export async function adoptSession(
 ): Promise<Outcome> {
   const { handshake } = accepted.session
   if (!deviceHolds(draft, accepted.theirs)) return 'not-authentic'
-  if (repeatsOrdinal(draft, handshake.ordinal)) return 'not-authentic'
+  if (repeatsOrdinal(draft, handshake)) return 'not-authentic'
   if (hasSaidEnough(draft.contact)) return 'blocked'
   noteDevice(draft, opener, accepted.theirs)
-  const late = handshake.ordinal < draft.contact.theirOrdinal
+  const { handshakes } = draft.contact
+  const late = handshake.ordinal < handshakes.seen
+  if (!late) noteBeginning(draft, accepted.session, accepted.items)
   addSession(draft, late ? receiveOnly(accepted.session) : accepted.session)
+  if (late) noteLate(draft)
   draft.spent.push(...accepted.spent)
   keepRecords(draft, accepted.session, accepted.skippedAdded)
   draft.patch({
-    theirOrdinal: Math.max(draft.contact.theirOrdinal, handshake.ordinal),
-    namedForUs: Math.max(draft.contact.namedForUs, handshake.seen),
+    handshakes: handshakeOpened(handshakes, handshake),
     unanswered: draft.contact.unanswered + 1,
   })
+  if (!late) noteSpoken(draft, accepted.session)
   await takeContent(draft, opener, accepted.content, arrival)
   return 'opened'
 }
@@ -47,9 +58,10 @@ export function deviceHolds(draft: Draft, certificate: DeviceCertificate): boole
 }
 
 /** An equal ordinal with another ephemeral key is a divergence: one of the two is not from the device that made the first. */
-function repeatsOrdinal(draft: Draft, ordinal: number): boolean {
-  return draft.sessions.some(
-    ({ handshake }) => handshake.by === 'theirs' && handshake.ordinal === ordinal,
+function repeatsOrdinal({ contact, sessions }: Draft, made: Handshake): boolean {
+  if (contradicts(contact.handshakes, made)) return true
+  return sessions.some(
+    ({ handshake: { by, ordinal } }) => by === 'theirs' && ordinal === made.ordinal,
   )
 }
 
@@ -96,7 +108,7 @@ function leaveDevice(draft: Draft, { outbox }: Outbox): void {
 /** Adds a session; of the sessions begun by the same side the one with the lowest ordinal goes when there are too many. */
 export function addSession(draft: Draft, session: Session): void {
   draft.replaceSession(undefined, session)
-  const sending = sendingSession(draft.sessions)
+  const sending = sendingSession(draft.sessions, draft.contact.handshakes)
   const sameSide = draft.sessions.filter((held) => held.handshake.by === session.handshake.by)
   if (sameSide.length <= MAX_SESSIONS_A_SIDE) return
   const oldest = sameSide

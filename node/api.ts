@@ -43,6 +43,13 @@ export type FailureReason =
   'expired' | 'rejected' | 'key_changed' | 'blocked' | 'too_large' | 'cancelled'
 /** The path words of the interface: how a contact can be reached now. */
 export type PathWord = 'direct lan' | 'direct' | 'mailbox only' | 'offline'
+/**
+ * Why a session is replaced: nothing is held to open their mail with; two of their envelopes do not open; a position was used
+ * twice (their copy or backup runs beside them); they refuse our first messages; age; key agreements that stay unanswered; they
+ * write in an older session.
+ */
+export type RenewalReason =
+  'no-session' | 'cannot-open' | 'diverged' | 'refused' | 'age' | 'stalled' | 'late'
 export type BundlePath = 'direct' | 'mailbox' | 'dht'
 
 export interface Identity {
@@ -61,6 +68,11 @@ export interface SessionInfo {
   /** ML-KEM-768 took part in the handshake. Always true in suite 1. */
   readonly postQuantum: boolean
   readonly answered: boolean
+  /**
+   * It began without a proof that it comes from the same device as the session before: they have started afresh, or
+   * somebody poses as them. Verifying the contact accepts it.
+   */
+  readonly freshStart: boolean
 }
 
 export interface Contact {
@@ -171,6 +183,12 @@ export type NodeEvent = EventBase &
         readonly type: 'contact.session'
         readonly contact: ContactShort
         readonly session: SessionInfo
+      }
+    /** A session is about to be replaced. */
+    | {
+        readonly type: 'contact.renewal'
+        readonly contact: ContactShort
+        readonly reason: RenewalReason
       }
     | {
         readonly type: 'contact.found'

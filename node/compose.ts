@@ -1,7 +1,7 @@
 // The writing half of a step: contents become outbox entries, entries become envelopes. All within a draft; nothing leaves
 // the node before its commit.
 
-import { concat, type RandomBytes } from '../protocol/bytes.ts'
+import { concat, equalBytes, type RandomBytes } from '../protocol/bytes.ts'
 import {
   createMessageId,
   encodeContent,
@@ -9,12 +9,17 @@ import {
   type Content,
   type MessageId,
 } from '../protocol/content.ts'
+import { continuityItems } from '../protocol/continuity.ts'
+import { hasPassed } from '../protocol/riding.ts'
 import { encryptMessage, type Session } from '../protocol/session.ts'
 import { sendingSession } from '../protocol/sessions.ts'
+import { stateHandshake } from '../protocol/statement.ts'
 import type { Draft } from './draft.ts'
 import { keys } from './keys.ts'
 import { encodeMessage, encodeStateChange, type StoredMessage } from './message.ts'
-import { MAX_ENVELOPES_AHEAD, type OutboxEntry } from './outbox.ts'
+import { mayRepeatIn } from './fresh-start.ts'
+import { DAY } from './lifetimes.ts'
+import { MAX_ENVELOPES_AHEAD, unsealed, type OutboxEntry } from './outbox.ts'
 
 /** What composing needs besides the draft. */
 export interface Composer {
@@ -32,6 +37,10 @@ const NOTHING = new Uint8Array(0)
 
 /** Envelopes opened without one of ours after which a control message turns the ratchet. */
 const MAX_UNANSWERED = 50
+
+/** How long a receipt is waited for before a message goes into the session that sends now; how many do so in one step. */
+const RECEIPT_AWAITED = DAY
+const MAX_SEALED_AGAIN = 64
 
 /** One text: message, event and outbox entry. `done` gets the message with its number after the commit. */
 export function composeText(
@@ -104,9 +113,13 @@ export function composeReceipts(
   }
 }
 
-/** Something without content when much came in and nothing went out, so that one-way traffic heals too. */
-export function composeControl(draft: Draft, composer: Composer): void {
-  if (draft.contact.unanswered < MAX_UNANSWERED || draft.contact.state !== 'accepted') return
+/** Something without content when `unanswered` came in and nothing went out, so that one-way traffic heals too. */
+export function composeControl(
+  draft: Draft,
+  composer: Composer,
+  unanswered = MAX_UNANSWERED,
+): void {
+  if (draft.contact.unanswered < unanswered || draft.contact.state !== 'accepted') return
   // What waits for an envelope will turn the ratchet as well.
   const entries = currentEntries(draft, composer.outbox)
   if (entries.some((entry) => entry.envelope === undefined)) return
@@ -116,16 +129,37 @@ export function composeControl(draft: Draft, composer: Composer): void {
 /** Encrypts what waits without an envelope, oldest first, as far as the sending session and its window allow. */
 export function encryptWaiting(draft: Draft, composer: Composer): void {
   if (draft.contact.trust === 'changed') return
-  let session = sendingSession(draft.sessions)
+  let session = sendingSession(draft.sessions, draft.contact.handshakes)
   if (session === undefined) return
+  unsealOld(draft, composer, session)
   const entries = currentEntries(draft, composer.outbox)
-  let room = MAX_ENVELOPES_AHEAD - entries.filter((entry) => entry.envelope !== undefined).length
+  const { id } = session
+  let room = MAX_ENVELOPES_AHEAD - entries.filter((entry) => isSealedIn(entry, id)).length
   for (const entry of entries) {
     if (room <= 0) return
     if (entry.envelope !== undefined) continue
     session = encryptEntry(draft, composer, session, entry)
     room--
   }
+}
+
+/** What no receipt came for in a day, from a session that does not send any more, is encrypted again, oldest first. */
+function unsealOld(draft: Draft, composer: Composer, session: Session): void {
+  if (!mayRepeatIn(draft.contact, session)) return
+  const { id } = session
+  const old = currentEntries(draft, composer.outbox).filter(
+    (entry) =>
+      entry.envelope !== undefined &&
+      !isSealedIn(entry, id) &&
+      hasPassed(RECEIPT_AWAITED, entry.sealedAt, draft.now),
+  )
+  for (const entry of old.slice(0, MAX_SEALED_AGAIN)) {
+    draft.outbox.set(entry.order, unsealed(entry))
+  }
+}
+
+function isSealedIn({ envelope, sessionId }: OutboxEntry, id: Uint8Array): boolean {
+  return envelope !== undefined && equalBytes(sessionId, id)
 }
 
 function encryptEntry(
@@ -136,11 +170,15 @@ function encryptEntry(
 ): Session {
   const { random, salts } = composer
   const options = { now: draft.now, random, salts }
-  const { next, envelope, spent } = encryptMessage(session, entry.content, options)
+  const { handshakes } = draft.contact
+  const { items, next: stating } = stateHandshake(session, handshakes.ours, handshakes.stating)
+  const proofs = continuityItems(session, draft.sessions)
+  const message = { content: entry.content, items: [...items, ...proofs] }
+  const { next, envelope, spent } = encryptMessage(session, message, options)
   draft.replaceSession(session, next)
   draft.spent.push(...spent)
-  draft.outbox.set(entry.order, { ...entry, envelope, sessionId: next.id })
-  draft.patch({ unanswered: 0 })
+  draft.outbox.set(entry.order, { ...entry, envelope, sessionId: next.id, sealedAt: draft.now })
+  draft.patch({ unanswered: 0, handshakes: { ...handshakes, stating } })
   return next
 }
 
@@ -176,6 +214,7 @@ function addEntry(draft: Draft, composer: Composer, listedId: Uint8Array, conten
     envelope: undefined,
     sessionId: NOTHING,
     createdAt: draft.now,
+    sealedAt: 0,
     held: undefined,
   })
 }

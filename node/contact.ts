@@ -8,10 +8,15 @@ import type { AccountKey } from '../protocol/account.ts'
 import { accountKey } from '../protocol/account.ts'
 import type { VerifiedBundle } from '../protocol/bundle.ts'
 import { toHex, type RandomBytes } from '../protocol/bytes.ts'
+import { NO_HANDSHAKES, type Handshakes } from '../protocol/sessions.ts'
 import { peerName } from '../net/peer-name.ts'
 import type { PeerName } from '../net/ports.ts'
 import type { BundlePath, ContactId, ContactShort, Trust } from './api.ts'
 import type { MailboxHint } from './bundle-finder.ts'
+import type { FreshStart } from './fresh-start.ts'
+import { NO_RENEWAL, type Renewal } from './renewal.ts'
+import { readRenewal, storedRenewal } from './stored-renewal.ts'
+import { readHandshakes, storedHandshakes } from './stored-handshakes.ts'
 
 export interface KnownBundle {
   readonly verified: VerifiedBundle
@@ -37,10 +42,9 @@ export interface ContactState {
   readonly certificateSequence: number
   /** 32 bytes of the device key last seen; empty before. */
   readonly identityKey: Uint8Array
-  /** docs/protocol.md, "Sessions": our newest handshake, the highest of theirs that opened, the highest they named for us. */
-  readonly ourOrdinal: number
-  readonly theirOrdinal: number
-  readonly namedForUs: number
+  readonly handshakes: Handshakes
+  readonly renewal: Renewal
+  readonly freshStarts: readonly FreshStart[]
   readonly sentCounter: number
   readonly receivedCounter: number
   /** Envelopes opened since we last sent one. */
@@ -74,9 +78,9 @@ export function newContact(init: NewContact, random: RandomBytes): ContactState 
     bundleSequence: 0,
     certificateSequence: 0,
     identityKey: new Uint8Array(0),
-    ourOrdinal: 0,
-    theirOrdinal: 0,
-    namedForUs: 0,
+    handshakes: NO_HANDSHAKES,
+    renewal: NO_RENEWAL,
+    freshStarts: [],
     sentCounter: 0,
     receivedCounter: 0,
     unanswered: 0,
@@ -128,9 +132,9 @@ export function encodeContact(contact: ContactState): Uint8Array {
       bundleSequence: BigInt(contact.bundleSequence),
       certificateSequence: BigInt(contact.certificateSequence),
       identityKey: contact.identityKey,
-      ourOrdinal: BigInt(contact.ourOrdinal),
-      theirOrdinal: BigInt(contact.theirOrdinal),
-      namedForUs: BigInt(contact.namedForUs),
+      ...storedHandshakes(contact.handshakes),
+      renewal: storedRenewal(contact.renewal),
+      freshStarts: contact.freshStarts.map(({ sessionId, at }) => ({ sessionId, at: BigInt(at) })),
       sentCounter: BigInt(contact.sentCounter),
       receivedCounter: BigInt(contact.receivedCounter),
       unanswered: contact.unanswered,
@@ -161,9 +165,9 @@ export function decodeContact(id: ContactId, bytes: Uint8Array, now: number): Co
     bundleSequence: Number(record.bundleSequence),
     certificateSequence: Number(record.certificateSequence),
     identityKey: record.identityKey,
-    ourOrdinal: Number(record.ourOrdinal),
-    theirOrdinal: Number(record.theirOrdinal),
-    namedForUs: Number(record.namedForUs),
+    handshakes: readHandshakes(record),
+    renewal: readRenewal(record.renewal),
+    freshStarts: record.freshStarts.map(({ sessionId, at }) => ({ sessionId, at: Number(at) })),
     sentCounter: Number(record.sentCounter),
     receivedCounter: Number(record.receivedCounter),
     unanswered: record.unanswered,

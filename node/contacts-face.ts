@@ -74,7 +74,7 @@ export class ContactsFace implements Contacts {
     await plainly(
       conversation.step((draft) => {
         const { trust, id } = draft.contact
-        draft.patch({ trust: 'verified', verifiedAt: draft.now })
+        draft.patch({ trust: 'verified', verifiedAt: draft.now, freshStarts: [] })
         encryptWaiting(draft, conversation)
         draft.committed.push(() => this.#core.welcome(conversation)) // what waited may need a session
         if (trust === 'verified') return
@@ -99,7 +99,7 @@ export class ContactsFace implements Contacts {
       addedAt: contact.addedAt,
       verifiedAt: contact.verifiedAt === 0 ? null : contact.verifiedAt,
       bundle: describeBundle(conversation),
-      session: describeSession(conversation.sessions),
+      session: describeSession(conversation.sessions, contact),
       queued: conversation.waiting().length,
     })
   }

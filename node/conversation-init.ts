@@ -4,7 +4,7 @@ import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Session } from '../protocol/session.ts'
 import type { Operation, Records } from '../net/records.ts'
 import type { Clock } from '../net/ports.ts'
-import type { ContactId, StateChange } from './api.ts'
+import type { ContactId, RenewalReason, StateChange } from './api.ts'
 import type { ContactState } from './contact.ts'
 import type { Conversation } from './conversation.ts'
 import type { EventLog } from './event-log.ts'
@@ -35,6 +35,8 @@ export interface ConversationListener {
   /** Messages came by way of a mailbox: their sender waits for a receipt. */
   readonly receiptsDue: (conversation: Conversation) => void
   readonly session: (conversation: Conversation, session: Session) => void
+  /** The sessions with the contact need another one. */
+  readonly trouble: (conversation: Conversation, reason: RenewalReason) => void
 }
 
 /** What goes with a session that a first message made. */

@@ -2,13 +2,13 @@
 // lock (steps.ts); what arrives while a commit is on its way shares the next one. Does not talk to the network: the courier
 // (courier.ts) delivers, the introducer (introduce.ts) finds bundles.
 
-import { toHex, type RandomBytes } from '../protocol/bytes.ts'
+import { equalBytes, toHex, type RandomBytes } from '../protocol/bytes.ts'
 import type { MessageId } from '../protocol/content.ts'
 import type { FailedBodies } from '../protocol/failed-bodies.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { expireSkippedKeys, tagMatches, type Accepted, type Session } from '../protocol/session.ts'
 import { StoreError } from '../net/store-error.ts'
-import type { ContactId, StateChange } from './api.ts'
+import type { ContactId, RenewalReason, StateChange } from './api.ts'
 import { adoptSession } from './adopt.ts'
 import {
   composeControl,
@@ -26,6 +26,7 @@ import { decodeMessage, type StoredMessage } from './message.ts'
 import { changeState, forgetRecords, openEnvelope, type Arrival, type Opener } from './open.ts'
 import type { HeldBy, OutboxEntry } from './outbox.ts'
 import type { Outcome } from './outcome.ts'
+import { lookAtAge, wantRenewal } from './renewal.ts'
 import { Steps } from './steps.ts'
 import { TextQueue } from './text-queue.ts'
 
@@ -96,6 +97,7 @@ export class Conversation implements Composer, Opener {
     return this.#state.outbox.size + this.#texts.size
   }
   readonly failedBodies = new Map<string, FailedBodies>()
+  readonly unopened = new Map<string, string>()
   readonly nextOrder = (): number => this.#state.nextOrder()
   readonly orderOf = (id: Uint8Array): number | undefined => this.#state.orderOf(id)
   readonly mayBeCalled = (name: string): boolean => this.#init.mayBeCalled(name, this.id)
@@ -243,6 +245,25 @@ export class Conversation implements Composer, Opener {
     })
   }
 
+  /** Looks at what time alone makes due: messages that are to be encrypted again, sessions that are to be replaced. */
+  tend(): Promise<void> {
+    return this.step((draft) => {
+      lookAtAge(draft)
+      encryptWaiting(draft, this)
+    })
+  }
+
+  /** They cannot open these: if they have never answered in that session, it takes another handshake. */
+  refused(envelopes: readonly Uint8Array[]): Promise<void> {
+    return this.step((draft) => {
+      for (const { envelope, sessionId } of this.outbox.values()) {
+        if (envelope === undefined || !envelopes.includes(envelope)) continue
+        const session = draft.sessions.find(({ id }) => equalBytes(id, sessionId))
+        if (session?.phase === 'initiating') wantRenewal(draft, 'refused', session)
+      }
+    })
+  }
+
   /** Gives up messages that were skipped before a time (Unix ms). */
   expireSkipped(before: number): Promise<void> {
     return this.step((draft) => {
@@ -265,7 +286,8 @@ export class Conversation implements Composer, Opener {
     const { listener } = this.#init
     if (draft.due.length > 0) listener.receiptsDue(this)
     for (const { message, change } of draft.stateChanges) listener.state(message, change)
-    if (draft.outbox.size > 0) listener.wake(this)
+    for (const reason of draft.troubles) listener.trouble(this, reason)
+    if (draft.outbox.size > 0 || draft.troubles.length > 0) listener.wake(this)
   }
 
   #tellAll(): void {

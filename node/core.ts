@@ -5,7 +5,7 @@ import type { Account } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Clock, Directory, PeerName, Timer, Wire } from '../net/ports.ts'
 import type { Records } from '../net/records.ts'
-import type { BundlePath, SessionInfo } from './api.ts'
+import type { BundlePath, RenewalReason, SessionInfo } from './api.ts'
 import { BundleFinder } from './bundle-finder.ts'
 import { contactShort } from './contact.ts'
 import { ContactBook } from './contacts.ts'
@@ -101,6 +101,7 @@ export class ChatCore {
         state: (message) => this.waiters.changed(message),
         receiptsDue: (conversation) => this.#receipts.due(conversation),
         session: (conversation) => this.#tellSession(conversation),
+        trouble: (conversation, reason) => this.#tellRenewal(conversation, reason),
       },
     })
     this.reader = new Reader(records, this.book)
@@ -289,10 +290,16 @@ export class ChatCore {
   }
 
   #tellSession(conversation: Conversation): void {
-    const session: SessionInfo | null = describeSession(conversation.sessions)
+    const session: SessionInfo | null = describeSession(conversation.sessions, conversation.contact)
     if (session === null) return
     const contact = contactShort(conversation.contact)
     this.events.announce({ v: 1, at: this.clock.now(), type: 'contact.session', contact, session })
+  }
+
+  #tellRenewal({ contact }: Conversation, reason: RenewalReason): void {
+    const at = this.clock.now()
+    const type = 'contact.renewal'
+    this.events.announce({ v: 1, at, type, contact: contactShort(contact), reason })
   }
 
   #tellMailbox(mailbox: PeerName, connected: boolean): void {
@@ -317,6 +324,10 @@ export class ChatCore {
           { book: this.book, records: this.records, ownKeys: this.ownKeys },
           this.clock.now(),
         )
+      }
+      for (const conversation of this.book.all()) {
+        await conversation.tend()
+        this.#introducer.ensure(conversation) // what had to wait may be due
       }
       await this.#introducer.refreshOld(this.book.all())
     } catch {

@@ -46,7 +46,8 @@ const DEPOSITS_AT_ONCE = 64
 export class Courier {
   readonly #init: CourierInit
   readonly #abort = new AbortController()
-  readonly #inFlight = new Set<number>()
+  /** Envelopes on the stream. */
+  readonly #inFlight = new Map<number, Uint8Array>()
   /** Refused ones. What is encrypted again is another envelope, and does not rest. */
   readonly #resting = new Map<number, { readonly envelope: Uint8Array; readonly until: number }>()
   /**
@@ -195,17 +196,23 @@ export class Courier {
   }
 
   /** A refusal is no end: who was a stranger may be a contact tomorrow, and a disk may have room again. */
-  #refuse(refused: readonly { readonly order: number; readonly code: number }[]): void {
-    const { conversation, clock, lost } = this.#init
+  async #refuse(
+    refused: readonly { readonly order: number; readonly code: number }[],
+  ): Promise<void> {
+    const { clock } = this.#init
     const now = clock.now()
+    const unopened: Uint8Array[] = []
     for (const { order, code } of refused) {
       const rest = code === REFUSED.tryLater ? REST_TRY_LATER : REST
-      const envelope = conversation.outbox.get(order)?.envelope
+      const envelope = this.#inFlight.get(order)
       if (envelope !== undefined) this.#resting.set(order, { envelope, until: now + rest })
       this.#inFlight.delete(order)
+      if (code === REFUSED.cannotOpen && envelope !== undefined) unopened.push(envelope)
     }
-    // It may have begun again with other keys.
-    if (refused.some(({ code }) => code === REFUSED.cannotOpen)) lost(conversation)
+    if (unopened.length > 0) {
+      this.#init.lost(this.#init.conversation) // it may have begun again with other keys
+      await this.#init.conversation.refused(unopened)
+    }
     this.#plan()
   }
 
@@ -214,7 +221,7 @@ export class Courier {
     if (this.#sender !== sender) return
     this.#sender = undefined
     this.#channel = undefined
-    for (const order of this.#inFlight) this.#unsure.add(order)
+    for (const order of this.#inFlight.keys()) this.#unsure.add(order)
     this.#inFlight.clear()
     this.#quiet?.cancel()
     if (this.#abort.signal.aborted) return
@@ -234,7 +241,7 @@ export class Courier {
       for (const entry of this.#waiting('direct')) {
         if (sender.inFlight >= WINDOW) break
         if (entry.envelope === undefined) continue
-        this.#inFlight.add(entry.order)
+        this.#inFlight.set(entry.order, entry.envelope)
         sender.send(entry.order, entry.envelope)
       }
     } catch {

@@ -5,7 +5,7 @@ import type { MessageId } from '../protocol/content.ts'
 import type { Session } from '../protocol/session.ts'
 import type { Secret } from '../protocol/secret.ts'
 import type { Operation } from '../net/records.ts'
-import type { StateChange } from './api.ts'
+import type { RenewalReason, StateChange } from './api.ts'
 import type { ContactState } from './contact.ts'
 import type { LoggedEvent } from './event-log.ts'
 import type { StoredMessage } from './message.ts'
@@ -32,6 +32,8 @@ export class Draft {
   readonly outbox = new Map<number, OutboxEntry | undefined>()
   /** Changed messages of ours, by the hex of their id. */
   readonly sent = new Map<string, StoredMessage>()
+  /** Why sessions have to be replaced. */
+  readonly troubles: RenewalReason[] = []
   readonly stateChanges: { readonly message: StoredMessage; readonly change: StateChange }[] = []
   /** Ids of their messages that this step has stored, in hex. */
   readonly received = new Set<string>()

@@ -25,7 +25,14 @@ export interface LoggedEvent {
 
 type Ephemeral = Extract<
   NodeEvent,
-  { type: `node.${string}` | `mailbox.${string}` | 'contact.session' | 'contact.found' }
+  {
+    type:
+      | `node.${string}`
+      | `mailbox.${string}`
+      | 'contact.session'
+      | 'contact.renewal'
+      | 'contact.found'
+  }
 >
 
 export interface EventLogInit {

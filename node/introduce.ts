@@ -3,7 +3,7 @@
 
 import type { RandomBytes } from '../protocol/bytes.ts'
 import { initiateSession } from '../protocol/session.ts'
-import { nextOrdinal, sendingSession } from '../protocol/sessions.ts'
+import { handshakeMade, nextOrdinal, sendingSession } from '../protocol/sessions.ts'
 import type { VerifiedOneTimePair } from '../protocol/prekeys.ts'
 import { addressTexts } from '../net/address.ts'
 import { backoff } from '../net/backoff.ts'
@@ -18,6 +18,7 @@ import type { Draft } from './draft.ts'
 import { BUNDLE_REPUBLISH } from './lifetimes.ts'
 import type { MailboxHint, MailboxPool } from './mailbox-pool.ts'
 import type { OwnKeys } from './own-keys.ts'
+import { isRenewalDue, retireReplaced } from './renewal.ts'
 
 export interface IntroducerInit {
   readonly finder: BundleFinder
@@ -141,7 +142,8 @@ export class Introducer {
   }
 
   #needed(conversation: Conversation): boolean {
-    return lacksBundle(conversation, this.#init.clock.now()) || needsSession(conversation)
+    const now = this.#init.clock.now()
+    return lacksBundle(conversation, now) || needsSession(conversation, now)
   }
 
   async #run(conversation: Conversation, waiting: Waiting): Promise<void> {
@@ -163,16 +165,19 @@ export class Introducer {
 
   async #introduce(conversation: Conversation): Promise<void> {
     const { signal } = this.#abort
-    if (lacksBundle(conversation, this.#init.clock.now())) {
+    const now = this.#init.clock.now()
+    const lacks = lacksBundle(conversation, now)
+    if (lacks || isRenewalDue(conversation.contact, now)) {
       const met = this.#init.met()
       const found = await this.#init.finder.find(
         conversation.contact.account,
         { ...hintsOf(conversation), minSequence: conversation.contact.bundleSequence },
         { signal },
       )
-      if (found === undefined || !(await this.#keep(conversation, found, met))) return
+      const kept = found !== undefined && (await this.#keep(conversation, found, met))
+      if (!kept && lacks) return
     }
-    if (!needsSession(conversation)) return
+    if (!needsSession(conversation, this.#init.clock.now())) return
     const oneTime = await this.#oneTimePair(conversation)
     await this.#beginSession(conversation, oneTime)
   }
@@ -211,9 +216,12 @@ export class Introducer {
     const { ownKeys, random } = this.#init
     const began = await conversation.step((draft) => {
       const theirs = draft.contact.bundle?.verified
-      if (theirs === undefined || sendingSession(draft.sessions) !== undefined) return false
-      const { ourOrdinal: previous, namedForUs: seenByThem, theirOrdinal: seen } = draft.contact
-      const ordinal = nextOrdinal({ previous, seenByThem, now: draft.now })
+      const { sessions, contact, now } = draft
+      const sends = sendingSession(sessions, contact.handshakes) !== undefined
+      if (theirs === undefined || (sends && !isRenewalDue(contact, now))) return false
+      retireReplaced(draft, conversation)
+      const { ours, seen, seenByThem } = draft.contact.handshakes
+      const ordinal = nextOrdinal({ previous: ours?.ordinal ?? 0, seenByThem, now: draft.now })
       const session = initiateSession({
         ours: ownKeys.device,
         theirs,
@@ -223,8 +231,8 @@ export class Introducer {
         now: draft.now,
         random,
       })
+      draft.patch({ handshakes: handshakeMade(draft.contact.handshakes, session.handshake) })
       addSession(draft, session)
-      draft.patch({ ourOrdinal: ordinal })
       encryptWaiting(draft, conversation)
       return true
     })
@@ -247,9 +255,11 @@ function lacksBundle({ contact }: Conversation, now: number): boolean {
   return contact.bundle === undefined || contact.bundle.verified.expiresAt <= now
 }
 
-function needsSession(conversation: Conversation): boolean {
+function needsSession(conversation: Conversation, now: number): boolean {
   if (conversation.contact.trust === 'changed') return false
-  if (sendingSession(conversation.sessions) !== undefined) return false
+  if (isRenewalDue(conversation.contact, now)) return true
+  const { sessions, contact } = conversation
+  if (sendingSession(sessions, contact.handshakes) !== undefined) return false
   for (const entry of conversation.outbox.values()) if (entry.envelope === undefined) return true
   return false
 }

@@ -48,5 +48,8 @@ export const SKIPPED_KEYS_KEPT = 30 * DAY
 export const RECEIVE_ONLY_KEPT = 40 * DAY
 export const SEEN_MARKS_KEPT = 30 * DAY
 
+/** A session is replaced at this age: by who began it, and later by the other side, so that they do not cross. */
+export const SESSION_RENEWED = { ours: 90 * DAY, theirs: 93 * DAY } as const
+
 /** A clock that moves by more than this without that time passing stops all destruction. */
 export const CLOCK_JUMP = HOUR

@@ -14,11 +14,14 @@ import { openMessage, tagMatches } from '../protocol/session.ts'
 import type { KeptRecord, KeptRecordId, Opened, Session } from '../protocol/session.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { encodeSkippedKey, skippedKeyName } from '../protocol/session-codec.ts'
+import { handshakeStated, type Handshakes } from '../protocol/sessions.ts'
+import { statementAnswered, statementIn } from '../protocol/statement.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { StateChange } from './api.ts'
 import { defaultName, type ContactState } from './contact.ts'
 import { pointer } from './compose.ts'
 import type { Draft } from './draft.ts'
+import { noteProof } from './fresh-start.ts'
 import { keys } from './keys.ts'
 import {
   advance,
@@ -28,6 +31,7 @@ import {
   type StoredMessage,
 } from './message.ts'
 import type { Outcome } from './outcome.ts'
+import { noteSpoken, wantRenewal } from './renewal.ts'
 
 /** How an envelope reached us. */
 export type Arrival = 'direct' | 'mailbox'
@@ -38,6 +42,8 @@ export interface Opener {
   readonly random: RandomBytes
   /** Bodies that did not open, by the hex of the session's id. */
   readonly failedBodies: Map<string, FailedBodies>
+  /** Digest of the last envelope that a session's key had made and that did not open, by the hex of the session's id. */
+  readonly unopened: Map<string, string>
   /** Place of our message in the outbox, undefined when it is not there. */
   readonly orderOf: (id: Uint8Array) => number | undefined
   /** A message of ours as it is now, or undefined. */
@@ -64,35 +70,60 @@ export async function openEnvelope(
   arrival: Arrival,
 ): Promise<Outcome> {
   const session = tagMatches(draft.sessions, envelope)
-  if (session === undefined) return 'no-session'
-  const opened = tryOpen(session, envelope, draft.now, opener)
+  if (session === undefined) {
+    if (draft.sessions.length === 0) wantRenewal(draft, 'no-session')
+    return 'no-session'
+  }
+  const opened = tryOpen(draft, session, envelope, opener)
   if (typeof opened === 'string') return opened
   if (hasSaidEnough(draft.contact)) return 'blocked' // not before: what is stored already is a duplicate
   draft.replaceSession(session, opened.next)
   draft.spent.push(...opened.spent)
   keepRecords(draft, opened.next, opened.skippedAdded)
   forgetRecords(draft, opened.next, opened.skippedRemoved)
-  draft.patch({ unanswered: draft.contact.unanswered + 1 })
+  const handshakes = hearStatement(draft.contact.handshakes, session, opened)
+  draft.patch({ unanswered: draft.contact.unanswered + 1, handshakes })
+  noteProof(draft, opened.next, opened.items)
+  noteSpoken(draft, opened.next)
+  if (opened.diverged) wantRenewal(draft, 'diverged', opened.next)
   await takeContent(draft, opener, opened.content, arrival)
   return 'opened'
 }
 
+/** What an opened message says of handshakes: their newest one, and that they know ours. */
+function hearStatement(known: Handshakes, before: Session, { next, items }: Opened): Handshakes {
+  const statement = statementIn(before, items)
+  const heard = statement === undefined ? known : handshakeStated(known, statement)
+  const stating = statementAnswered(heard.stating, before, next)
+  return stating === heard.stating ? heard : { ...heard, stating }
+}
+
 function tryOpen(
+  draft: Draft,
   session: Session,
   envelope: Envelope,
-  now: number,
-  { random, failedBodies }: Opener,
+  { random, failedBodies, unopened }: Opener,
 ): Opened | Outcome {
+  const { now } = draft
   const id = toHex(session.id)
   const failed = failedBodies.get(id) ?? NO_FAILED_BODIES
   if (!mayTryBody(failed, now)) return 'not-authentic'
   try {
     const opened = openMessage(session, envelope, { now, random })
     failedBodies.delete(id)
+    unopened.delete(id)
     return opened
   } catch (error) {
     const outcome = outcomeOf(error)
     if (outcome === 'not-authentic') failedBodies.set(id, countFailedBody(failed, now))
+    if (!(error instanceof SessionError)) return outcome
+    if (error.code === 'ERR_DIVERGED') wantRenewal(draft, 'diverged', session)
+    if (error.code !== 'ERR_NOT_AUTHENTIC') return outcome
+    // The tag is right: a holder of the header key made it. One may be damage of ours; two are not.
+    const digest = toHex(envelope.digest)
+    const before = unopened.get(id)
+    if (before !== undefined && before !== digest) wantRenewal(draft, 'cannot-open', session)
+    unopened.set(id, digest)
     return outcome
   }
 }

@@ -25,11 +25,19 @@ export interface OutboxEntry {
   readonly envelope: Uint8Array | undefined
   readonly sessionId: Uint8Array
   readonly createdAt: number
+  /** Unix ms when the envelope was made; 0 while there is none. */
+  readonly sealedAt: number
   readonly held: HeldBy | undefined
 }
 
 /** More is refused: nobody waits for ten thousand unanswered messages. */
 export const MAX_OUTBOX_ENTRIES = 10_000
+
+/** An entry whose envelope is taken back: it waits to be encrypted again, under the same message id. */
+export function unsealed(entry: OutboxEntry): OutboxEntry {
+  const nothing = new Uint8Array(0)
+  return { ...entry, envelope: undefined, sessionId: nothing, sealedAt: 0, held: undefined }
+}
 
 /** Envelopes ahead of the oldest one without receipt, per session (docs/protocol.md, "Limits"). */
 export const MAX_ENVELOPES_AHEAD = 1_000
@@ -44,6 +52,7 @@ export function putEntry(contact: ContactId, entry: OutboxEntry): Operation {
       envelope: entry.envelope ?? new Uint8Array(0),
       sessionId: entry.sessionId,
       createdAt: BigInt(entry.createdAt),
+      sealedAt: BigInt(entry.sealedAt),
       mailbox: entry.held?.mailbox ?? new Uint8Array(0),
       storedAt: BigInt(entry.held?.storedAt ?? 0),
       keptUntil: BigInt(entry.held?.keptUntil ?? 0),
@@ -67,6 +76,7 @@ export function decodeEntry(key: string, bytes: Uint8Array): OutboxEntry {
     envelope: record.envelope.length === 0 ? undefined : record.envelope,
     sessionId: record.sessionId,
     createdAt: Number(record.createdAt),
+    sealedAt: Number(record.sealedAt),
     held:
       record.mailbox.length === 0
         ? undefined

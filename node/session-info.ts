@@ -3,15 +3,21 @@
 import type { Session } from '../protocol/session.ts'
 import { sendingSession } from '../protocol/sessions.ts'
 import type { SessionInfo } from './api.ts'
+import type { ContactState } from './contact.ts'
+import { isFreshStart } from './fresh-start.ts'
 
 /** The session that we send in; null while there is none. */
-export function describeSession(sessions: readonly Session[]): SessionInfo | null {
-  const session = sendingSession(sessions)
+export function describeSession(
+  sessions: readonly Session[],
+  contact: ContactState,
+): SessionInfo | null {
+  const session = sendingSession(sessions, contact.handshakes)
   if (session === undefined) return null
   return {
     startedBy: session.handshake.by,
     oneTime: session.class.oneTime,
     postQuantum: session.class.postQuantum,
     answered: session.phase !== 'initiating',
+    freshStart: isFreshStart(contact, session),
   }
 }

@@ -22,6 +22,7 @@ import type { Ratchet } from './ratchet.ts'
 import { ratchetInitiate, ratchetRespond, ratchetSecrets } from './ratchet.ts'
 import type { Secret } from './secret.ts'
 import { wipeAll } from './secret.ts'
+import { HANDSHAKE_MARK_BYTES } from './statement.ts'
 import type { EstablishedSession, InitiatingSession, SessionId } from './session.ts'
 
 /** What beginning a session needs. */
@@ -120,8 +121,6 @@ export function acceptSession(input: AcceptSessionInput): Accepted {
     throw error
   }
 }
-
-const HANDSHAKE_MARK_BYTES = 16
 
 function checkOneTime(theirs: VerifiedBundle, pair: VerifiedOneTimePair, now: number): void {
   if (pair.expiresAt <= now) throw new RecordError('ERR_EXPIRED')

@@ -30,6 +30,7 @@ import type { MarkBlock } from './seen-marks.ts'
 import { MARK_BYTES, MARKS_PER_BLOCK, markCount } from './seen-marks.ts'
 import type { Session, SessionId, SessionState } from './session.ts'
 import type { Position } from './skipped-keys.ts'
+import { HANDSHAKE_MARK_BYTES } from './statement.ts'
 import { demand, present, secret, sized } from './stored-fields.ts'
 import { comparePositions } from './skipped-keys.ts'
 
@@ -90,7 +91,6 @@ const VERSION = 1
 const PHASES = ['initiating', 'established', 'receive-only'] as const
 const RECORD_LETTERS = { chain: 'c', marks: 'm', skipped: 'k' } as const
 const NOTHING = new Uint8Array(0)
-const HANDSHAKE_MARK_BYTES = 16
 
 function readState(stored: StoredSession, records: readonly KeptRecord[]): SessionState {
   const transcript = sized(stored.transcript, 64)

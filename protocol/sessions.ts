@@ -1,18 +1,78 @@
-// The sessions with one contact: which of them sends, and what a new handshake is numbered.
+// The sessions with one contact: what is known of the handshakes of both sides, which session sends,
+// and what a new handshake is numbered (docs/protocol.md, "Sessions").
 
-import { compareBytes } from './bytes.ts'
+import { compareBytes, equalBytes } from './bytes.ts'
 import type { Handshake, Session } from './session.ts'
+import type { KnownHandshake, Stating } from './statement.ts'
+
+/** The newest handshake of each side. */
+export interface NewestHandshakes {
+  readonly ours: KnownHandshake | undefined
+  /** Also one that they have only stated: its first message may never come. */
+  readonly theirs: KnownHandshake | undefined
+}
+
+/** What one side remembers of the handshakes with a contact, whatever became of the sessions. */
+export interface Handshakes extends NewestHandshakes {
+  /** Highest ordinal of a first message of theirs that has opened, 0 if none. */
+  readonly seen: number
+  /** Highest `seen` that they have named for us, 0 if none. */
+  readonly seenByThem: number
+  readonly stating: Stating | undefined
+}
+
+/** Nobody has made a handshake yet. */
+export const NO_HANDSHAKES: Handshakes = {
+  ours: undefined,
+  theirs: undefined,
+  seen: 0,
+  seenByThem: 0,
+  stating: undefined,
+}
+
+/** After a handshake of ours. */
+export function handshakeMade(known: Handshakes, { ordinal, seen, mark }: Handshake): Handshakes {
+  return { ...known, ours: { ordinal, seen, mark } }
+}
+
+/** After a first message of theirs has opened. */
+export function handshakeOpened(known: Handshakes, handshake: Handshake): Handshakes {
+  const { ordinal, seen, mark } = handshake
+  return {
+    ...known,
+    theirs: newer(known.theirs, { ordinal, seen, mark }),
+    seen: Math.max(known.seen, ordinal),
+    seenByThem: Math.max(known.seenByThem, seen),
+  }
+}
+
+/** After a statement of theirs. Does not change `seen`: its first message has not opened. */
+export function handshakeStated(known: Handshakes, statement: KnownHandshake): Handshakes {
+  const seenByThem = Math.max(known.seenByThem, statement.seen)
+  return { ...known, theirs: newer(known.theirs, statement), seenByThem }
+}
+
+/** Whether another handshake of theirs is known under the ordinal of this one: one of the two is not from the device that made the first. */
+export function contradicts({ theirs }: NewestHandshakes, { ordinal, mark }: Handshake): boolean {
+  return theirs !== undefined && theirs.ordinal === ordinal && !equalBytes(theirs.mark, mark)
+}
 
 /**
  * The session to send in: a function of the newest handshake of each side, so that both sides
  * choose the same one. A handshake whose maker had seen the other one wins; if neither or both had,
- * the smaller mark does. `undefined` if none can send.
+ * the smaller mark does. While the winner is not held, the newest session that they began sends, else
+ * ours. `undefined` if none can send.
  */
-export function sendingSession(sessions: readonly Session[]): Session | undefined {
-  const ours = newestBy(sessions, 'ours')
-  const theirs = newestBy(sessions, 'theirs')
-  if (ours === undefined || theirs === undefined) return ours ?? theirs
-  return wins(ours.handshake, theirs.handshake) ? ours : theirs
+export function sendingSession(
+  sessions: readonly Session[],
+  known: NewestHandshakes = NO_HANDSHAKES,
+): Session | undefined {
+  const held = { ours: newestBy(sessions, 'ours'), theirs: newestBy(sessions, 'theirs') }
+  const ours = newer(held.ours?.handshake, known.ours)
+  const theirs = newer(held.theirs?.handshake, known.theirs)
+  const oursWins = ours !== undefined && (theirs === undefined || wins(ours, theirs))
+  const isHeld = held.ours !== undefined && held.ours.handshake.ordinal === ours?.ordinal
+  return oursWins && isHeld ? held.ours : (held.theirs ?? held.ours)
 }
 
 /**
@@ -41,7 +101,12 @@ function newestBy(sessions: readonly Session[], by: Handshake['by']): Session | 
   return newest
 }
 
-function wins(ours: Handshake, theirs: Handshake): boolean {
+function newer<T extends KnownHandshake>(a: T | undefined, b: T | undefined): T | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  return b.ordinal > a.ordinal ? b : a
+}
+
+function wins(ours: KnownHandshake, theirs: KnownHandshake): boolean {
   const oursSawTheirs = ours.seen >= theirs.ordinal
   const theirsSawOurs = theirs.seen >= ours.ordinal
   if (oursSawTheirs !== theirsSawOurs) return oursSawTheirs

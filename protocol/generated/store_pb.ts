@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file store.proto.
  */
 export const file_store: GenFile = /*@__PURE__*/
-  fileDesc("CgtzdG9yZS5wcm90bxIIc290dG8udjEi5gMKDUNvbnRhY3RSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIPCgdhY2NvdW50GAIgASgMEgwKBG5hbWUYAyABKAkSDQoFc3RhdGUYBCABKA0SDQoFdHJ1c3QYBSABKA0SEAoIYWRkZWRfYXQYBiABKAQSEwoLdmVyaWZpZWRfYXQYByABKAQSEQoJYWRkcmVzc2VzGAggAygJEioKCW1haWxib3hlcxgJIAMoCzIXLnNvdHRvLnYxLlN0b3JlZE1haWxib3gSDgoGYnVuZGxlGAogASgMEhMKC2J1bmRsZV9wYXRoGAsgASgNEhMKC2J1bmRsZV9mcm9tGAwgASgJEhcKD2J1bmRsZV9zZXF1ZW5jZRgNIAEoBBIcChRjZXJ0aWZpY2F0ZV9zZXF1ZW5jZRgOIAEoBBIUCgxpZGVudGl0eV9rZXkYDyABKAwSEwoLb3VyX29yZGluYWwYECABKAQSFQoNdGhlaXJfb3JkaW5hbBgRIAEoBBIUCgxuYW1lZF9mb3JfdXMYEiABKAQSFAoMc2VudF9jb3VudGVyGBMgASgEEhgKEHJlY2VpdmVkX2NvdW50ZXIYFCABKAQSEgoKdW5hbnN3ZXJlZBgVIAEoDRIUCgxwcm9maWxlX3NlbnQYFiABKAgiMwoNU3RvcmVkTWFpbGJveBIPCgdhY2NvdW50GAEgASgMEhEKCWFkZHJlc3NlcxgCIAMoCSLbAQoNTWVzc2FnZVJlY29yZBIPCgd2ZXJzaW9uGAEgASgNEhIKCm1lc3NhZ2VfaWQYAiABKAwSEAoIb3V0Z29pbmcYAyABKAgSCwoDc2VxGAQgASgEEg8KB2NvdW50ZXIYBSABKAQSDAoEc2VlbhgGIAEoBBIPCgdzZW50X2F0GAcgASgEEhMKC3JlY29yZGVkX2F0GAggASgEEgwKBHRleHQYCSABKAkSDAoEbGF0ZRgKIAEoCBIlCgZzdGF0ZXMYCyADKAsyFS5zb3R0by52MS5TdG9yZWRTdGF0ZSJaCgtTdG9yZWRTdGF0ZRINCgVzdGF0ZRgBIAEoDRIKCgJhdBgCIAEoBBIMCgRwYXRoGAMgASgNEhIKCmtlcHRfdW50aWwYBCABKAQSDgoGcmVhc29uGAUgASgJIrYBCgxPdXRib3hSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRISCgptZXNzYWdlX2lkGAIgASgMEg8KB2NvbnRlbnQYAyABKAwSEAoIZW52ZWxvcGUYBCABKAwSEgoKc2Vzc2lvbl9pZBgFIAEoDBISCgpjcmVhdGVkX2F0GAYgASgEEg8KB21haWxib3gYByABKAwSEQoJc3RvcmVkX2F0GAggASgEEhIKCmtlcHRfdW50aWwYCSABKAQi3QEKC0V2ZW50UmVjb3JkEg8KB3ZlcnNpb24YASABKA0SCgoCYXQYAiABKAQSDAoEdHlwZRgDIAEoCRIPCgdjb250YWN0GAQgASgJEhIKCm1lc3NhZ2VfaWQYBSABKAwSIwoEZnJvbRgGIAEoCzIVLnNvdHRvLnYxLlN0b3JlZFN0YXRlEiEKAnRvGAcgASgLMhUuc290dG8udjEuU3RvcmVkU3RhdGUSEgoKdHJ1c3RfZnJvbRgIIAEoDRIQCgh0cnVzdF90bxgJIAEoDRIQCghvdXRnb2luZxgKIAEoCCJ4Cg9IYW5kc2hha2VSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIPCgdjb250YWN0GAIgASgJEhIKCnNlc3Npb25faWQYAyABKAwSGAoQc2lnbmVkX3ByZWtleV9pZBgEIAEoDRIVCg1rZW1fcHJla2V5X2lkGAUgASgNYgZwcm90bzM");
+  fileDesc("CgtzdG9yZS5wcm90bxIIc290dG8udjEiwwUKDUNvbnRhY3RSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIPCgdhY2NvdW50GAIgASgMEgwKBG5hbWUYAyABKAkSDQoFc3RhdGUYBCABKA0SDQoFdHJ1c3QYBSABKA0SEAoIYWRkZWRfYXQYBiABKAQSEwoLdmVyaWZpZWRfYXQYByABKAQSEQoJYWRkcmVzc2VzGAggAygJEioKCW1haWxib3hlcxgJIAMoCzIXLnNvdHRvLnYxLlN0b3JlZE1haWxib3gSDgoGYnVuZGxlGAogASgMEhMKC2J1bmRsZV9wYXRoGAsgASgNEhMKC2J1bmRsZV9mcm9tGAwgASgJEhcKD2J1bmRsZV9zZXF1ZW5jZRgNIAEoBBIcChRjZXJ0aWZpY2F0ZV9zZXF1ZW5jZRgOIAEoBBIUCgxpZGVudGl0eV9rZXkYDyABKAwSFQoNdGhlaXJfb3JkaW5hbBgRIAEoBBIUCgxuYW1lZF9mb3JfdXMYEiABKAQSFAoMc2VudF9jb3VudGVyGBMgASgEEhgKEHJlY2VpdmVkX2NvdW50ZXIYFCABKAQSEgoKdW5hbnN3ZXJlZBgVIAEoDRIUCgxwcm9maWxlX3NlbnQYFiABKAgSMAoNb3VyX2hhbmRzaGFrZRgXIAEoCzIZLnNvdHRvLnYxLlN0b3JlZEhhbmRzaGFrZRIyCg90aGVpcl9oYW5kc2hha2UYGCABKAsyGS5zb3R0by52MS5TdG9yZWRIYW5kc2hha2USKAoHc3RhdGluZxgZIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFN0YXRpbmcSKAoHcmVuZXdhbBgaIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFJlbmV3YWwSMAoMZnJlc2hfc3RhcnRzGBsgAygLMhouc290dG8udjEuU3RvcmVkRnJlc2hTdGFydEoECBAQESIyChBTdG9yZWRGcmVzaFN0YXJ0EhIKCnNlc3Npb25faWQYASABKAwSCgoCYXQYAiABKAQiVQoNU3RvcmVkUmVuZXdhbBIOCgZyZWFzb24YASABKA0SEgoKc2Vzc2lvbl9pZBgCIAEoDBIMCgRtYWRlGAMgAygEEhIKCmxhdGVfc2luY2UYBCABKAQiPgoPU3RvcmVkSGFuZHNoYWtlEg8KB29yZGluYWwYASABKAQSDAoEc2VlbhgCIAEoBBIMCgRtYXJrGAMgASgMIlcKDVN0b3JlZFN0YXRpbmcSEgoKc2Vzc2lvbl9pZBgBIAEoDBIPCgdvcmRpbmFsGAIgASgEEhIKCmZyb21fY2hhaW4YAyABKA0SDQoFa25vd24YBCABKAgiMwoNU3RvcmVkTWFpbGJveBIPCgdhY2NvdW50GAEgASgMEhEKCWFkZHJlc3NlcxgCIAMoCSLbAQoNTWVzc2FnZVJlY29yZBIPCgd2ZXJzaW9uGAEgASgNEhIKCm1lc3NhZ2VfaWQYAiABKAwSEAoIb3V0Z29pbmcYAyABKAgSCwoDc2VxGAQgASgEEg8KB2NvdW50ZXIYBSABKAQSDAoEc2VlbhgGIAEoBBIPCgdzZW50X2F0GAcgASgEEhMKC3JlY29yZGVkX2F0GAggASgEEgwKBHRleHQYCSABKAkSDAoEbGF0ZRgKIAEoCBIlCgZzdGF0ZXMYCyADKAsyFS5zb3R0by52MS5TdG9yZWRTdGF0ZSJaCgtTdG9yZWRTdGF0ZRINCgVzdGF0ZRgBIAEoDRIKCgJhdBgCIAEoBBIMCgRwYXRoGAMgASgNEhIKCmtlcHRfdW50aWwYBCABKAQSDgoGcmVhc29uGAUgASgJIskBCgxPdXRib3hSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRISCgptZXNzYWdlX2lkGAIgASgMEg8KB2NvbnRlbnQYAyABKAwSEAoIZW52ZWxvcGUYBCABKAwSEgoKc2Vzc2lvbl9pZBgFIAEoDBISCgpjcmVhdGVkX2F0GAYgASgEEg8KB21haWxib3gYByABKAwSEQoJc3RvcmVkX2F0GAggASgEEhIKCmtlcHRfdW50aWwYCSABKAQSEQoJc2VhbGVkX2F0GAogASgEIt0BCgtFdmVudFJlY29yZBIPCgd2ZXJzaW9uGAEgASgNEgoKAmF0GAIgASgEEgwKBHR5cGUYAyABKAkSDwoHY29udGFjdBgEIAEoCRISCgptZXNzYWdlX2lkGAUgASgMEiMKBGZyb20YBiABKAsyFS5zb3R0by52MS5TdG9yZWRTdGF0ZRIhCgJ0bxgHIAEoCzIVLnNvdHRvLnYxLlN0b3JlZFN0YXRlEhIKCnRydXN0X2Zyb20YCCABKA0SEAoIdHJ1c3RfdG8YCSABKA0SEAoIb3V0Z29pbmcYCiABKAgieAoPSGFuZHNoYWtlUmVjb3JkEg8KB3ZlcnNpb24YASABKA0SDwoHY29udGFjdBgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgMEhgKEHNpZ25lZF9wcmVrZXlfaWQYBCABKA0SFQoNa2VtX3ByZWtleV9pZBgFIAEoDWIGcHJvdG8z");
 
 /**
  * @generated from message sotto.v1.ContactRecord
@@ -102,13 +102,6 @@ export type ContactRecord = Message<"sotto.v1.ContactRecord"> & {
   identityKey: Uint8Array;
 
   /**
-   * Handshake ordinals of docs/protocol.md, "Sessions".
-   *
-   * @generated from field: uint64 our_ordinal = 16;
-   */
-  ourOrdinal: bigint;
-
-  /**
    * @generated from field: uint64 their_ordinal = 17;
    */
   theirOrdinal: bigint;
@@ -141,6 +134,35 @@ export type ContactRecord = Message<"sotto.v1.ContactRecord"> & {
    * @generated from field: bool profile_sent = 22;
    */
   profileSent: boolean;
+
+  /**
+   * The newest handshake of each side, and how far the statement of ours has got.
+   *
+   * @generated from field: sotto.v1.StoredHandshake our_handshake = 23;
+   */
+  ourHandshake?: StoredHandshake | undefined;
+
+  /**
+   * @generated from field: sotto.v1.StoredHandshake their_handshake = 24;
+   */
+  theirHandshake?: StoredHandshake | undefined;
+
+  /**
+   * @generated from field: sotto.v1.StoredStating stating = 25;
+   */
+  stating?: StoredStating | undefined;
+
+  /**
+   * @generated from field: sotto.v1.StoredRenewal renewal = 26;
+   */
+  renewal?: StoredRenewal | undefined;
+
+  /**
+   * Sessions that began without a proof of continuity.
+   *
+   * @generated from field: repeated sotto.v1.StoredFreshStart fresh_starts = 27;
+   */
+  freshStarts: StoredFreshStart[];
 };
 
 /**
@@ -149,6 +171,127 @@ export type ContactRecord = Message<"sotto.v1.ContactRecord"> & {
  */
 export const ContactRecordSchema: GenMessage<ContactRecord> = /*@__PURE__*/
   messageDesc(file_store, 0);
+
+/**
+ * @generated from message sotto.v1.StoredFreshStart
+ */
+export type StoredFreshStart = Message<"sotto.v1.StoredFreshStart"> & {
+  /**
+   * @generated from field: bytes session_id = 1;
+   */
+  sessionId: Uint8Array;
+
+  /**
+   * @generated from field: uint64 at = 2;
+   */
+  at: bigint;
+};
+
+/**
+ * Describes the message sotto.v1.StoredFreshStart.
+ * Use `create(StoredFreshStartSchema)` to create a new message.
+ */
+export const StoredFreshStartSchema: GenMessage<StoredFreshStart> = /*@__PURE__*/
+  messageDesc(file_store, 1);
+
+/**
+ * @generated from message sotto.v1.StoredRenewal
+ */
+export type StoredRenewal = Message<"sotto.v1.StoredRenewal"> & {
+  /**
+   * Why a new handshake is wanted: 1 no session, 2 cannot open, 3 diverged, 4 refused, 5 age, 6 stalled, 7 late; 0 it is not.
+   *
+   * @generated from field: uint32 reason = 1;
+   */
+  reason: number;
+
+  /**
+   * The session that is replaced; may be empty.
+   *
+   * @generated from field: bytes session_id = 2;
+   */
+  sessionId: Uint8Array;
+
+  /**
+   * Unix ms.
+   *
+   * @generated from field: repeated uint64 made = 3;
+   */
+  made: bigint[];
+
+  /**
+   * @generated from field: uint64 late_since = 4;
+   */
+  lateSince: bigint;
+};
+
+/**
+ * Describes the message sotto.v1.StoredRenewal.
+ * Use `create(StoredRenewalSchema)` to create a new message.
+ */
+export const StoredRenewalSchema: GenMessage<StoredRenewal> = /*@__PURE__*/
+  messageDesc(file_store, 2);
+
+/**
+ * @generated from message sotto.v1.StoredHandshake
+ */
+export type StoredHandshake = Message<"sotto.v1.StoredHandshake"> & {
+  /**
+   * @generated from field: uint64 ordinal = 1;
+   */
+  ordinal: bigint;
+
+  /**
+   * @generated from field: uint64 seen = 2;
+   */
+  seen: bigint;
+
+  /**
+   * 16 bytes.
+   *
+   * @generated from field: bytes mark = 3;
+   */
+  mark: Uint8Array;
+};
+
+/**
+ * Describes the message sotto.v1.StoredHandshake.
+ * Use `create(StoredHandshakeSchema)` to create a new message.
+ */
+export const StoredHandshakeSchema: GenMessage<StoredHandshake> = /*@__PURE__*/
+  messageDesc(file_store, 3);
+
+/**
+ * @generated from message sotto.v1.StoredStating
+ */
+export type StoredStating = Message<"sotto.v1.StoredStating"> & {
+  /**
+   * @generated from field: bytes session_id = 1;
+   */
+  sessionId: Uint8Array;
+
+  /**
+   * @generated from field: uint64 ordinal = 2;
+   */
+  ordinal: bigint;
+
+  /**
+   * @generated from field: uint32 from_chain = 3;
+   */
+  fromChain: number;
+
+  /**
+   * @generated from field: bool known = 4;
+   */
+  known: boolean;
+};
+
+/**
+ * Describes the message sotto.v1.StoredStating.
+ * Use `create(StoredStatingSchema)` to create a new message.
+ */
+export const StoredStatingSchema: GenMessage<StoredStating> = /*@__PURE__*/
+  messageDesc(file_store, 4);
 
 /**
  * @generated from message sotto.v1.StoredMailbox
@@ -170,7 +313,7 @@ export type StoredMailbox = Message<"sotto.v1.StoredMailbox"> & {
  * Use `create(StoredMailboxSchema)` to create a new message.
  */
 export const StoredMailboxSchema: GenMessage<StoredMailbox> = /*@__PURE__*/
-  messageDesc(file_store, 1);
+  messageDesc(file_store, 5);
 
 /**
  * @generated from message sotto.v1.MessageRecord
@@ -237,7 +380,7 @@ export type MessageRecord = Message<"sotto.v1.MessageRecord"> & {
  * Use `create(MessageRecordSchema)` to create a new message.
  */
 export const MessageRecordSchema: GenMessage<MessageRecord> = /*@__PURE__*/
-  messageDesc(file_store, 2);
+  messageDesc(file_store, 6);
 
 /**
  * @generated from message sotto.v1.StoredState
@@ -278,7 +421,7 @@ export type StoredState = Message<"sotto.v1.StoredState"> & {
  * Use `create(StoredStateSchema)` to create a new message.
  */
 export const StoredStateSchema: GenMessage<StoredState> = /*@__PURE__*/
-  messageDesc(file_store, 3);
+  messageDesc(file_store, 7);
 
 /**
  * @generated from message sotto.v1.OutboxRecord
@@ -336,6 +479,13 @@ export type OutboxRecord = Message<"sotto.v1.OutboxRecord"> & {
    * @generated from field: uint64 kept_until = 9;
    */
   keptUntil: bigint;
+
+  /**
+   * When the envelope was made; 0 while there is none.
+   *
+   * @generated from field: uint64 sealed_at = 10;
+   */
+  sealedAt: bigint;
 };
 
 /**
@@ -343,7 +493,7 @@ export type OutboxRecord = Message<"sotto.v1.OutboxRecord"> & {
  * Use `create(OutboxRecordSchema)` to create a new message.
  */
 export const OutboxRecordSchema: GenMessage<OutboxRecord> = /*@__PURE__*/
-  messageDesc(file_store, 4);
+  messageDesc(file_store, 8);
 
 /**
  * @generated from message sotto.v1.EventRecord
@@ -407,7 +557,7 @@ export type EventRecord = Message<"sotto.v1.EventRecord"> & {
  * Use `create(EventRecordSchema)` to create a new message.
  */
 export const EventRecordSchema: GenMessage<EventRecord> = /*@__PURE__*/
-  messageDesc(file_store, 5);
+  messageDesc(file_store, 9);
 
 /**
  * An accepted first message: its ephemeral key goes to this session and never makes another.
@@ -446,5 +596,5 @@ export type HandshakeRecord = Message<"sotto.v1.HandshakeRecord"> & {
  * Use `create(HandshakeRecordSchema)` to create a new message.
  */
 export const HandshakeRecordSchema: GenMessage<HandshakeRecord> = /*@__PURE__*/
-  messageDesc(file_store, 6);
+  messageDesc(file_store, 10);
 

@@ -99,6 +99,11 @@ class World {
     while (this.#mail.length > 0) this.run({ kind: 'deliver', pick: 0 })
   }
 
+  /** Nothing that is under way arrives. */
+  lose(): void {
+    this.#mail.length = 0
+  }
+
   #deliver(mail: Mail): void {
     const outcome = this.talkers[mail.to].receive(mail.bytes)
     if (outcome !== (mail.arrived ? 'ERR_DUPLICATE' : 'opened')) throw new Error(outcome)
@@ -111,6 +116,36 @@ class World {
     if (mail !== undefined) use(mail)
   }
 }
+
+// Both begin several times before they hear of each other, and some of the first messages are lost.
+const begun = fc.record({ who, lost: fc.boolean() })
+
+test('handshakes that cross and are lost end in one session within two round trips', () => {
+  fc.assert(
+    fc.property(
+      fc.array(begun, { minLength: 2, maxLength: 6 }),
+      fc.array(event, { maxLength: 10 }),
+      (handshakes, events) => {
+        const world = new World()
+        for (const { who: side, lost } of handshakes) {
+          world.run({ kind: 'begin', who: side })
+          if (lost) world.talkers[side].send()
+          else world.send(side)
+        }
+        world.settle()
+        for (const happening of events) world.run(happening)
+        world.lose()
+        for (const side of [0, 1, 0, 1] as const) {
+          world.send(side)
+          world.settle()
+        }
+        const [ours, theirs] = world.talkers.map(({ session }) => toHex(session.id))
+        expect(ours).toBe(theirs)
+      },
+    ),
+    { numRuns: 50 },
+  )
+})
 
 test('no message opens twice, none that arrived is lost, and both end in one session', () => {
   fc.assert(

@@ -98,6 +98,24 @@ describe('crossed first messages', () => {
   })
 })
 
+test('a first message that never comes does not leave each side sending in another session', () => {
+  for (let pair = 0; pair < 12; pair += 1) {
+    const [ours, theirs] = [new Talker(`ours ${pair}`), new Talker(`theirs ${pair}`)]
+    ours.begin(theirs)
+    const first = ours.send()
+    ours.begin(theirs)
+    ours.send() // lost
+    theirs.begin(ours)
+    ours.receive(theirs.send())
+    theirs.receive(first)
+    for (let i = 0; i < 2; i += 1) {
+      expect(theirs.receive(ours.send())).toBe('opened')
+      expect(ours.receive(theirs.send())).toBe('opened')
+    }
+    expect(toHex(ours.session.id)).toBe(toHex(theirs.session.id))
+  }
+})
+
 test('an ordinal is above the last one, the clock, and what the peer has seen', () => {
   expect(nextOrdinal({ previous: 0, seenByThem: 0, now: 7 })).toBe(7)
   expect(nextOrdinal({ previous: 7, seenByThem: 0, now: 7 })).toBe(8)

@@ -24,7 +24,17 @@ import {
   encodeSkippedKey,
   skippedKeyName,
 } from '../../protocol/session-codec.ts'
-import { nextOrdinal, sendingSession } from '../../protocol/sessions.ts'
+import {
+  NO_HANDSHAKES,
+  contradicts,
+  handshakeMade,
+  handshakeOpened,
+  handshakeStated,
+  nextOrdinal,
+  sendingSession,
+  type Handshakes,
+} from '../../protocol/sessions.ts'
+import { stateHandshake, statementAnswered, statementIn } from '../../protocol/statement.ts'
 import type { Person } from './people.ts'
 import { DAY, NOW, testPerson } from './people.ts'
 import { seededRandom } from './random.ts'
@@ -60,9 +70,7 @@ export class Talker {
   sessions: readonly Session[] = []
   now = NOW
   #sent = 0
-  #ordinal = 0
-  #theirOrdinal = 0
-  #seenByThem = 0
+  handshakes: Handshakes = NO_HANDSHAKES
   #pairIsThere = true
   readonly #store = new Map<string, Uint8Array>()
   readonly #accepted = new Set<string>()
@@ -83,26 +91,27 @@ export class Talker {
 
   /** The session that sends now. */
   get session(): Session {
-    const session = sendingSession(this.sessions)
+    const session = sendingSession(this.sessions, this.handshakes)
     if (session === undefined) throw new Error('no session')
     return session
   }
 
   begin(other: Reachable, { oneTime = false } = {}): Session {
-    const previous = this.#ordinal
-    this.#ordinal = nextOrdinal({ previous, seenByThem: this.#seenByThem, now: this.now })
+    const { ours, seen, seenByThem } = this.handshakes
+    const ordinal = nextOrdinal({ previous: ours?.ordinal ?? 0, seenByThem, now: this.now })
     const { account } = other.person
     const pair = verifyOneTimePair(other.pair.signed, { account: account.key, now: this.now })
     const session = initiateSession({
       ours: this.person.device,
       theirs: other.person.bundle,
       oneTime: oneTime ? pair : undefined,
-      ordinal: this.#ordinal,
-      seen: this.#theirOrdinal,
+      ordinal,
+      seen,
       now: this.now,
       random: this.random,
     })
     this.#keep(undefined, session)
+    this.handshakes = handshakeMade(this.handshakes, session.handshake)
     return session
   }
 
@@ -112,9 +121,13 @@ export class Talker {
     text = `${this.person.account.key[0]} ${(this.#sent += 1)}`,
   ): Uint8Array {
     const beforeBytes = encodeSession(session)
-    const { next, envelope, spent } = encryptMessage(session, utf8(text), this)
+    const { ours, stating: said } = this.handshakes
+    const { items, next: stating } = stateHandshake(session, ours, said)
+    const message = { content: utf8(text), items }
+    const { next, envelope, spent } = encryptMessage(session, message, this)
     this.#check({ before: session, beforeBytes, next, spent })
     this.#keep(session, next)
+    this.handshakes = { ...this.handshakes, stating }
     wipeAll(spent)
     return envelope
   }
@@ -160,6 +173,10 @@ export class Talker {
     this.#check({ before: session, beforeBytes, next, spent })
     this.#keep(session, next, opened.skippedAdded, opened.skippedRemoved)
     wipeAll(spent)
+    const statement = statementIn(session, opened.items)
+    if (statement !== undefined) this.handshakes = handshakeStated(this.handshakes, statement)
+    const stating = statementAnswered(this.handshakes.stating, session, next)
+    this.handshakes = { ...this.handshakes, stating }
     this.#note(opened)
   }
 
@@ -178,14 +195,13 @@ export class Talker {
       now: this.now,
       random: this.random,
     })
-    const { ordinal, seen } = session.handshake
-    const isLate = ordinal < this.#theirOrdinal
+    expectSame(contradicts(this.handshakes, session.handshake), false)
+    const isLate = session.handshake.ordinal < this.handshakes.seen
     this.#accepted.add(ephemeralKey)
     this.#keep(undefined, isLate ? receiveOnly(session) : session, accepted.skippedAdded)
     if (envelope.oneTime) this.#pairIsThere = false
     wipeAll(spent)
-    this.#theirOrdinal = Math.max(this.#theirOrdinal, ordinal)
-    this.#seenByThem = Math.max(this.#seenByThem, seen)
+    this.handshakes = handshakeOpened(this.handshakes, session.handshake)
     this.#note(accepted)
   }
 

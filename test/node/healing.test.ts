@@ -1,0 +1,358 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { toHex } from '../../protocol/bytes.ts'
+import { readEnvelope } from '../../protocol/envelope.ts'
+import { encryptMessage, type Session } from '../../protocol/session.ts'
+import { sendingSession } from '../../protocol/sessions.ts'
+import type { Conversation } from '../../node/conversation.ts'
+import { wantRenewal } from '../../node/renewal.ts'
+import {
+  ChatWorld,
+  envelopes,
+  introduce,
+  received,
+  texts,
+  type Person,
+} from '../support/chat-world.ts'
+import { ManualClock, settle } from '../support/manual-clock.ts'
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+
+describe('sessions that go wrong', () => {
+  let clock: ManualClock
+  let world: ChatWorld
+  let ada: Person
+  let bob: Person
+
+  beforeEach(async () => {
+    clock = new ManualClock()
+    world = await ChatWorld.create('healing', clock)
+    ada = await world.person('ada')
+    bob = await world.person('bob')
+    await introduce(ada, bob)
+    await settle()
+  })
+
+  function conversation(of: Person, other: Person): Conversation {
+    const found = of.core.book.byAccount(other.account.key)
+    if (found === undefined) throw new Error('no conversation')
+    return found
+  }
+
+  function sending(of: Person, other: Person): Session {
+    const { sessions, contact } = conversation(of, other)
+    const session = sendingSession(sessions, contact.handshakes)
+    if (session === undefined) throw new Error('no session')
+    return session
+  }
+
+  function sameSession(): boolean {
+    return toHex(sending(ada, bob).id) === toHex(sending(bob, ada).id)
+  }
+
+  /** Both write before they hear of each other, and what they wrote arrives without an acknowledgement. */
+  async function cross(): Promise<{ readonly winner: Person; readonly loser: Person }> {
+    world.network.part(ada.peer, bob.peer)
+    await ada.node.conversation('bob').send('from ada')
+    await bob.node.conversation('ada').send('from bob')
+    await settle()
+    const [ofAda, ofBob] = [envelopes(ada, bob), envelopes(bob, ada)]
+    await bob.core.inbox.fromPeer(ada.account.key, ofAda)
+    await ada.core.inbox.fromPeer(bob.account.key, ofBob)
+    const adaWins = sending(ada, bob).handshake.by === 'ours'
+    return adaWins ? { winner: ada, loser: bob } : { winner: bob, loser: ada }
+  }
+
+  test('first messages that cross end in one session at once', async () => {
+    await cross()
+    expect(sameSession()).toBe(true)
+  })
+
+  test('what got no receipt for a day goes into the session that sends, and is shown once', async () => {
+    const { winner, loser } = await cross()
+    const before = envelopes(loser, winner).map(toHex)
+    await clock.advance(23 * HOUR)
+    expect(envelopes(loser, winner).map(toHex)).toEqual(before)
+    await clock.advance(2 * HOUR)
+    const again = envelopes(loser, winner)
+    expect(again).toHaveLength(before.length)
+    expect(again.map(toHex).filter((envelope) => before.includes(envelope))).toEqual([])
+    const { id } = sending(loser, winner)
+    for (const { sessionId } of conversation(loser, winner).outbox.values()) {
+      expect(toHex(sessionId)).toBe(toHex(id))
+    }
+    world.network.join(ada.peer, bob.peer)
+    await clock.advance(10 * MINUTE)
+    expect(conversation(loser, winner).outbox.size).toBe(0)
+    expect(await received(winner)).toHaveLength(1)
+    expect(await received(loser)).toHaveLength(1)
+    expect((await texts(winner, loser)).toSorted()).toEqual(['from ada', 'from bob'])
+  })
+
+  test('64 messages are encrypted again in one step, the oldest first', async () => {
+    const { winner, loser } = await cross()
+    const from = conversation(loser, winner)
+    const entry = from.waiting()[0]
+    if (entry === undefined) throw new Error('nothing waits')
+    await from.step((draft) => {
+      for (let order = 100; order < 200; order++) draft.outbox.set(order, { ...entry, order })
+    })
+    clock.jump(clock.now() + 24 * HOUR)
+    const own = toHex(entry.sessionId)
+    const old = (): readonly number[] =>
+      [...from.outbox.values()]
+        .filter(({ sessionId }) => toHex(sessionId) === own)
+        .map(({ order }) => order)
+    const before = old()
+    await from.tend()
+    expect(old()).toEqual(before.slice(64))
+    await from.tend()
+    expect(old()).toEqual([])
+  })
+
+  async function talk(): Promise<void> {
+    await ada.node.conversation('bob').send('hello')
+    await settle()
+    await bob.node.conversation('ada').send('hello, ada')
+    await settle()
+    await clock.advance(MINUTE)
+    expect(sameSession()).toBe(true)
+  }
+
+  /** Reasons that somebody is told of. */
+  function reasons(person: Person): readonly string[] {
+    const told: string[] = []
+    person.node.on('contact.renewal', ({ reason }) => told.push(reason))
+    return told
+  }
+
+  /** A day in which whatever waits is encrypted again, and time for it to arrive. */
+  async function nextDay(): Promise<void> {
+    await clock.advance(26 * HOUR)
+  }
+
+  test('a session that is gone at one side is replaced, and nothing is lost', async () => {
+    await talk()
+    const told = reasons(bob)
+    await conversation(bob, ada).step((draft) => {
+      draft.sessions = []
+    })
+    await ada.node.conversation('bob').send('into the void')
+    await clock.advance(MINUTE)
+    expect(told).toEqual(['no-session'])
+    expect(sameSession()).toBe(true)
+    await nextDay()
+    expect(await texts(bob, ada)).toEqual(['hello', 'hello, ada', 'into the void'])
+    expect(await received(bob)).toHaveLength(2)
+  })
+
+  test('a position used twice is told of, and the session replaced', async () => {
+    await talk()
+    const told = reasons(bob)
+    const session = sending(ada, bob)
+    const options = { now: clock.now(), random: ada.core.random }
+    const clone = encryptMessage(session, new Uint8Array(4), options)
+    await bob.core.inbox.fromPeer(ada.account.key, [clone.envelope])
+    await ada.node.conversation('bob').send('from the other copy')
+    await clock.advance(MINUTE)
+    expect(told).toEqual(['diverged'])
+    expect(sameSession()).toBe(true)
+    expect(toHex(sending(ada, bob).id)).not.toBe(toHex(session.id))
+    expect(
+      conversation(bob, ada).sessions.find(({ id }) => toHex(id) === toHex(session.id))?.phase,
+    ).toBe('receive-only')
+    await nextDay()
+    expect(await texts(bob, ada)).toContain('from the other copy')
+  })
+
+  test('two envelopes that their key made and that do not open replace a session, one does not', async () => {
+    await talk()
+    const told = reasons(bob)
+    const session = sending(ada, bob)
+    const forged = (byte: number): Uint8Array => {
+      const content = new Uint8Array(4).fill(byte)
+      const wrong = { ...session, associatedData: new Uint8Array(64) }
+      return encryptMessage(wrong, content, { now: 0, random: ada.core.random }).envelope
+    }
+    const [one, two] = [forged(1), forged(2)]
+    for (const envelope of [one, one]) {
+      expect(await bob.core.inbox.fromPeer(ada.account.key, [envelope])).toEqual(['not-authentic'])
+    }
+    expect(told).toEqual([])
+    await bob.core.inbox.fromPeer(ada.account.key, [two])
+    await clock.advance(MINUTE)
+    expect(told).toEqual(['cannot-open'])
+    expect(sameSession()).toBe(true)
+    expect(toHex(sending(ada, bob).id)).not.toBe(toHex(session.id))
+  })
+
+  test('first messages that are refused lead to another handshake, with pauses, three times a day', async () => {
+    const told = reasons(ada)
+    const { seen } = refuseFirst()
+    await ada.node.conversation('bob').send('who is there?')
+    await clock.advance(50 * MINUTE)
+    expect(told).toEqual(['refused', 'refused'])
+    expect(seen.size).toBe(2)
+    await clock.advance(20 * HOUR)
+    expect(seen.size).toBe(4)
+    await clock.advance(20 * HOUR)
+    expect(seen.size).toBeLessThan(8)
+    world.network.filter = () => 'deliver'
+    bob.core.inbox.fromPeer = accepting
+    await clock.advance(HOUR)
+    expect(await texts(bob, ada)).toEqual(['who is there?'])
+    expect(await received(bob)).toHaveLength(1)
+  })
+
+  test('a session is replaced when it is ninety days old', async () => {
+    await talk()
+    const old = sending(ada, bob)
+    const maker = old.handshake.by === 'ours' ? ada : bob
+    const told = reasons(maker)
+    clock.jump(old.handshake.ordinal + 90 * 24 * HOUR - 1)
+    await conversation(ada, bob).tend()
+    await conversation(bob, ada).tend()
+    expect(told).toEqual([])
+    clock.jump(clock.now() + 1)
+    await conversation(ada, bob).tend()
+    await conversation(bob, ada).tend()
+    expect(told).toEqual(['age'])
+  })
+
+  test('who answers a late first message but not the newest is met with a handshake after a day', async () => {
+    world.network.part(ada.peer, bob.peer)
+    await ada.node.conversation('bob').send('first')
+    await settle()
+    const late = envelopes(ada, bob)
+    await conversation(ada, bob).step((draft) => {
+      wantRenewal(draft, 'age', draft.sessions[0])
+    })
+    await clock.advance(10 * MINUTE)
+    const newest = envelopes(ada, bob)
+    expect(newest.map(toHex)).not.toContain(toHex(late[0] ?? new Uint8Array()))
+    await bob.core.inbox.fromPeer(ada.account.key, newest)
+    await bob.core.inbox.fromPeer(ada.account.key, late)
+    const told = reasons(bob)
+    await clock.advance(23 * HOUR)
+    expect(told).toEqual([])
+    await clock.advance(3 * HOUR)
+    expect(told).toEqual(['late'])
+    world.network.join(ada.peer, bob.peer)
+    await clock.advance(HOUR)
+    expect(sameSession()).toBe(true)
+    expect(await received(bob)).toHaveLength(1)
+  })
+
+  /** bob has lost his sessions, and says so as soon as something comes that he cannot open. */
+  async function loseSessions(text: string): Promise<void> {
+    await conversation(bob, ada).step((draft) => {
+      draft.sessions = []
+    })
+    await ada.node.conversation('bob').send(text)
+    await clock.advance(MINUTE)
+  }
+
+  const freshStart = (of: Person, other: Person): boolean | undefined =>
+    of.node.contacts.get(other.peer).session?.freshStart
+
+  test('a session that follows another one proves it', async () => {
+    await talk()
+    const told: (boolean | undefined)[] = []
+    bob.node.on('contact.session', ({ session }) => told.push(session.freshStart))
+    ada.node.on('contact.session', ({ session }) => told.push(session.freshStart))
+    for (const [from, to] of [
+      [ada, bob],
+      [bob, ada],
+    ] as const) {
+      const before = toHex(sending(from, to).id)
+      await conversation(from, to).step((draft) => wantRenewal(draft, 'age', sending(from, to)))
+      await clock.advance(2 * MINUTE)
+      expect(toHex(sending(from, to).id)).not.toBe(before)
+      expect(sameSession()).toBe(true)
+    }
+    expect(told).toEqual([false, false, false, false])
+  })
+
+  test('a session without a proof is shown as started afresh, also after a restart', async () => {
+    await talk()
+    const told: boolean[] = []
+    ada.node.on('contact.session', ({ session }) => told.push(session.freshStart))
+    expect(freshStart(ada, bob)).toBe(false)
+    await loseSessions('lost')
+    expect(told).toEqual([true])
+    expect(freshStart(ada, bob)).toBe(true)
+    expect(freshStart(bob, ada)).toBe(false)
+    await world.restart(ada)
+    expect(freshStart(ada, bob)).toBe(true)
+    await clock.advance(MINUTE)
+    // what follows a marked session is marked too
+    await conversation(bob, ada).step((draft) => wantRenewal(draft, 'age', sending(bob, ada)))
+    await clock.advance(2 * HOUR)
+    expect(freshStart(ada, bob)).toBe(true)
+  })
+
+  test('a verified contact that starts afresh gets what was sent before only when the user agrees', async () => {
+    await talk()
+    const number = ada.node.contacts.safetyNumber('bob')
+    await ada.node.contacts.verify('bob', number)
+    await loseSessions('not for everybody')
+    await nextDay()
+    expect(await texts(bob, ada)).not.toContain('not for everybody')
+    const { id } = await ada.node.conversation('bob').send('written since')
+    await clock.advance(MINUTE)
+    expect((await ada.node.messages.get(id)).state).toBe('delivered')
+    await ada.node.contacts.verify('bob', number)
+    await clock.advance(MINUTE)
+    expect(freshStart(ada, bob)).toBe(false)
+    expect(await texts(bob, ada)).toContain('not for everybody')
+  })
+
+  test('two fresh starts in a day stop the repetition', async () => {
+    await talk()
+    await loseSessions('one')
+    await clock.advance(22 * HOUR)
+    await loseSessions('two')
+    await clock.advance(3 * HOUR)
+    const repeated = async (): Promise<readonly string[]> =>
+      (await texts(bob, ada)).filter((text) => text === 'one' || text === 'two')
+    expect(ada.core.book.byAccount(bob.account.key)?.contact.freshStarts).toHaveLength(2)
+    expect(await repeated()).toEqual([])
+    await nextDay()
+    expect(await repeated()).toEqual([])
+    await ada.node.contacts.verify('bob', ada.node.contacts.safetyNumber('bob'))
+    await clock.advance(MINUTE)
+    expect(await repeated()).toEqual(['one', 'two'])
+  })
+
+  test('somebody who begins again with the account alone is answered in the new session', async () => {
+    await talk()
+    await world.reinstall(bob)
+    await bob.node.contacts.add(ada.peer, { name: 'ada' })
+    await bob.node.conversation('ada').send('it is me again')
+    await clock.advance(MINUTE)
+    expect(freshStart(ada, bob)).toBe(true)
+    expect(sameSession()).toBe(true)
+    const old = conversation(ada, bob).sessions.filter(({ id }) => id !== sending(ada, bob).id)
+    expect(old.map(({ phase }) => phase)).toEqual(['receive-only'])
+    await ada.node.conversation('bob').send('welcome back')
+    await clock.advance(MINUTE)
+    expect(await texts(bob, ada)).toContain('welcome back')
+  })
+
+  let accepting: Person['core']['inbox']['fromPeer']
+
+  /** bob opens no first message: as if he had lost his prekeys. */
+  function refuseFirst(): { readonly seen: Set<string> } {
+    const seen = new Set<string>()
+    const { inbox } = bob.core
+    accepting = inbox.fromPeer.bind(inbox)
+    inbox.fromPeer = (_sender, bytes) => {
+      for (const envelope of bytes) {
+        const read = readEnvelope(envelope)
+        if (read.kind === 'first') seen.add(toHex(read.ephemeralKey))
+      }
+      return Promise.resolve(bytes.map(() => 'unknown-prekey' as const))
+    }
+    return { seen }
+  }
+})
