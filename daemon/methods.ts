@@ -48,6 +48,7 @@ const eventTypes = oneOf<EventType>(
   'contact.requested',
   'contact.trust',
   'contact.session',
+  'contact.renewal',
   'contact.found',
   'node.published',
   'mailbox.connected',
