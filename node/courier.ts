@@ -183,7 +183,7 @@ export class Courier {
       for await (const { delivered, refused } of sender.settled()) {
         if (delivered.length > 0) await this.#init.conversation.delivered(delivered)
         for (const order of delivered) this.#inFlight.delete(order)
-        if (refused.length > 0) this.#refuse(refused)
+        if (refused.length > 0) await this.#refuse(refused)
         this.#failures = 0
         this.#proven = true
         this.#pump()
