@@ -8,7 +8,7 @@ import type { FailedBodies } from '../protocol/failed-bodies.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { expireSkippedKeys, tagMatches, type Accepted, type Session } from '../protocol/session.ts'
 import { StoreError } from '../net/store-error.ts'
-import type { ContactId, RenewalReason, StateChange } from './api.ts'
+import type { ContactId, StateChange } from './api.ts'
 import { adoptSession } from './adopt.ts'
 import {
   composeControl,

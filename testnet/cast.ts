@@ -9,7 +9,6 @@ import { startBox, type Box } from './box.ts'
 import { farthest } from './distance.ts'
 import { inTurns } from './in-turns.ts'
 import { LOOPBACK, Member, type MemberContext } from './member.ts'
-import type { Entry } from './process.ts'
 import { StoryError } from './watch.ts'
 
 export interface Cast {
@@ -18,12 +17,6 @@ export interface Cast {
   readonly others: readonly Member[]
   readonly ada: Member
   readonly bob: Member
-}
-
-export interface CastOptions {
-  readonly dir: string
-  /** The program that the DHT peers run. @default the same as everybody */
-  readonly others?: Entry | undefined
 }
 
 /** Fewer than there are DHT peers, so that not everybody is a holder. */
@@ -35,14 +28,13 @@ const OTHERS = ['carol', 'dan', 'erin', 'frank', 'grace', 'heidi', 'ivan'] as co
 const AT_ONCE = 3
 
 /** Starts the mailbox and the DHT peers, and makes the folders of the two who talk. */
-export async function gather(context: MemberContext, options: CastOptions): Promise<Cast> {
-  const home = (name: string): string => join(options.dir, name)
+export async function gather(context: MemberContext, dir: string): Promise<Cast> {
+  const home = (name: string): string => join(dir, name)
   const alone = { bootstrap: [], replication: REPLICATION }
   const box = await startBox(context, 'mailbox', home('mailbox'), alone)
   const network = { bootstrap: [box.address], replication: REPLICATION }
-  const run = options.others === undefined ? context : { ...context, entry: options.others }
   const others = await inTurns(OTHERS, AT_ONCE, async (name) => {
-    const member = await Member.open(run, name, home(name))
+    const member = await Member.open(context, name, home(name))
     await member.settle(network)
     await member.up()
     return member

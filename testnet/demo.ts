@@ -22,8 +22,6 @@ export interface DemoOptions {
   readonly signal: AbortSignal
   /** Leaves the folders where they are. @default false */
   readonly keep?: boolean
-  /** The program that the DHT peers run instead; it takes the arguments of `sotto up --json` and answers like it. */
-  readonly others?: Entry
 }
 
 /** Exit code of a check that failed. */

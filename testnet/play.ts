@@ -12,7 +12,7 @@ import { tell } from './teller.ts'
 
 /** Plays the story and returns what the judge is to look at. When it is over, all processes have ended. */
 export async function play(
-  { output, entry, signal, others }: DemoOptions,
+  { output, entry, signal }: DemoOptions,
   dir: string,
   cache: string | undefined,
 ): Promise<Case> {
@@ -20,7 +20,7 @@ export async function play(
   await using processes = new Processes(cache)
   await using journal = await Journal.open(join(dir, 'accepted.ndjson'))
   await say('1  The network')
-  const cast = await gather({ processes, entry, signal }, { dir, others })
+  const cast = await gather({ processes, entry, signal }, dir)
   await tellCast(cast, say)
   const story: Story = { cast, journal, signal, tell: say }
   await say('\n2  Keys go into the DHT')

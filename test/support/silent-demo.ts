@@ -1,4 +1,4 @@
-// The demo with DHT peers that give nothing out.
+// The demo in a network whose DHT gives nothing out.
 import { fileURLToPath } from 'node:url'
 import { runDemo } from '../../testnet/demo.ts'
 
@@ -10,7 +10,6 @@ process.exitCode = await runDemo({
     line: (text) => Promise.resolve(console.log(text)),
     talk: console.error,
   },
-  entry: [process.execPath, path('../../cli/main.ts')],
-  others: [process.execPath, path('./silent-peer.ts')],
+  entry: [process.execPath, '--import', path('./silent-dht.ts'), path('../../cli/main.ts')],
   signal: new AbortController().signal,
 })
