@@ -1,6 +1,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
+import { EXIT } from '../cli/exit-codes.ts'
 import { decide, type Outcome, REFUSED } from '../node/outcome.ts'
 
 const root = new URL('../', import.meta.url).pathname
@@ -12,6 +13,20 @@ test.for(documents)('%s links to files that exist', (document) => {
     (match) => match[1] ?? '',
   )
   expect(links.filter((link) => !existsSync(join(root, dirname(document), link)))).toEqual([])
+})
+
+test('the program in the README is the example that the tests run', () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8')
+  const example = readFileSync(join(root, 'examples/two-nodes.ts'), 'utf8')
+  const [, program] = /```ts\n(.*?)```/s.exec(readme) ?? []
+  const body = example.slice(example.indexOf('import'))
+  expect(program).toBe(body.replace('../node/index.ts', 'sotto'))
+})
+
+test('the table of exit codes in docs/commands.md is the one in the code', () => {
+  const text = readFileSync(join(root, 'docs/commands.md'), 'utf8')
+  const rows = [...text.matchAll(/^\| (\d+) +\| (\w+) +\|/gm)].map(([, code, name]) => [name, code])
+  expect(rows).toEqual(Object.entries(EXIT).map(([name, code]) => [name, String(code)]))
 })
 
 test('the table of outcomes in docs/architecture.md is the one in the code', () => {
