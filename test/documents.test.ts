@@ -19,7 +19,7 @@ test('the program in the README is the example that the tests run', () => {
   const readme = readFileSync(join(root, 'README.md'), 'utf8')
   const example = readFileSync(join(root, 'examples/two-nodes.ts'), 'utf8')
   const [, program] = /```ts\n(.*?)```/s.exec(readme) ?? []
-  const body = example.slice(example.indexOf('import'))
+  const body = example.slice(example.search(/^import/m))
   expect(program).toBe(body.replace('../node/index.ts', 'sotto'))
 })
 
