@@ -21,6 +21,17 @@ if (strace === undefined) {
   )
 }
 
+/**
+ * Tests with processes or whole networks of their own: one file at a time, after the others, so that they measure what they
+ * mean to and not how busy the machine is.
+ */
+const ALONE = [
+  'test/{examples,scenario,testnet,traced}/**/*.test.ts',
+  'test/cli/{bin,processes}.test.ts',
+  'test/mailbox/{dht,kill,libp2p}.test.ts',
+  'test/net/{dht,full-disk,lan}.test.ts',
+]
+
 function jsonReport(outputFile: string): ['json', { outputFile: string }] {
   return ['json', { outputFile }]
 }
@@ -74,8 +85,18 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['test/**/*.test.ts'],
+          exclude: ALONE,
+          testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'alone',
+          include: ALONE,
           exclude: strace === undefined ? ['test/traced/**'] : [],
           testTimeout: 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
       ...(chromium === undefined ? [] : [browser(chromium)]),
