@@ -32,7 +32,6 @@ const CORE_PACKAGES = [
   'abstract-level',
   'interface-datastore',
   'it-pipe',
-  'uint8-varint',
   'uint8arraylist',
   'uint8arrays',
 ]
