@@ -67,6 +67,7 @@ describe('batches', () => {
   })
 
   test('nothing is acknowledged before the batch with it is synced', async () => {
+    bob.disk.slow = true
     const direct = '/sotto/direct/1'
     let synced = bob.core.records.counts.synced
     let frames = 0
@@ -89,6 +90,7 @@ describe('batches', () => {
   })
 
   test('nothing leaves the sender before the batch with it is synced', async () => {
+    ada.disk.slow = true
     const seen: number[] = []
     let synced = ada.core.records.counts.synced
     world.network.filter = ({ from, protocol }) => {

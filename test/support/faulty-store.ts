@@ -10,6 +10,8 @@ export interface FaultyStore {
   fault: StoreFault
   /** Batches to let through before the fault. */
   after: number
+  /** A batch takes a turn of the event loop, as with a disk: what does not wait for it goes ahead. */
+  slow: boolean
 }
 
 const TEXTS = {
@@ -22,10 +24,11 @@ const TEXTS = {
 export async function faultyStore(): Promise<FaultyStore> {
   const store: Store = new MemoryLevel<string, Uint8Array>({ valueEncoding: 'view' })
   await store.open()
-  const faulty: FaultyStore = { store, fault: 'none', after: 0 }
+  const faulty: FaultyStore = { store, fault: 'none', after: 0, slow: false }
   const write = store.batch.bind(store) as (...values: readonly unknown[]) => Promise<void>
   const batch = async (...values: readonly unknown[]): Promise<void> => {
-    const { fault } = faulty
+    const { fault, slow } = faulty
+    if (slow) await new Promise((resolve) => setImmediate(resolve))
     if (fault === 'none' || faulty.after-- > 0) return write(...values)
     if (fault === 'unsure') await write(...values)
     throw new Error(TEXTS[fault])
