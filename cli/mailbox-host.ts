@@ -1,7 +1,7 @@
 import type { HostMailboxOptions, MailboxHost } from '../mailbox/index.ts'
 import { SottoError } from '../node/errors.ts'
 import type { CliContext } from './context.ts'
-import { passphraseFromFile, unlocking } from './passphrase.ts'
+import { passphraseFromFile, readPassphrase } from './passphrase.ts'
 import { mailboxHomeOf } from './profile.ts'
 import { shortPeer } from './render.ts'
 import { overlay } from './settings.ts'
@@ -23,10 +23,10 @@ export async function run(context: CliContext, flags: MailboxHostFlags): Promise
   // With a passphrase file a new folder is sealed by it and an old one opened; without, only a sealed folder asks.
   const passphrase = await passphraseFromFile(context)
   const base = { profile: { dir }, ...overlay({}, flags), signal: interrupted }
-  const host = await unlocking(context, (ask) =>
+  const host = await open(
     passphrase === undefined
-      ? open({ ...base, unlock: ask })
-      : open({ ...base, passphrase, unlock: async () => passphrase }),
+      ? { ...base, unlock: () => readPassphrase(context) }
+      : { ...base, passphrase, unlock: async () => passphrase },
   )
   try {
     const { link, peer, addresses } = host
@@ -48,6 +48,7 @@ async function open(options: HostMailboxOptions): Promise<MailboxHost> {
   } catch (cause) {
     options.signal?.throwIfAborted()
     if (cause instanceof HomeError) homeProblem(cause)
+    if (cause instanceof SottoError) throw cause // nobody to ask for the passphrase
     throw new SottoError('INVALID_ARGUMENT', 'the mailbox could not listen or join the network', {
       cause,
       hint: 'check the --listen and --bootstrap addresses, and that no other program uses the port',

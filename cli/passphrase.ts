@@ -13,30 +13,6 @@ export async function readPassphrase(context: CliContext): Promise<string> {
   return context.input.askHidden('Passphrase: ', '--passphrase-file', context.signal)
 }
 
-/**
- * Opens something that may be sealed. When the passphrase cannot be had, that is the error: what the library makes of a
- * failed question would point at the disk.
- */
-export async function unlocking<T>(
-  context: CliContext,
-  open: (unlock: () => Promise<string>) => Promise<T>,
-): Promise<T> {
-  let refused: { readonly error: unknown } | undefined
-  const unlock = async (): Promise<string> => {
-    try {
-      return await readPassphrase(context)
-    } catch (error) {
-      refused = { error }
-      throw error
-    }
-  }
-  try {
-    return await open(unlock)
-  } catch (error) {
-    throw refused === undefined ? error : refused.error
-  }
-}
-
 /** A new passphrase, asked twice. An empty answer means none. */
 export async function choosePassphrase(context: CliContext): Promise<string> {
   const { input, signal } = context

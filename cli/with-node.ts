@@ -11,7 +11,7 @@ import { findSocket } from '../daemon/socket-path.ts'
 import { SottoError } from '../node/errors.ts'
 import type { Node } from '../node/api.ts'
 import type { CliContext } from './context.ts'
-import { unlocking } from './passphrase.ts'
+import { readPassphrase } from './passphrase.ts'
 import { commandFor, requireProfile } from './profile.ts'
 import { networkOptions, overlay, readSettings } from './settings.ts'
 import type { NetworkFlags } from './settings.ts'
@@ -52,14 +52,12 @@ export async function openOwnNode(
 ): Promise<Node> {
   const settings = overlay(await readSettings(home), network)
   const { createNode } = await context.library()
-  return unlocking(context, (unlock) =>
-    createNode({
-      profile: { dir: home },
-      network: networkOptions(settings),
-      unlock,
-      signal: context.interrupted,
-    }),
-  )
+  return createNode({
+    profile: { dir: home },
+    network: networkOptions(settings),
+    unlock: () => readPassphrase(context),
+    signal: context.interrupted,
+  })
 }
 
 async function openCaller(context: CliContext): Promise<Caller> {

@@ -55,7 +55,7 @@ export const DEFAULT_LISTEN: readonly string[] = [
 
 /**
  * Opens the folder and serves. Rejects with `HomeError` (ERR_LOCKED, ERR_BAD_PASSPHRASE, ...), with libp2p's error when an
- * address cannot be listened on, or with the reason of the signal; nothing is left running then.
+ * address cannot be listened on, with what `unlock` threw, or with the reason of the signal; nothing is left running then.
  */
 export async function hostMailbox(options: HostMailboxOptions): Promise<MailboxHost> {
   const { signal } = options

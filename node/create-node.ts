@@ -34,7 +34,7 @@ export function profileFolder(name: string): string {
 
 /**
  * Opens the profile, or makes it, and starts a node. Rejects with SottoError: STORE_LOCKED, BAD_PASSPHRASE, NEWER_FORMAT,
- * STORE_DAMAGED, DISK_FULL, INVALID_ARGUMENT for addresses and links.
+ * STORE_DAMAGED, DISK_FULL, INVALID_ARGUMENT for addresses and links; or with what `unlock` threw.
  */
 export const createNode: CreateNode = async (options = {}) => {
   options.signal?.throwIfAborted()

@@ -53,7 +53,7 @@ export interface CreateHomeOptions {
 }
 
 export interface OpenHomeOptions {
-  /** Asked once, and only when the identity is sealed. */
+  /** Asked once, and only when the identity is sealed. What it throws comes out of `openHome` as it is. */
   readonly unlock?: (() => Promise<Passphrase>) | undefined
   /** Makes a new account where there is none, instead of `ERR_NOT_FOUND`. */
   readonly create?: CreateHomeOptions | undefined
@@ -103,7 +103,8 @@ export async function createHome(dir: string, options: CreateHomeOptions = {}): 
 }
 
 /**
- * Opens the account of a folder. Throws `HomeError`. A wrong passphrase costs nothing but the time of the check.
+ * Opens the account of a folder. Throws `HomeError`, or what `unlock` threw. A wrong passphrase costs nothing but the time of
+ * the check.
  */
 export async function openHome(dir: string, options: OpenHomeOptions = {}): Promise<Home> {
   await ready
@@ -117,10 +118,25 @@ export async function openHome(dir: string, options: OpenHomeOptions = {}): Prom
     const file = await readIdentity(dir)
     const sealed = isSealed(file)
     return await withStores(dir, async (stores) => {
-      return home(dir, await openIdentity(file, options.unlock), { stores, sealed })
+      return home(dir, await openIdentity(file, asking(options.unlock)), { stores, sealed })
     })
   } catch (cause) {
+    if (cause instanceof Unanswered) throw cause.cause
     throw homeError(cause)
+  }
+}
+
+/** Carries what a caller's `unlock` threw past the errors of the folder. */
+class Unanswered extends Error {}
+
+function asking(unlock: OpenHomeOptions['unlock']): OpenHomeOptions['unlock'] {
+  if (unlock === undefined) return undefined
+  return async () => {
+    try {
+      return await unlock()
+    } catch (cause) {
+      throw new Unanswered('not unlocked', { cause })
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { createHome } from '../../net/platform/home.ts'
 import { SottoError } from '../../node/errors.ts'
 import { FakeNode, NUMBER } from '../daemon/fake-node.ts'
 import { json, profile, profileUp, sotto, temporaryFolder } from './support.ts'
@@ -130,6 +131,14 @@ test('stdin cannot be two things at once', async () => {
   const sealed = ['--home', home, '--passphrase-file', '-', 'send', 'bob', '-']
   const ran = await sotto(sealed, { node, stdin: 'secret', unlocks: true })
   expect(ran).toMatchObject({ exit: 2, stderr: expect.stringContaining('cannot be both') })
+})
+
+test('a sealed mailbox with nobody to ask for the passphrase says which flag gives it', async () => {
+  const dir = join(await temporaryFolder(), 'box')
+  const work = { memoryKiB: 8 * 1024, passes: 1, lanes: 1 }
+  await (await createHome(dir, { passphrase: 'secret', work })).close()
+  const ran = await sotto(['--home', dir, '--no-input', 'mailbox', 'host'])
+  expect(ran).toMatchObject({ exit: 2, stderr: expect.stringContaining('--passphrase-file') })
 })
 
 test('a state not reached in time exits 6, names the message, and leaves it queued', async () => {

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Key } from 'interface-datastore'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { hostMailbox } from '../../mailbox/index.ts'
+import { createNode } from '../../node/index.ts'
 import { createHome, homeExists, openHome } from '../../net/platform/home.ts'
 import { memoryHome } from '../../net/platform/memory-home.ts'
 import { Records } from '../../net/records.ts'
@@ -175,6 +177,21 @@ describe('a passphrase', () => {
   test('typed on another system is the same', async () => {
     await (await createHome(dir, { passphrase: 'caf\u00e9', work })).close()
     await (await openHome(dir, { unlock: async () => 'cafe\u0301' })).close()
+  })
+
+  test('that cannot be had is told as it is, and the folder is free again', async () => {
+    await (await createHome(dir, { passphrase: 'right', work })).close()
+    const refusal = Object.assign(new Error('nobody to ask'), { code: 'ENOENT' })
+    const later = (): Promise<string> => Promise.reject(refusal)
+    const atOnce = (): Promise<string> => {
+      throw refusal
+    }
+    for (const unlock of [later, atOnce]) {
+      await expect(openHome(dir, { unlock })).rejects.toBe(refusal)
+      await expect(createNode({ profile: { dir }, unlock })).rejects.toBe(refusal)
+      await expect(hostMailbox({ profile: { dir }, unlock })).rejects.toBe(refusal)
+    }
+    await (await openHome(dir, { unlock: async () => 'right' })).close()
   })
 
   test('is not asked for where there is none', async () => {
