@@ -46,10 +46,13 @@ export interface RecordCounts {
   readonly synced: number
 }
 
+/** At once and synced; when something else is written, but synced at the latest then; the same without fsync. */
+type Pace = 'now' | 'soon' | 'lazy'
+
 /** One caller's operations: written together or not at all. */
 interface Group {
   readonly operations: readonly Operation[]
-  readonly synced: boolean
+  readonly pace: Pace
   readonly resolve: () => void
   readonly reject: (error: StoreError) => void
 }
@@ -147,7 +150,7 @@ export class Records {
    * The values are sealed before this returns: the caller may wipe them at once.
    */
   commit(operations: readonly Operation[]): Promise<void> {
-    return this.#enqueue(operations, true)
+    return this.#enqueue(operations, 'now')
   }
 
   /**
@@ -155,10 +158,12 @@ export class Records {
    * too, so the result may be ignored.
    */
   later(operations: readonly Operation[]): Promise<void> {
-    const written = this.#enqueue(operations, false)
-    written.catch(() => undefined) // told by onFailure
-    if (this.#writing === undefined && !this.#closed) this.#startLater()
-    return written
+    return this.#ride(operations, 'lazy')
+  }
+
+  /** Like `later`, but resolves after fsync: for what others are told of, and must not be told of twice. */
+  soon(operations: readonly Operation[]): Promise<void> {
+    return this.#ride(operations, 'soon')
   }
 
   /**
@@ -187,22 +192,29 @@ export class Records {
     this.#listeners.push(listener)
   }
 
+  #ride(operations: readonly Operation[], pace: Pace): Promise<void> {
+    const written = this.#enqueue(operations, pace)
+    written.catch(() => undefined) // told by onFailure
+    if (this.#writing === undefined && !this.#closed) this.#startLater()
+    return written
+  }
+
   async #barrier(): Promise<void> {
     const busy = this.#writing !== undefined || this.#queue.length > 0
     if (busy || this.#unsynced) await this.#sync()
   }
 
   #sync(): Promise<void> {
-    return this.#enqueue([{ type: 'del', key: BARRIER }], true)
+    return this.#enqueue([{ type: 'del', key: BARRIER }], 'now')
   }
 
   /** Runs without a pause up to the returned promise: calls are queued in their order. */
-  async #enqueue(operations: readonly Operation[], synced: boolean): Promise<void> {
+  async #enqueue(operations: readonly Operation[], pace: Pace): Promise<void> {
     if (this.#closed) throw new StoreError('ERR_CLOSED')
     const sealed = operations.map((operation) => this.#seal(operation))
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    this.#queue.push({ operations: sealed, synced, resolve, reject })
-    if (synced) this.#start()
+    this.#queue.push({ operations: sealed, pace, resolve, reject })
+    if (pace === 'now') this.#start()
     await promise
   }
 
@@ -230,7 +242,7 @@ export class Records {
       } catch (cause) {
         this.#fail(groups, storeError(cause))
       }
-    } while (this.#queue.some((group) => group.synced))
+    } while (this.#queue.some(({ pace }) => pace === 'now'))
     this.#writing = undefined
     if (this.#queue.length > 0) this.#startLater()
   }
@@ -255,7 +267,7 @@ export class Records {
     const operations = groups.flatMap((group) => group.operations)
     if (operations.length === 0) return
     if (this.#mustReopen) await this.#openAgain()
-    const options: BatchOptions = { sync: groups.some((group) => group.synced) }
+    const options: BatchOptions = { sync: groups.some(({ pace }) => pace !== 'lazy') }
     await this.#store.batch(operations.slice(), options)
     this.#batches++
     if (options.sync) this.#synced++

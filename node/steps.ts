@@ -46,7 +46,10 @@ export class Steps {
     })
   }
 
-  /** The same without a sync of its own, where no session changes: for what can be learnt again after a crash. */
+  /**
+   * The same without waiting for a sync, where no session changes: for what can be learnt again after a crash. Its events are
+   * told after the sync all the same: their numbers would otherwise stand for something else after a power loss.
+   */
   lazily(run: (draft: Draft) => Promise<void>): Promise<void> {
     return this.#locked(async () => {
       const draft = await this.#draft()
@@ -110,7 +113,7 @@ export class Steps {
     while (events.stale) await events.recover()
     const batch = this.#seal(draft)
     if (batch.operations.length > 0) {
-      const written = records.later(batch.operations)
+      const written = records.soon(batch.operations)
       wipeValues(batch.operations)
       written.then(batch.written, () => undefined) // told by onFailure
     }

@@ -130,6 +130,17 @@ describe.each([
     expect(await textOf(create(), 'a')).toBe('alone')
   })
 
+  test('what others are told of waits as well, and is synced when no commit comes', async () => {
+    const records = create()
+    let told = false
+    void records.soon([put('a', 'alone')]).then(() => (told = true))
+    await clock.advance(49)
+    expect(records.counts.batches).toBe(0)
+    await clock.advance(1)
+    await until(() => told)
+    expect(records.counts).toEqual({ batches: 1, synced: 1 })
+  })
+
   test('what can wait does not make a batch of its own behind a commit', async () => {
     const records = create()
     const commit = records.commit([put('a', '1')])

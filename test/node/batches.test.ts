@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { until } from '../support/manual-clock.ts'
 import { ChatWorld, introduce, type Person } from '../support/chat-world.ts'
 
 // The cost of a message in batches: docs/architecture.md, "What a message costs".
@@ -47,6 +48,20 @@ describe('batches', () => {
       expect(synced - (before[side]?.synced ?? 0)).toBeGreaterThan(0)
       expect(batches - (before[side]?.batches ?? 0)).toBeLessThanOrEqual(20)
     }
+  })
+
+  test('a delivery is told of after a sync: its number will not stand for something else', async () => {
+    const told: boolean[] = []
+    ada.node.on('message.state', ({ to }) => {
+      const { batches, synced } = ada.core.records.counts
+      if (to === 'delivered') told.push(synced === batches)
+    })
+    for (let at = 0; at < 3; at++) {
+      const sent = await ada.node.conversation('bob').send(`message ${at}`)
+      await sent.until('delivered', { timeout: 5000 })
+      await until(() => told.length > at)
+    }
+    expect(told).toEqual([true, true, true])
   })
 
   test('with 64 in flight: under a tenth of a batch for each message and side', async () => {
