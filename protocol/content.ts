@@ -18,6 +18,13 @@ export type ContentBody =
   | { readonly kind: 'read-receipt'; readonly messageIds: readonly MessageId[] }
   | { readonly kind: 'profile'; readonly name: string }
   | { readonly kind: 'control' }
+  | { readonly kind: 'missing' | 'lost'; readonly ranges: readonly CounterRange[] }
+
+/** Counters of listed messages, `first` to `last`, both among them. */
+export interface CounterRange {
+  readonly first: number
+  readonly last: number
+}
 
 export interface Content {
   readonly messageId: MessageId
@@ -34,6 +41,7 @@ export const MESSAGE_ID_BYTES = 16
 export const MAX_TEXT_BYTES = 64 * 1024
 export const MAX_NAME_BYTES = 256
 export const MAX_RECEIPT_IDS = 64
+export const MAX_RANGES = 64
 /** The longest text with everything around it, and room for fields of later versions. */
 export const MAX_CONTENT_BYTES = MAX_TEXT_BYTES + 1024
 
@@ -91,6 +99,9 @@ function toKind(body: ContentBody): Kind {
       return { case: 'profile', value: { name: body.name } }
     case 'control':
       return { case: 'control', value: {} }
+    case 'missing':
+    case 'lost':
+      return { case: body.kind, value: { ranges: body.ranges.map(toStoredRange) } }
   }
 }
 
@@ -107,11 +118,22 @@ function toBody(message: ContentMessage): ContentBody {
       return { kind: 'profile', name: kind.value.name }
     case 'control':
       return { kind: 'control' }
+    case 'missing':
+    case 'lost':
+      return { kind: kind.case, ranges: kind.value.ranges.map(toRange) }
     case undefined:
       throw new DecodeError(
         message.$unknown === undefined ? 'ERR_MALFORMED' : 'ERR_UNKNOWN_VERSION',
       )
   }
+}
+
+function toStoredRange({ first, last }: CounterRange): { first: bigint; last: bigint } {
+  return { first: BigInt(first), last: BigInt(last) }
+}
+
+function toRange({ first, last }: { readonly first: bigint; readonly last: bigint }): CounterRange {
+  return { first: toInteger(first), last: toInteger(last) }
 }
 
 function toIds(ids: readonly Uint8Array[]): readonly MessageId[] {
@@ -129,8 +151,21 @@ function checkLimits(body: ContentBody): void {
       if (body.messageIds.length > MAX_RECEIPT_IDS) throw new DecodeError('ERR_TOO_LARGE')
       if (body.messageIds.length === 0) throw new DecodeError('ERR_MALFORMED')
       return
+    case 'missing':
+    case 'lost':
+      return checkRanges(body.ranges)
     case 'control':
       return
+  }
+}
+
+function checkRanges(ranges: readonly CounterRange[]): void {
+  if (ranges.length > MAX_RANGES) throw new DecodeError('ERR_TOO_LARGE')
+  if (ranges.length === 0) throw new DecodeError('ERR_MALFORMED')
+  let free = 1
+  for (const { first, last } of ranges) {
+    if (first < free || last < first) throw new DecodeError('ERR_MALFORMED')
+    free = last + 2
   }
 }
 

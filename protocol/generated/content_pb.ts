@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file content.proto.
  */
 export const file_content: GenFile = /*@__PURE__*/
-  fileDesc("Cg1jb250ZW50LnByb3RvEghzb3R0by52MSKbAgoHQ29udGVudBISCgptZXNzYWdlX2lkGAEgASgMEg8KB2NvdW50ZXIYAiABKAQSDAoEc2VlbhgDIAEoBBIPCgdzZW50X2F0GAQgASgEEh4KBHRleHQYBSABKAsyDi5zb3R0by52MS5UZXh0SAASLQoQZGVsaXZlcnlfcmVjZWlwdBgGIAEoCzIRLnNvdHRvLnYxLlJlY2VpcHRIABIpCgxyZWFkX3JlY2VpcHQYByABKAsyES5zb3R0by52MS5SZWNlaXB0SAASJAoHcHJvZmlsZRgIIAEoCzIRLnNvdHRvLnYxLlByb2ZpbGVIABIkCgdjb250cm9sGAkgASgLMhEuc290dG8udjEuQ29udHJvbEgAQgYKBGtpbmQiFAoEVGV4dBIMCgR0ZXh0GAEgASgJIh4KB1JlY2VpcHQSEwoLbWVzc2FnZV9pZHMYASADKAwiFwoHUHJvZmlsZRIMCgRuYW1lGAEgASgJIgkKB0NvbnRyb2xiBnByb3RvMw");
+  fileDesc("Cg1jb250ZW50LnByb3RvEghzb3R0by52MSLmAgoHQ29udGVudBISCgptZXNzYWdlX2lkGAEgASgMEg8KB2NvdW50ZXIYAiABKAQSDAoEc2VlbhgDIAEoBBIPCgdzZW50X2F0GAQgASgEEh4KBHRleHQYBSABKAsyDi5zb3R0by52MS5UZXh0SAASLQoQZGVsaXZlcnlfcmVjZWlwdBgGIAEoCzIRLnNvdHRvLnYxLlJlY2VpcHRIABIpCgxyZWFkX3JlY2VpcHQYByABKAsyES5zb3R0by52MS5SZWNlaXB0SAASJAoHcHJvZmlsZRgIIAEoCzIRLnNvdHRvLnYxLlByb2ZpbGVIABIkCgdjb250cm9sGAkgASgLMhEuc290dG8udjEuQ29udHJvbEgAEiUKB21pc3NpbmcYCiABKAsyEi5zb3R0by52MS5Db3VudGVyc0gAEiIKBGxvc3QYCyABKAsyEi5zb3R0by52MS5Db3VudGVyc0gAQgYKBGtpbmQiFAoEVGV4dBIMCgR0ZXh0GAEgASgJIh4KB1JlY2VpcHQSEwoLbWVzc2FnZV9pZHMYASADKAwiFwoHUHJvZmlsZRIMCgRuYW1lGAEgASgJIgkKB0NvbnRyb2wiMgoIQ291bnRlcnMSJgoGcmFuZ2VzGAEgAygLMhYuc290dG8udjEuQ291bnRlclJhbmdlIisKDENvdW50ZXJSYW5nZRINCgVmaXJzdBgBIAEoBBIMCgRsYXN0GAIgASgEYgZwcm90bzM");
 
 /**
  * @generated from message sotto.v1.Content
@@ -79,6 +79,22 @@ export type Content = Message<"sotto.v1.Content"> & {
      */
     value: Control;
     case: "control";
+  } | {
+    /**
+     * Messages of the receiver that the sender has not got.
+     *
+     * @generated from field: sotto.v1.Counters missing = 10;
+     */
+    value: Counters;
+    case: "missing";
+  } | {
+    /**
+     * Messages of the sender that will not come.
+     *
+     * @generated from field: sotto.v1.Counters lost = 11;
+     */
+    value: Counters;
+    case: "lost";
   } | { case: undefined; value?: undefined };
 };
 
@@ -158,4 +174,47 @@ export type Control = Message<"sotto.v1.Control"> & {
  */
 export const ControlSchema: GenMessage<Control> = /*@__PURE__*/
   messageDesc(file_content, 4);
+
+/**
+ * 1 to 64 ranges of counters, rising, with something between any two.
+ *
+ * @generated from message sotto.v1.Counters
+ */
+export type Counters = Message<"sotto.v1.Counters"> & {
+  /**
+   * @generated from field: repeated sotto.v1.CounterRange ranges = 1;
+   */
+  ranges: CounterRange[];
+};
+
+/**
+ * Describes the message sotto.v1.Counters.
+ * Use `create(CountersSchema)` to create a new message.
+ */
+export const CountersSchema: GenMessage<Counters> = /*@__PURE__*/
+  messageDesc(file_content, 5);
+
+/**
+ * @generated from message sotto.v1.CounterRange
+ */
+export type CounterRange = Message<"sotto.v1.CounterRange"> & {
+  /**
+   * From 1.
+   *
+   * @generated from field: uint64 first = 1;
+   */
+  first: bigint;
+
+  /**
+   * @generated from field: uint64 last = 2;
+   */
+  last: bigint;
+};
+
+/**
+ * Describes the message sotto.v1.CounterRange.
+ * Use `create(CounterRangeSchema)` to create a new message.
+ */
+export const CounterRangeSchema: GenMessage<CounterRange> = /*@__PURE__*/
+  messageDesc(file_content, 6);
 

@@ -20,12 +20,21 @@ await ready
 const id = fc.uint8Array({ minLength: 16, maxLength: 16 })
 const ids = fc.array(id, { minLength: 1, maxLength: 64 })
 const text = fc.string({ unit: 'grapheme', maxLength: 300 })
+const ranges = fc
+  .uniqueArray(fc.integer({ min: 1, max: 2 ** 50 }), { minLength: 2, maxLength: 128 })
+  .map((numbers) => {
+    const bounds = numbers.map((number) => 2 * number).toSorted((a, b) => a - b)
+    const pairs = Array.from({ length: Math.floor(bounds.length / 2) })
+    return pairs.map((_, i): contents.Range => [bounds[2 * i] ?? 0, bounds[2 * i + 1] ?? 0])
+  })
 const said: fc.Arbitrary<contents.Said> = fc.oneof(
   text.map((value): contents.Said => ({ kind: 'text', text: value })),
   ids.map((list): contents.Said => ({ kind: 'delivered', ids: list })),
   ids.map((list): contents.Said => ({ kind: 'read', ids: list })),
   fc.string({ maxLength: 60 }).map((name): contents.Said => ({ kind: 'profile', name })),
   fc.constant<contents.Said>({ kind: 'control' }),
+  ranges.map((list): contents.Said => ({ kind: 'missing', ranges: list })),
+  ranges.map((list): contents.Said => ({ kind: 'lost', ranges: list })),
 )
 const anyContent: fc.Arbitrary<contents.Content> = fc.record({
   ...{ id, counter: fc.maxSafeNat(), seen: fc.maxSafeNat(), sentAt: fc.maxSafeNat(), said },
@@ -46,14 +55,20 @@ function bodyOf(what: contents.Said): Content['body'] {
     case 'profile':
     case 'control':
       return what
+    case 'missing':
+    case 'lost':
+      return {
+        kind: what.kind,
+        ranges: what.ranges.map(([from, to]) => ({ first: from, last: to })),
+      }
     case 'unknown':
       throw new Error('no content says this')
   }
 }
 
-/** A field 11 of so many bytes with all around it. */
+/** A field 15 of so many bytes with all around it. */
 function laterField(length: number): Uint8Array {
-  return join(unhex('5a'), varint(length - 4), repeated(1, length - 4))
+  return join(unhex('7a'), varint(length - 4), repeated(1, length - 4))
 }
 
 function verdicts(
@@ -92,7 +107,7 @@ describe('a content', () => {
     'unknown fields of every type': join(hello, unhex('950101020304910101020304050607085a0141')),
     'a group': join(hello, unhex('9b01089c01')),
     'an unknown field that ends too soon': join(hello, unhex('9101010203')),
-    'a kind and an unknown kind': join(hello, unhex('520141')),
+    'a kind and an unknown kind': join(hello, unhex('720141')),
     'no kind': head,
     'two kinds': join(hello, unhex('4a00')),
     'one kind twice': join(hello, unhex('2a0341'), unhex('0a00')),
@@ -115,6 +130,16 @@ describe('a content', () => {
       unhex('3212'),
       write({ 1: [repeated(1, 16)] }),
     ),
+    'a report of one counter': join(head, unhex('52060a0408011001')),
+    'a report of counter 0': join(head, unhex('52040a021001')),
+    'a report of nothing': join(head, unhex('5200')),
+    'a report of an empty range': join(head, unhex('52020a00')),
+    'a report of a range that ends first': join(head, unhex('5a060a0408021001')),
+    'a report of ranges that touch': join(head, unhex('5a0c0a04080110020a0408031003')),
+    'a report of ranges that fall': join(head, unhex('5a0c0a04080510050a0408031003')),
+    'a report with an unknown field in a range': join(head, unhex('52090a07080110017a0141')),
+    'a report with a default that is written': join(head, unhex('52080a06080010011800')),
+    'a report with fields in another order': join(head, unhex('52060a0410010801')),
     nothing: new Uint8Array(),
   }
 
@@ -125,7 +150,7 @@ describe('a content', () => {
   })
 
   test('of a kind of a later version is told apart by both', () => {
-    const later = join(head, unhex('520141'))
+    const later = join(head, unhex('720141'))
     expect(() => decodeContent(later)).toThrow('ERR_UNKNOWN_VERSION')
     expect(contents.readContent(later).said).toEqual({ kind: 'unknown' })
   })

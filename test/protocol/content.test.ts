@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { concat, fromHex, utf8 } from '../../protocol/bytes.ts'
-import type { Content, ContentBody } from '../../protocol/content.ts'
+import type { Content, ContentBody, CounterRange } from '../../protocol/content.ts'
 import {
   createMessageId,
   decodeContent,
@@ -17,12 +17,29 @@ import { refusal } from '../support/refusals.ts'
 const id = fc.uint8Array({ minLength: 16, maxLength: 16 }).map(messageId)
 const ids = fc.array(id, { minLength: 1, maxLength: 64 })
 const text = fc.string({ unit: 'grapheme', maxLength: 500 })
+/** Steps of at least two between what ends and what begins. */
+const ranges = fc
+  .array(fc.tuple(fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: 2 ** 40 })), {
+    minLength: 1,
+    maxLength: 64,
+  })
+  .map((steps) => {
+    let free = 1
+    return steps.map(([gap, length]) => {
+      const first = free + gap
+      const last = first + length
+      free = last + 2
+      return { first, last }
+    })
+  })
 const body: fc.Arbitrary<ContentBody> = fc.oneof(
   text.map((value): ContentBody => ({ kind: 'text', text: value })),
   ids.map((messageIds): ContentBody => ({ kind: 'delivery-receipt', messageIds })),
   ids.map((messageIds): ContentBody => ({ kind: 'read-receipt', messageIds })),
   fc.string({ maxLength: 60 }).map((name): ContentBody => ({ kind: 'profile', name })),
   fc.constant<ContentBody>({ kind: 'control' }),
+  ranges.map((list): ContentBody => ({ kind: 'missing', ranges: list })),
+  ranges.map((list): ContentBody => ({ kind: 'lost', ranges: list })),
 )
 const content: fc.Arbitrary<Content> = fc.record({
   messageId: id,
@@ -113,6 +130,42 @@ test('a receipt names 1 to 64 messages', () => {
     })
     expect(refusal(() => decodeContent(bytes))).toBe(`DecodeError ${code}`)
   }
+})
+
+describe('a report of counters', () => {
+  const from = (count: number) =>
+    Array.from({ length: count }, (_, i) => ({ first: 1 + 2 * i, last: 1 + 2 * i }))
+  const cases: Readonly<Record<string, readonly [string, readonly CounterRange[]]>> = {
+    'of no range': ['ERR_MALFORMED', []],
+    'of 65 ranges': ['ERR_TOO_LARGE', from(65)],
+    'of counter 0': ['ERR_MALFORMED', [{ first: 0, last: 1 }]],
+    'of a range that ends before it begins': ['ERR_MALFORMED', [{ first: 2, last: 1 }]],
+    'of ranges that fall': ['ERR_MALFORMED', [...from(2)].toReversed()],
+    'of ranges that touch': [
+      'ERR_MALFORMED',
+      [
+        { first: 1, last: 2 },
+        { first: 3, last: 3 },
+      ],
+    ],
+    'of a counter above 2^53 - 1': ['ERR_MALFORMED', [{ first: 1, last: 2 ** 53 }]],
+  }
+
+  test('has up to 64 ranges', () => {
+    const full: ContentBody = { kind: 'missing', ranges: from(64) }
+    expect(decodeContent(encodedWith(full)).body).toEqual(full)
+  })
+
+  test.each(Object.entries(cases))('%s is refused', (name, [code, list]) => {
+    const value = list.map(({ first, last }) => ({ first: BigInt(first), last: BigInt(last) }))
+    const bytes = encodeMessage(ContentSchema, {
+      messageId: example.messageId,
+      kind: { case: 'missing', value: { ranges: value } },
+    })
+    expect(refusal(() => decodeContent(bytes))).toBe(`DecodeError ${code}`)
+    if (name.includes('2^53')) return // no number that a program of ours has
+    expect(refusal(() => encodedWith({ kind: 'lost', ranges: list }))).toBe(`DecodeError ${code}`)
+  })
 })
 
 test('a name has at most 256 bytes', () => {

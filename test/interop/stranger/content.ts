@@ -7,7 +7,11 @@ export type Said =
   | { readonly kind: 'delivered' | 'read'; readonly ids: readonly Uint8Array[] }
   | { readonly kind: 'profile'; readonly name: string }
   | { readonly kind: 'control' }
+  | { readonly kind: 'missing' | 'lost'; readonly ranges: readonly Range[] }
   | { readonly kind: 'unknown' }
+
+/** Counters from the first to the last. */
+export type Range = readonly [first: number, last: number]
 
 export interface Content {
   readonly id: Uint8Array
@@ -23,7 +27,10 @@ function fieldsOf(content: Content, kind: number | undefined, said: Uint8Array) 
   return kind === undefined ? head : { ...head, [kind]: [said] }
 }
 
-const KINDS = { text: 5, delivered: 6, read: 7, profile: 8, control: 9, unknown: undefined }
+const KINDS = {
+  ...{ text: 5, delivered: 6, read: 7, profile: 8, control: 9, missing: 10, lost: 11 },
+  unknown: undefined,
+}
 
 /** The message in the field of the kind. */
 function saidFields(said: Said): Readonly<Record<number, Value>> {
@@ -35,6 +42,9 @@ function saidFields(said: Said): Readonly<Record<number, Value>> {
       return { 1: said.ids }
     case 'profile':
       return { 1: said.name }
+    case 'missing':
+    case 'lost':
+      return { 1: said.ranges.map(([first, last]) => write({ 1: first, 2: last })) }
     case 'control':
     case 'unknown':
       return {}
@@ -48,7 +58,7 @@ export function writeContent(content: Content): Uint8Array {
 export function readContent(bytes: Uint8Array): Content {
   demand(bytes.length <= 65 * 1024, 'ERR_TOO_LARGE')
   const message = new Message(bytes)
-  const kinds = [5, 6, 7, 8, 9].filter((number) => message.has(number))
+  const kinds = [5, 6, 7, 8, 9, 10, 11].filter((number) => message.has(number))
   demand(kinds.length <= 1, 'ERR_MALFORMED')
   const content: Content = {
     id: message.bytes(1),
@@ -59,15 +69,18 @@ export function readContent(bytes: Uint8Array): Content {
   }
   const kind = kinds[0]
   const said = kind === undefined ? new Uint8Array() : message.bytes(kind)
-  message.exactly(fieldsOf(content, kind, said), 9)
-  new Message(said).exactly(saidFields(content.said), content.said.kind === 'control' ? 0 : 1)
+  message.exactly(fieldsOf(content, kind, said), 11)
+  const inner = new Message(said)
+  // Ranges are messages of their own and were read exactly as such.
+  const fields = 'ranges' in content.said ? { 1: inner.list(1) } : saidFields(content.said)
+  inner.exactly(fields, content.said.kind === 'control' ? 0 : 1)
   demand(content.id.length === 16, 'ERR_MALFORMED')
   return content
 }
 
 function readSaid(kind: number | undefined, message: Message): Said {
   if (kind === undefined) {
-    demand(message.hasAbove(9), 'ERR_MALFORMED')
+    demand(message.hasAbove(11), 'ERR_MALFORMED')
     return { kind: 'unknown' }
   }
   const inner = new Message(message.bytes(kind))
@@ -80,6 +93,7 @@ function readSaid(kind: number | undefined, message: Message): Said {
     return { kind: 'profile', name: inner.text(1) }
   }
   if (kind === 9) return { kind: 'control' }
+  if (kind >= 10) return { kind: kind === 10 ? 'missing' : 'lost', ranges: readRanges(inner) }
   const ids = inner.list(1)
   demand(ids.length >= 1 && ids.length <= 64, 'ERR_MALFORMED')
   demand(
@@ -87,4 +101,17 @@ function readSaid(kind: number | undefined, message: Message): Said {
     'ERR_MALFORMED',
   )
   return { kind: kind === 6 ? 'delivered' : 'read', ids }
+}
+
+function readRanges(inner: Message): readonly Range[] {
+  const parts = inner.list(1).map((bytes) => new Message(bytes))
+  demand(parts.length >= 1, 'ERR_MALFORMED')
+  demand(parts.length <= 64, 'ERR_TOO_LARGE')
+  const ranges = parts.map((part): Range => [part.int(1), part.int(2)])
+  for (const [i, [first, last]] of ranges.entries()) {
+    parts[i]?.exactly({ 1: first, 2: last }, 2)
+    demand(first >= 1 && last >= first, 'ERR_MALFORMED')
+    demand(i === 0 || first > (ranges[i - 1]?.[1] ?? 0) + 1, 'ERR_MALFORMED')
+  }
+  return ranges
 }
