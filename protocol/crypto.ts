@@ -1,13 +1,11 @@
-// Every cryptographic operation of sotto, and the only importer of libsodium. Keys go in and out as `Secret`;
-// whatever the library reports (a number, `false`, a thrown string) becomes a `CryptoError` here.
+// Every cryptographic operation of sotto. Keys go in and out as `Secret`; whatever a primitive refuses becomes a
+// `CryptoError` here. Whose primitives run is decided in `provider.ts`.
 //
 // libsodium's own randomness and every function that draws from it are not used: keys come from seeds.
 
-import sodium from 'libsodium-wrappers'
 import type { Brand, RandomBytes } from './bytes.ts'
 import { utf8 } from './bytes.ts'
 import { CryptoError } from './errors.ts'
-import { checkKnownAnswers } from './known-answers.ts'
 import type { HashLabel, KdfContext, KeyedLabel } from './labels.ts'
 import { labelBytes } from './labels.ts'
 import {
@@ -16,18 +14,14 @@ import {
   isLowOrderX25519,
   isReducedKemKey,
 } from './public-keys.ts'
-import type { Primitives } from './primitives.ts'
-import type { SodiumModule } from './sodium-module.ts'
-import {
-  KEM_CIPHERTEXT_BYTES,
-  KEM_PUBLIC_KEY_BYTES,
-  KEM_SEED_BYTES,
-  wasmPrimitives,
-} from './primitives.ts'
+import { KEM_CIPHERTEXT_BYTES, KEM_PUBLIC_KEY_BYTES, KEM_SEED_BYTES } from './primitives.ts'
+import { primitives } from './provider.ts'
 import { Secret } from './secret.ts'
 
 export { equalBytes } from './bytes.ts'
 export { KEM_CIPHERTEXT_BYTES, KEM_PUBLIC_KEY_BYTES, KEM_SEED_BYTES } from './primitives.ts'
+export type { CryptoProvider } from './provider.ts'
+export { cryptoProvider, ready } from './provider.ts'
 
 /** An X25519 pair: 32 public bytes (canonical), 32 secret ones. */
 export interface KeyPair<Name extends string = string> {
@@ -40,14 +34,6 @@ export type KemPublicKey = Brand<Uint8Array, 'KemPublicKey'>
 
 /** Key of a keyed hash: one secret, several joined, or public bytes; 32 or 64 bytes together. */
 export type HashKey = Secret | Uint8Array | readonly Secret[]
-
-let primitives: Primitives | undefined
-
-/**
- * Settles once libsodium runs and has given the published answers; rejects with `CryptoError` ERR_SELF_TEST.
- * Everything else in this file is synchronous and throws ERR_SELF_TEST before that.
- */
-export const ready: Promise<void> = start()
 
 /** `G(length, none, label; message)`: BLAKE2b without a key. */
 export function hash(
@@ -88,7 +74,7 @@ export function kdf<Name extends string>(
   id: number,
 ): Secret<Name> {
   const keyBytes = sized(Secret.reveal(key), 32)
-  return new Secret(name, loaded().kdf(length, id, contexts[context], keyBytes))
+  return new Secret(name, primitives().kdf(length, id, contexts[context], keyBytes))
 }
 
 /** `SEAL(key, salt, ad, text)`: XChaCha20-Poly1305, the nonce is the 16-byte salt and 8 zero bytes. */
@@ -133,14 +119,14 @@ export function openBytes(
 
 /** The X25519 pair of 32 random bytes; they become the private key, under the name they have. */
 export function x25519KeyPair<Name extends string>(privateKey: Secret<Name>): KeyPair<Name> {
-  const publicKey = loaded().x25519Base(sized(Secret.reveal(privateKey), 32))
+  const publicKey = primitives().x25519Base(sized(Secret.reveal(privateKey), 32))
   return { publicKey: publicKey as Brand<Uint8Array, Name>, privateKey }
 }
 
 /** X25519. Throws `CryptoError` for a key that is not canonical and for an all-zero result (ERR_LOW_ORDER). */
 export function dh(privateKey: Secret, publicKey: Uint8Array): Secret<'DhOutput'> {
   if (!isCanonicalX25519(sized(publicKey, 32))) throw new CryptoError('ERR_NOT_CANONICAL')
-  const shared = loaded().x25519(sized(Secret.reveal(privateKey), 32), publicKey)
+  const shared = primitives().x25519(sized(Secret.reveal(privateKey), 32), publicKey)
   if (shared === undefined) throw new CryptoError('ERR_LOW_ORDER')
   return new Secret('DhOutput', shared)
 }
@@ -153,7 +139,7 @@ export function checkX25519PublicKey(bytes: Uint8Array): void {
 
 /** The ML-KEM-768 encapsulation key of a 64-byte seed. The seed is what is kept: it is expanded on use. */
 export function kemKeyPair(seed: Secret): { readonly publicKey: KemPublicKey } {
-  const publicKey = loaded().kemPublicKey(sized(Secret.reveal(seed), KEM_SEED_BYTES))
+  const publicKey = primitives().kemPublicKey(sized(Secret.reveal(seed), KEM_SEED_BYTES))
   return { publicKey: publicKey as KemPublicKey }
 }
 
@@ -171,7 +157,7 @@ export function kemEncapsulate(
 ): { readonly ciphertext: Uint8Array; readonly secret: Secret<'KemSecret'> } {
   sized(publicKey, KEM_PUBLIC_KEY_BYTES)
   const randomness = sized(random(32), 32)
-  const result = loaded().kemEncapsulate(publicKey, randomness)
+  const result = primitives().kemEncapsulate(publicKey, randomness)
   randomness.fill(0)
   if (result === undefined) throw new CryptoError('ERR_NOT_CANONICAL')
   return { ciphertext: result.ciphertext, secret: new Secret('KemSecret', result.secret) }
@@ -180,24 +166,24 @@ export function kemEncapsulate(
 /** ML-KEM-768 decapsulation. A ciphertext for another key gives an unrelated secret, not an error. */
 export function kemDecapsulate(seed: Secret, ciphertext: Uint8Array): Secret<'KemSecret'> {
   const seedBytes = sized(Secret.reveal(seed), KEM_SEED_BYTES)
-  const secret = loaded().kemDecapsulate(seedBytes, sized(ciphertext, KEM_CIPHERTEXT_BYTES))
+  const secret = primitives().kemDecapsulate(seedBytes, sized(ciphertext, KEM_CIPHERTEXT_BYTES))
   return new Secret('KemSecret', secret)
 }
 
 /** The Ed25519 public key of a 32-byte seed. */
 export function ed25519KeyPair(seed: Secret): { readonly publicKey: Uint8Array } {
-  return { publicKey: loaded().ed25519PublicKey(sized(Secret.reveal(seed), 32)) }
+  return { publicKey: primitives().ed25519PublicKey(sized(Secret.reveal(seed), 32)) }
 }
 
 /** Ed25519 signature, 64 bytes, deterministic (RFC 8032). */
 export function sign(seed: Secret, message: Uint8Array): Uint8Array {
-  return loaded().ed25519Sign(sized(Secret.reveal(seed), 32), message)
+  return primitives().ed25519Sign(sized(Secret.reveal(seed), 32), message)
 }
 
 /** Whether an Ed25519 signature holds: cofactorless, canonical S, no small-order key or R. */
 export function verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (publicKey.length !== 32 || signature.length !== 64) return false
-  return loaded().ed25519Verify(publicKey, message, signature)
+  return primitives().ed25519Verify(publicKey, message, signature)
 }
 
 /**
@@ -206,7 +192,7 @@ export function verify(publicKey: Uint8Array, message: Uint8Array, signature: Ui
  */
 export function checkAccountPoint(bytes: Uint8Array): void {
   if (!isCanonicalEd25519(sized(bytes, 32))) throw new CryptoError('ERR_NOT_CANONICAL')
-  if (!loaded().ed25519IsPrimeOrder(bytes)) throw new CryptoError('ERR_LOW_ORDER')
+  if (!primitives().ed25519IsPrimeOrder(bytes)) throw new CryptoError('ERR_LOW_ORDER')
 }
 
 /** Makes a secret of bytes that the caller gives up: no other view of them may stay in use. */
@@ -251,20 +237,6 @@ const contexts: Readonly<Record<KdfContext, Uint8Array>> = {
   So1Epoch: utf8('So1Epoch'),
 }
 
-async function start(): Promise<void> {
-  await sodium.ready
-  // The typings leave out the module below the wrappers.
-  const { libsodium } = sodium as unknown as { readonly libsodium: SodiumModule }
-  const candidate = wasmPrimitives(libsodium)
-  checkKnownAnswers(candidate)
-  primitives = candidate
-}
-
-function loaded(): Primitives {
-  if (primitives === undefined) throw new CryptoError('ERR_SELF_TEST')
-  return primitives
-}
-
 function sized(bytes: Uint8Array, length: number): Uint8Array {
   if (bytes.length !== length) throw new CryptoError('ERR_LENGTH')
   return bytes
@@ -279,7 +251,7 @@ function blake2b(
   if (length < MIN_HASH_BYTES || length > MAX_HASH_BYTES) throw new CryptoError('ERR_LENGTH')
   const parts = [labelBytes(label)]
   for (const part of message) parts.push(part instanceof Secret ? Secret.reveal(part) : part)
-  return loaded().blake2b(length, key, parts)
+  return primitives().blake2b(length, key, parts)
 }
 
 function hashKey(key: HashKey): readonly Uint8Array[] {
@@ -299,7 +271,7 @@ function seal(
   ad: Uint8Array | readonly Uint8Array[],
   text: Uint8Array,
 ): Uint8Array {
-  const sealed = loaded().seal(sized(Secret.reveal(key), 32), nonce, listOf(ad), text)
+  const sealed = primitives().seal(sized(Secret.reveal(key), 32), nonce, listOf(ad), text)
   if (sealed === undefined) throw new CryptoError('ERR_AEAD')
   return sealed
 }
@@ -310,7 +282,7 @@ function open(
   ad: Uint8Array | readonly Uint8Array[],
   sealed: Uint8Array,
 ): Uint8Array {
-  const text = loaded().open(sized(Secret.reveal(key), 32), nonce, listOf(ad), sealed)
+  const text = primitives().open(sized(Secret.reveal(key), 32), nonce, listOf(ad), sealed)
   if (text === undefined) throw new CryptoError('ERR_AEAD')
   return text
 }

@@ -33,6 +33,7 @@ const checks: readonly Check[] = [
   ['X25519 of zero', (p) => p.x25519(fromHex(X25519_SCALAR), zeros) === undefined],
   ['Ed25519', isEd25519Sound],
   ['Ed25519 points', (p) => !p.ed25519IsPrimeOrder(zeros)],
+  ['Ed25519 mixed order', (p) => !p.ed25519IsPrimeOrder(fromHex(ED25519_MIXED_ORDER))],
   ['XChaCha20-Poly1305', isAeadSound],
   ['ML-KEM-768', isKemSound],
 ]
@@ -64,6 +65,7 @@ function isEd25519Sound(p: Primitives): boolean {
     is(signature, ED25519_SIGNATURE) &&
     p.ed25519IsPrimeOrder(publicKey) &&
     p.ed25519Verify(publicKey, message, signature) &&
+    !p.ed25519Verify(publicKey, message, fromHex(ED25519_LARGE_S)) &&
     !p.ed25519Verify(publicKey, fromHex('73'), signature)
   )
 }
@@ -111,6 +113,12 @@ const ED25519_PUBLIC_KEY = '3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd
 const ED25519_SIGNATURE =
   '92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da' +
   '085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00'
+/** The same signature with the group's order added to S. */
+const ED25519_LARGE_S =
+  '92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da' +
+  'f52db7415978abc61b2c2eb6aeebfca0387b2eaeb4302aeeb00d291612bb0c10'
+/** The public key with the point of order 2 added: (-x, -y). */
+const ED25519_MIXED_ORDER = 'b0bfe83c17bc76a56d48f558b2e481436367d330d13b69733f32aa0ed50b99f3'
 const AEAD_TEXT =
   "Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, " +
   'sunscreen would be it.'

@@ -1,5 +1,5 @@
 // The primitives as plain functions over bytes, and their binding to libsodium's WebAssembly.
-// Only `crypto.ts` uses this file: everybody else gets secrets as `Secret` and failures as typed errors.
+// Only `provider.ts` and `crypto.ts` use this file: everybody else gets secrets as `Secret` and failures as typed errors.
 //
 // The functions are called by address in one region of WebAssembly memory. Inputs are written there part by
 // part, so nothing is joined first, and the region is overwritten after every call, so no key stays behind.
@@ -49,11 +49,11 @@ export const KEM_PUBLIC_KEY_BYTES = 1184
 export const KEM_CIPHERTEXT_BYTES = 1088
 export const KEM_SEED_BYTES = 64
 const KEM_EXPANDED_BYTES = 2400
-const AEAD_TAG_BYTES = 16
-const AEAD_NONCE_BYTES = 24
-const POINT_BYTES = 32
-const SIGNATURE_BYTES = 64
-const ED25519_EXPANDED_BYTES = 64
+export const AEAD_TAG_BYTES = 16
+export const AEAD_NONCE_BYTES = 24
+export const POINT_BYTES = 32
+export const SIGNATURE_BYTES = 64
+export const ED25519_EXPANDED_BYTES = 64
 
 /** Room for the largest envelope, its associated data and the result; grown when a call needs more. */
 const FIRST_REGION_BYTES = 320 * 1024
@@ -246,7 +246,8 @@ export function wasmPrimitives(sodium: SodiumModule): Primitives {
   }
 }
 
-function size(parts: readonly Uint8Array[]): number {
+/** Length of the joined parts. */
+export function size(parts: readonly Uint8Array[]): number {
   let length = 0
   for (const part of parts) length += part.length
   return length

@@ -22,6 +22,11 @@ const EDGES: readonly RegExp[] = [
   /^mailbox\/(?:main|host)\.ts$/,
 ]
 
+/** The only importer of libsodium. */
+const PROVIDER = 'protocol/provider.ts'
+/** The only file of the core that asks what it runs on: for a native library, which it may not find. */
+const NATIVE_MODULE = 'protocol/native-module.ts'
+
 /** Packages of the core: protobuf in `protocol/`, interfaces and byte helpers above it. */
 const PROTOCOL_PACKAGES = ['@bufbuild/protobuf']
 const CORE_PACKAGES = [
@@ -39,9 +44,9 @@ const CORE_PACKAGES = [
 const core = sourcesOf('protocol', 'net', 'node', 'mailbox').filter((file) => !isEdge(file))
 
 test('imports are found at all', () => {
-  const crypto = core.find((file) => file.path === 'protocol/crypto.ts')
-  expect(crypto?.imports).toEqual(
-    expect.arrayContaining(['libsodium-wrappers', 'protocol/secret.ts', 'protocol/labels.ts']),
+  const provider = core.find((file) => file.path === PROVIDER)
+  expect(provider?.imports).toEqual(
+    expect.arrayContaining(['libsodium-wrappers', 'protocol/primitives.ts', 'protocol/errors.ts']),
   )
 })
 
@@ -74,11 +79,11 @@ test('the core imports only the packages on its list, and nothing of Node', () =
   expect(wrong).toEqual([])
 })
 
-test('libsodium runs in protocol/crypto.ts only', () => {
+test('libsodium has one importer', () => {
   const importers = sourcesOf(...Object.keys(MAY_IMPORT))
     .filter((file) => packagesOf(file).some((name) => name.startsWith('libsodium')))
     .map((file) => file.path)
-  expect(importers).toEqual(['protocol/crypto.ts'])
+  expect(importers).toEqual([PROVIDER])
 })
 
 test('time, timers, chance and the platform come in through the ports', () => {
@@ -94,12 +99,19 @@ test('time, timers, chance and the platform come in through the ports', () => {
     /\bprocess\./,
     /\b(?:window|document|localStorage|indexedDB|navigator)\./,
   ]
-  expect(core.flatMap((file) => found(file, forbidden))).toEqual([])
+  const asking = core.filter((file) => file.path !== NATIVE_MODULE)
+  expect(asking.flatMap((file) => found(file, forbidden))).toEqual([])
+})
+
+test('one file of protocol/ asks for modules of Node, at run time, and no other sees native code', () => {
+  const asks = /\b(?:getBuiltinModule|createRequire|require)\b|\bsodium-native\b/
+  const asking = core.filter((file) => asks.test(file.code)).map((file) => file.path)
+  expect(asking).toEqual([NATIVE_MODULE])
 })
 
 test('protocol/ is synchronous', () => {
   const files = core.filter((file) => folderOf(file.path) === 'protocol')
-  const others = files.filter((file) => file.path !== 'protocol/crypto.ts') // it waits for libsodium
+  const others = files.filter((file) => file.path !== PROVIDER) // it waits for libsodium
   expect(others.flatMap((file) => found(file, [/\basync\b/, /\bawait\b/]))).toEqual([])
 })
 
@@ -164,7 +176,7 @@ function packagesOf(file: SourceFile): readonly string[] {
 }
 
 function allowedPackages(file: SourceFile): readonly string[] {
-  if (file.path === 'protocol/crypto.ts') return [...PROTOCOL_PACKAGES, 'libsodium-wrappers']
+  if (file.path === PROVIDER) return [...PROTOCOL_PACKAGES, 'libsodium-wrappers']
   return folderOf(file.path) === 'protocol' ? PROTOCOL_PACKAGES : CORE_PACKAGES
 }
 

@@ -1,4 +1,5 @@
-// Third-party vectors through `protocol/crypto.ts`. The number of cases per file is part of the test.
+// Third-party vectors through `protocol/crypto.ts`, with the primitives that Node chooses and with the reference. The
+// number of cases per file is part of the test.
 //
 // Not reachable through our API, and so not here: ChaCha20-Poly1305 with a 12-byte nonce, HKDF and HMAC (not used), and
 // whatever starts from a semi-expanded ML-KEM key of 2400 bytes (ours are 64-byte seeds): the ACVP groups with that key
@@ -6,8 +7,7 @@
 // in front there, so its vectors go to the function below.
 
 import { createHash } from 'node:crypto'
-import sodium from 'libsodium-wrappers'
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { concat, fromHex, toHex } from '../protocol/bytes.ts'
 import {
   checkAccountPoint,
@@ -25,8 +25,7 @@ import {
   verify,
   x25519KeyPair,
 } from '../protocol/crypto.ts'
-import type { SodiumModule } from '../protocol/sodium-module.ts'
-import { wasmPrimitives } from '../protocol/primitives.ts'
+import { primitives, useProvider } from '../protocol/provider.ts'
 import { Secret } from '../protocol/secret.ts'
 import { refusal } from './support/refusals.ts'
 import { findVectors, readFields, readJson, readText } from './support/vectors.ts'
@@ -62,7 +61,9 @@ const folder = findVectors()
 if (folder === undefined) {
   test.skip(`third-party vectors: ${total} cases missed, their folder (SOTTO_VECTORS) is absent`, () => {})
 } else {
-  describe('third-party vectors', () => {
+  describe.each(['chosen', 'wasm'] as const)('third-party vectors, primitives: %s', (provider) => {
+    beforeAll(() => void useProvider(provider))
+    afterAll(() => void useProvider('chosen'))
     runAll(folder)
   })
 }
@@ -262,12 +263,10 @@ function runAll(vectors: string): void {
   })
 
   file('blake2/blake2b_kat.json', (name) => {
-    const { libsodium } = sodium as unknown as { readonly libsodium: SodiumModule }
-    const primitives = wasmPrimitives(libsodium)
     const all = readJson<readonly Record<'in' | 'key' | 'out', string>[]>(vectors, name)
     for (const { in: message, key, out } of all) {
       const keys = key === '' ? [] : [fromHex(key).subarray(0, 32), fromHex(key).subarray(32)]
-      expect(toHex(primitives.blake2b(64, keys, [fromHex(message)]))).toBe(out)
+      expect(toHex(primitives().blake2b(64, keys, [fromHex(message)]))).toBe(out)
     }
     return all.length
   })

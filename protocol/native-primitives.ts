@@ -1,0 +1,171 @@
+// The primitives over a native libsodium. Only what is faster there is taken from it: a call costs as much as hashing a short
+// message in WebAssembly, so BLAKE2b is not, nor is ML-KEM, which the package does not have.
+
+import type { Primitives } from './primitives.ts'
+import {
+  AEAD_NONCE_BYTES,
+  AEAD_TAG_BYTES,
+  ED25519_EXPANDED_BYTES,
+  POINT_BYTES,
+  SIGNATURE_BYTES,
+  size,
+} from './primitives.ts'
+
+/** The functions of `sodium-native` that are called. They write into their first argument and throw what they refuse. */
+export interface NativeSodium {
+  crypto_kdf_derive_from_key(
+    out: Uint8Array,
+    id: number,
+    context: Uint8Array,
+    key: Uint8Array,
+  ): void
+  crypto_aead_xchacha20poly1305_ietf_encrypt(
+    out: Uint8Array,
+    text: Uint8Array,
+    ad: Uint8Array,
+    secretNonce: null,
+    nonce: Uint8Array,
+    key: Uint8Array,
+  ): number
+  crypto_aead_xchacha20poly1305_ietf_decrypt(
+    out: Uint8Array,
+    secretNonce: null,
+    sealed: Uint8Array,
+    ad: Uint8Array,
+    nonce: Uint8Array,
+    key: Uint8Array,
+  ): number
+  crypto_scalarmult(out: Uint8Array, privateKey: Uint8Array, publicKey: Uint8Array): void
+  crypto_scalarmult_base(out: Uint8Array, privateKey: Uint8Array): void
+  crypto_sign_seed_keypair(publicKey: Uint8Array, privateKey: Uint8Array, seed: Uint8Array): void
+  crypto_sign_detached(out: Uint8Array, message: Uint8Array, privateKey: Uint8Array): void
+  crypto_sign_verify_detached(
+    signature: Uint8Array,
+    message: Uint8Array,
+    publicKey: Uint8Array,
+  ): boolean
+  crypto_sign_ed25519_pk_to_curve25519(out: Uint8Array, publicKey: Uint8Array): void
+}
+
+/** What the native library is faster at, and `rest` for everything else. */
+export function nativePrimitives(sodium: NativeSodium, rest: Primitives): Primitives {
+  const paddedNonce = new Uint8Array(AEAD_NONCE_BYTES)
+  let adRegion = new Uint8Array(FIRST_AD_BYTES)
+
+  function padded(nonce: Uint8Array): Uint8Array {
+    if (nonce.length === AEAD_NONCE_BYTES) return nonce
+    paddedNonce.fill(0)
+    paddedNonce.set(nonce)
+    return paddedNonce
+  }
+
+  /** Associated data is public: the region is not wiped. */
+  function joined(parts: readonly Uint8Array[]): Uint8Array {
+    const [only] = parts
+    if (only !== undefined && parts.length === 1) return only
+    const length = size(parts)
+    if (length > adRegion.length) adRegion = new Uint8Array(length)
+    let offset = 0
+    for (const part of parts) {
+      adRegion.set(part, offset)
+      offset += part.length
+    }
+    return adRegion.subarray(0, length)
+  }
+
+  /** One call with the expanded key of a seed, which is then overwritten. */
+  function withExpanded<T>(
+    seed: Uint8Array,
+    call: (publicKey: Uint8Array, expanded: Uint8Array) => T,
+  ): T {
+    const publicKey = new Uint8Array(POINT_BYTES)
+    const expanded = new Uint8Array(ED25519_EXPANDED_BYTES)
+    try {
+      sodium.crypto_sign_seed_keypair(publicKey, expanded, seed)
+      return call(publicKey, expanded)
+    } finally {
+      expanded.fill(0)
+    }
+  }
+
+  return {
+    ...rest,
+
+    kdf: (length, id, context, key) => {
+      const out = new Uint8Array(length)
+      sodium.crypto_kdf_derive_from_key(out, id, context, key)
+      return out
+    },
+
+    seal: (key, nonce, ad, text) => {
+      const out = new Uint8Array(text.length + AEAD_TAG_BYTES)
+      const done = holds(() =>
+        sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(
+          out,
+          text,
+          joined(ad),
+          null,
+          padded(nonce),
+          key,
+        ),
+      )
+      return done ? out : undefined
+    },
+
+    open: (key, nonce, ad, sealed) => {
+      if (sealed.length < AEAD_TAG_BYTES) return undefined
+      const out = new Uint8Array(sealed.length - AEAD_TAG_BYTES)
+      const done = holds(() =>
+        sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(
+          out,
+          null,
+          sealed,
+          joined(ad),
+          padded(nonce),
+          key,
+        ),
+      )
+      return done ? out : undefined
+    },
+
+    x25519: (privateKey, publicKey) => {
+      const out = new Uint8Array(POINT_BYTES)
+      return holds(() => sodium.crypto_scalarmult(out, privateKey, publicKey)) ? out : undefined
+    },
+
+    x25519Base: (privateKey) => {
+      const out = new Uint8Array(POINT_BYTES)
+      sodium.crypto_scalarmult_base(out, privateKey)
+      return out
+    },
+
+    ed25519PublicKey: (seed) => withExpanded(seed, (publicKey) => publicKey),
+
+    ed25519Sign: (seed, message) =>
+      withExpanded(seed, (_, expanded) => {
+        const out = new Uint8Array(SIGNATURE_BYTES)
+        sodium.crypto_sign_detached(out, message, expanded)
+        return out
+      }),
+
+    ed25519Verify: (publicKey, message, signature) =>
+      sodium.crypto_sign_verify_detached(signature, message, publicKey),
+
+    // The conversion to X25519 refuses what is off the curve, of small order or of mixed order.
+    ed25519IsPrimeOrder: (point) =>
+      holds(() => sodium.crypto_sign_ed25519_pk_to_curve25519(new Uint8Array(POINT_BYTES), point)),
+  }
+}
+
+/** The library says no by throwing. Lengths are right, so nothing else is meant. */
+function holds(call: () => unknown): boolean {
+  try {
+    call()
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Room for the associated data of every message that is not a first one. */
+const FIRST_AD_BYTES = 256
