@@ -13,15 +13,19 @@ interface Manifest {
   readonly dependencies?: Readonly<Record<string, string>>
 }
 
-/** Installs the tools unless exactly the wanted versions are there. Throws when npm fails. */
-export function ensureTools(): void {
-  const wanted = Object.entries(readManifest(`${tools}/package.json`)?.dependencies ?? {})
-  if (wanted.every(([name, version]) => installedVersion(name) === version)) return
-  const done = spawnSync('npm', ['install', '--no-package-lock', '--no-audit', '--no-fund'], {
-    cwd: tools,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
-  if (done.status !== 0) throw new Error('The tools could not be installed (npm install in tools/)')
+/**
+ * Installs the tools of a folder unless exactly the wanted versions are there; `flags` go to npm. Throws when npm
+ * fails.
+ */
+export function ensureTools(folder: string = tools, flags: readonly string[] = []): void {
+  const wanted = Object.entries(readManifest(`${folder}/package.json`)?.dependencies ?? {})
+  if (wanted.every(([name, version]) => installedVersion(folder, name) === version)) return
+  const done = spawnSync(
+    'npm',
+    ['install', '--no-package-lock', '--no-audit', '--no-fund', ...flags],
+    { cwd: folder, stdio: ['ignore', 'inherit', 'inherit'] },
+  )
+  if (done.status !== 0) throw new Error(`The tools could not be installed (npm, in ${folder})`)
 }
 
 /** Runs one of the tools in `folder` and returns its exit code. */
@@ -40,8 +44,8 @@ export function runTool(
   return done.status ?? 1
 }
 
-function installedVersion(name: string): string | undefined {
-  return readManifest(`${tools}/node_modules/${name}/package.json`)?.version
+function installedVersion(folder: string, name: string): string | undefined {
+  return readManifest(`${folder}/node_modules/${name}/package.json`)?.version
 }
 
 function readManifest(path: string): Manifest | undefined {

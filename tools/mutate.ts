@@ -1,0 +1,203 @@
+/**
+ * Mutation testing of protocol/ with Stryker:
+ *
+ *   npm run mutate -- [--file protocol/reader.ts]... [--group codec]... [--resume] [--force] [--state FOLDER]
+ *
+ * Without file or group: everything. Of a mutant that has been run, only what its source or its tests changed is run
+ * again; --force runs it all, --resume leaves out files whose source is the one in the results. A run that was stopped
+ * goes on with the same command: results are written every few files. Exit code 1 when a score is too low or a survivor
+ * has no argument (`why` in tools/mutation/results.json, written by hand, kept from run to run).
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { format, resolveConfig } from 'prettier'
+import {
+  type FileResult,
+  groupNames,
+  groupOf,
+  groups,
+  hashOf,
+  page,
+  type Results,
+  score,
+  withArguments,
+} from './mutation-results.ts'
+import { ensureTools, root, tools } from './tools.ts'
+
+const folder = `${tools}/mutation`
+const RESULTS = `${folder}/results.json`
+const PAGE = `${root}docs/mutation.md`
+/** A Stryker run begins with all tests once, some 20 s; its results are lost when it is stopped. */
+const FILES_PER_RUN = 5
+
+/** What we read of Stryker's report (mutation-testing-report-schema). */
+interface Report {
+  readonly files: Readonly<Record<string, { source: string; mutants: readonly Mutant[] }>>
+}
+
+interface Mutant {
+  readonly status: string
+  readonly replacement?: string
+  readonly location: { readonly start: Position; readonly end: Position }
+}
+
+interface Position {
+  readonly line: number
+  readonly column: number
+}
+
+const { values } = parseArgs({
+  options: {
+    file: { type: 'string', multiple: true, default: [] },
+    group: { type: 'string', multiple: true, default: [] },
+    resume: { type: 'boolean', default: false },
+    force: { type: 'boolean', default: false },
+    state: { type: 'string', default: `${root}node_modules/.cache/sotto-mutation` },
+  },
+})
+
+const chosen = chosenFiles()
+if (chosen.length === 0) {
+  process.stderr.write(`no such file or group; groups: ${groupNames.join(', ')}, all\n`)
+  process.exit(2)
+}
+ensureTools(folder, ['--legacy-peer-deps']) // Stryker's runner takes the vitest that is there
+mkdirSync(values.state, { recursive: true })
+for (let at = 0; at < chosen.length; at += FILES_PER_RUN) {
+  await save(await mutate(chosen.slice(at, at + FILES_PER_RUN)))
+}
+await save({})
+process.exitCode = verdict()
+
+function chosenFiles(): readonly string[] {
+  const known = readResults()
+  const all = globSync('protocol/*.ts', { cwd: root }).toSorted()
+  const wanted = all.filter(
+    (path) =>
+      (values.file.length === 0 && values.group.length === 0) ||
+      values.file.includes(path) ||
+      values.group.includes(groupOf(path)) ||
+      values.group.includes('all'),
+  )
+  if (!values.resume) return wanted
+  return wanted.filter((path) => known[path]?.source !== hashOf(read(path)))
+}
+
+/** Runs Stryker over some files. Throws when the tests fail without any mutant. */
+async function mutate(files: readonly string[]): Promise<Results> {
+  const config = join(values.state, 'stryker.json')
+  const report = join(values.state, 'report.json')
+  writeFileSync(config, JSON.stringify(configuration(files, report)))
+  const child = spawn(
+    'nice',
+    [
+      '-n',
+      '19',
+      process.execPath,
+      `${folder}/node_modules/@stryker-mutator/core/bin/stryker.js`,
+      'run',
+      config,
+    ],
+    { cwd: root, stdio: 'inherit' },
+  )
+  const [code] = (await once(child, 'exit')) as [number | null]
+  if (code !== 0) throw new Error(`Stryker failed on ${files.join(', ')}`)
+  const { files: found } = JSON.parse(readFileSync(report, 'utf8')) as Report
+  return Object.fromEntries(files.map((path) => [path, resultOf(found[path], read(path))]))
+}
+
+function configuration(files: readonly string[], report: string): object {
+  return {
+    testRunner: 'vitest',
+    plugins: ['@stryker-mutator/vitest-runner'],
+    vitest: { configFile: 'tools/vitest.mutation.config.ts' },
+    mutate: files,
+    ignorePatterns: ['**', '!protocol/**', '!test/{protocol,support}/**', '!tools/*.ts', '!*.json'],
+    tsconfigFile: 'none', // it would be read with a programming interface that TypeScript 7 does not have
+    coverageAnalysis: 'perTest',
+    concurrency: 1,
+    force: values.force,
+    incremental: true,
+    incrementalFile: join(values.state, 'incremental.json'),
+    reporters: ['progress-append-only', 'clear-text', 'json'],
+    clearTextReporter: { logTests: false, reportTests: false, reportScoreTable: false },
+    jsonReporter: { fileName: report },
+    tempDirName: '.mutation', // below the root, so that the copy finds node_modules
+    symlinkNodeModules: false,
+  }
+}
+
+function resultOf(file: Report['files'][string] | undefined, source: string): FileResult {
+  const mutants = file?.mutants ?? []
+  const having = (...statuses: readonly string[]): readonly Mutant[] =>
+    mutants.filter(({ status }) => statuses.includes(status))
+  return {
+    source: hashOf(source),
+    date: new Date().toISOString().slice(0, 10),
+    killed: having('Killed', 'RuntimeError').length,
+    timedOut: having('Timeout').length,
+    survivors: having('Survived', 'NoCoverage').map((mutant) => fault(source, mutant)),
+  }
+}
+
+/** Whole lines before and after. */
+function fault(source: string, { location: { start, end }, replacement = '' }: Mutant) {
+  const lines = source.split('\n').slice(start.line - 1, end.line)
+  const before = lines[0]?.slice(0, start.column - 1) ?? ''
+  const after = lines.at(-1)?.slice(end.column - 1) ?? ''
+  return { from: oneLine(lines.join('\n')), to: oneLine(before + replacement + after) }
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').trim()
+}
+
+/** Writes the results and the page; files that are gone leave both. */
+async function save(found: Results): Promise<void> {
+  const before = readResults()
+  const entries = Object.entries({ ...before, ...found })
+    .filter(([path]) => globSync(path, { cwd: root }).length > 0)
+    .map(([path, file]) => [path, withArguments(file, before[path])] as const)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+  const results = Object.fromEntries(entries)
+  await write(RESULTS, JSON.stringify(results))
+  await write(PAGE, page(results))
+}
+
+async function write(path: string, text: string): Promise<void> {
+  const options = await resolveConfig(path)
+  writeFileSync(path, await format(text, { ...options, filepath: path }))
+}
+
+/** Says what is too low or not argued. */
+function verdict(): number {
+  const files = Object.entries(readResults())
+  const problems = groupNames.flatMap((group) => {
+    const own = files.filter(([path]) => groupOf(path) === group).map(([, file]) => file)
+    const reached = score(own)
+    return reached < groups[group].least ? [`${group}: ${reached.toFixed(1)}`] : []
+  })
+  const open = files.flatMap(([path, { survivors }]) =>
+    survivors.filter(({ why }) => why === undefined).map(({ to }) => `not argued: ${path}: ${to}`),
+  )
+  const stale = files
+    .filter(([path, { source }]) => source !== hashOf(read(path)))
+    .map(([path]) => `changed since it was tested: ${path}`)
+  process.stdout.write([...problems, ...open, ...stale, ''].join('\n'))
+  return problems.length + open.length === 0 ? 0 : 1
+}
+
+function read(path: string): string {
+  return readFileSync(`${root}${path}`, 'utf8')
+}
+
+function readResults(): Results {
+  try {
+    return JSON.parse(readFileSync(RESULTS, 'utf8')) as Results
+  } catch {
+    return {} // nothing has run yet
+  }
+}
