@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
+import { concat } from '../../protocol/bytes.ts'
 import { ready } from '../../protocol/crypto.ts'
 import { DecodeError } from '../../protocol/errors.ts'
 import type { Session } from '../../protocol/session.ts'
@@ -14,9 +15,11 @@ import {
   decodeStatement,
   encodeStatement,
   stateHandshake,
+  statementAnswered,
   statementIn,
   type Stating,
 } from '../../protocol/statement.ts'
+import { refusal } from '../support/refusals.ts'
 import { acquainted, type Talker } from '../support/talkers.ts'
 
 beforeAll(() => ready)
@@ -38,6 +41,31 @@ test('an ordinal of 0 and numbers above 2^53 - 1 are no statement', () => {
   for (const value of [zero, large]) {
     expect(statementIn(session, [{ kind: 3, value }])).toBeUndefined()
   }
+})
+
+test('a statement is exact, and what is read from it is a copy', () => {
+  const value = encodeStatement(statement)
+  const { mark: read } = decodeStatement(value)
+  value.fill(0)
+  expect(read).toEqual(statement.mark)
+  const longer = concat(encodeStatement(statement), new Uint8Array(1))
+  expect(refusal(() => decodeStatement(longer))).toBe('DecodeError ERR_TRAILING')
+  const zero = encodeStatement({ ...statement, ordinal: 0 })
+  expect(refusal(() => decodeStatement(zero))).toBe('DecodeError ERR_MALFORMED')
+})
+
+test('items of another kind are no statement, and a fault of ours is no bad statement', () => {
+  const { session } = acquainted().ours
+  const value = encodeStatement(statement)
+  const other = { kind: 4, value: encodeStatement({ ...statement, ordinal: 8 }) } as const
+  expect(statementIn(session, [other])).toBeUndefined()
+  expect(statementIn(session, [other, { kind: 3, value }])).toEqual(statement)
+  const broken = new Proxy(value, {
+    get: () => {
+      throw new TypeError('ours')
+    },
+  })
+  expect(() => statementIn(session, [{ kind: 3, value: broken }])).toThrow(TypeError)
 })
 
 describe('a side that sends in a session of the peer', () => {
@@ -91,6 +119,33 @@ describe('a side that sends in a session of the peer', () => {
     expect(stateHandshake(session, { ...statement, ordinal: 8 }, known).items).toHaveLength(1)
     const elsewhere = { ...known, sessionId: session.id.map((byte) => byte ^ 1) as Session['id'] }
     expect(stateHandshake(session, statement, elsewhere).items).toHaveLength(1)
+  })
+
+  test('counts a chain from its first message, if that is the one that states', () => {
+    const { session } = acquainted().theirs
+    const { sending } = session.ratchet
+    for (const [nextToSend, later] of [
+      [0, 0],
+      [1, 1],
+    ] as const) {
+      const ratchet = { ...session.ratchet, sending: { ...sending, nextToSend } }
+      const { next } = stateHandshake({ ...session, ratchet }, statement, undefined)
+      expect(next?.fromChain).toBe(sending.ordinal + later)
+    }
+  })
+
+  test('is answered by a turn of the ratchet, not by another message of the same chain', () => {
+    const { session } = acquainted().theirs
+    const { sending } = session.ratchet
+    const stating = { sessionId: session.id, ordinal: 7, fromChain: sending.ordinal, known: false }
+    const turned = {
+      ...session,
+      ratchet: { ...session.ratchet, sending: { ...sending, ordinal: sending.ordinal + 1 } },
+    }
+    expect(statementAnswered(stating, session, session)).toBe(stating)
+    expect(statementAnswered(stating, session, turned)).toEqual({ ...stating, known: true })
+    const later = { ...stating, fromChain: sending.ordinal + 1 }
+    expect(statementAnswered(later, session, turned)).toBe(later)
   })
 
   test('states nothing where it has made no handshake', () => {
