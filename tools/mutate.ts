@@ -119,6 +119,7 @@ function configuration(files: readonly string[], report: string): object {
     tsconfigFile: 'none', // it would be read with a programming interface that TypeScript 7 does not have
     coverageAnalysis: 'perTest',
     concurrency: 1,
+    timeoutMS: 20_000, // beside 1.5 times what the tests took: on a busy machine, slow is not for ever
     force: values.force,
     incremental: true,
     incrementalFile: join(values.state, 'incremental.json'),
