@@ -15,16 +15,25 @@ export function installPeers(): void {
   if (done.status !== 0) throw new Error('The peers could not be installed (npm ci in bench/peers)')
 }
 
+/** The packages that are compared, each as name and version. */
+export function peerVersions(): readonly string[] {
+  return Object.entries(dependencies()).map(([name, version]) => `${name} ${version}`)
+}
+
 function isInstalled(): boolean {
-  const { dependencies } = JSON.parse(read(join(folder, 'package.json')) ?? '{}') as {
-    readonly dependencies?: Readonly<Record<string, string>>
-  }
-  return Object.entries(dependencies ?? {}).every(([name, version]) => {
+  return Object.entries(dependencies()).every(([name, version]) => {
     const manifest = read(join(folder, 'node_modules', name, 'package.json'))
     return (
       manifest !== undefined && (JSON.parse(manifest) as { version: string }).version === version
     )
   })
+}
+
+function dependencies(): Readonly<Record<string, string>> {
+  const manifest = JSON.parse(read(join(folder, 'package.json')) ?? '{}') as {
+    readonly dependencies?: Readonly<Record<string, string>>
+  }
+  return manifest.dependencies ?? {}
 }
 
 function read(path: string): string | undefined {

@@ -2,8 +2,16 @@
  * The ratchet against its peers on the same jobs, both parties in one process, state in memory: what a message, a turn and a
  * session cost. `floor` is what the primitives alone cost.
  */
-import { installPeers } from './peers.ts'
+import { installPeers, peerVersions } from './peers.ts'
 import { type Floor, measureFloor } from './ratchet/floor.ts'
+import {
+  firstMessage,
+  firstMessageUnpadded,
+  overhead,
+  overheadUnpadded,
+  sessionState,
+  sessionStateInAll,
+} from './ratchet/size-jobs.ts'
 import { oneWay, pingPong, reversed, setUp } from './ratchet/jobs.ts'
 import { sottoSubject } from './ratchet/sotto.ts'
 import type { Subject } from './ratchet/subject.ts'
@@ -14,14 +22,30 @@ const PEERS = ['libsignal-client', 'olm', 'privacyresearch', '2key-ratchet']
 /** All cases of the benchmark; installs the peers first. */
 export async function ratchetBench(): Promise<Bench> {
   installPeers()
-  const subjects = [sottoSubject('sotto'), sottoSubject('sotto-wasm')]
-  for (const name of PEERS) subjects.push(await loadPeer(name))
-  const cases = subjects.flatMap(casesOf)
+  const ours = [sottoSubject('sotto'), sottoSubject('sotto-wasm')]
+  const peers: Subject[] = []
+  for (const name of PEERS) peers.push(await loadPeer(name))
+  const cases = [...ours, ...peers].flatMap(casesOf)
   const floor = floorCases(await measureFloor())
-  return { cases: [...cases, ...floor].toSorted(byJob) }
+  return {
+    cases: [...cases, ...ours.flatMap(besideCases), ...floor].toSorted(byJob),
+    versions: peerVersions(),
+  }
 }
 
-const JOBS = ['one-way-32B', 'one-way-1KiB', 'ping-pong', 'set-up', 'reversed-1000']
+const JOBS = [
+  'one-way-32B',
+  'one-way-1KiB',
+  'ping-pong',
+  'set-up',
+  'reversed-1000',
+  'overhead-32B',
+  'overhead-32B-padded',
+  'first-message',
+  'first-message-padded',
+  'session-state',
+  'session-state-in-all',
+]
 
 function casesOf(subject: Subject): readonly Case[] {
   const { name } = subject
@@ -30,11 +54,29 @@ function casesOf(subject: Subject): readonly Case[] {
     { job: 'one-way-1KiB', subject: name, unit: '1/s', run: () => oneWay(subject, 1024) },
     { job: 'ping-pong', subject: name, unit: '1/s', run: () => pingPong(subject) },
     { job: 'set-up', subject: name, unit: '1/s', run: () => setUp(subject) },
+    { job: 'overhead-32B', subject: name, unit: 'B', run: () => overheadUnpadded(subject) },
+    { job: 'first-message', subject: name, unit: 'B', run: () => firstMessageUnpadded(subject) },
+    { job: 'session-state', subject: name, unit: 'B', run: () => sessionState(subject) },
   ]
   if (!subject.opensReversed) return cases
   return [
     ...cases,
     { job: 'reversed-1000', subject: name, unit: 'ms', run: () => reversed(subject) },
+  ]
+}
+
+/** What is reported beside, of a subject that pads and that stores more than one record. */
+function besideCases(subject: Subject): readonly Case[] {
+  const { name } = subject
+  return [
+    { job: 'overhead-32B-padded', subject: name, unit: 'B', run: () => overhead(subject) },
+    { job: 'first-message-padded', subject: name, unit: 'B', run: () => firstMessage(subject) },
+    {
+      job: 'session-state-in-all',
+      subject: name,
+      unit: 'B',
+      run: () => sessionStateInAll(subject),
+    },
   ]
 }
 

@@ -15,6 +15,8 @@ export interface Case {
 /** What a benchmark does, and how it cleans up. */
 export interface Bench {
   readonly cases: readonly Case[]
+  /** What is compared, each as name and version; for the page of results. */
+  readonly versions?: readonly string[]
   readonly end?: () => void
 }
 

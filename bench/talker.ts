@@ -27,6 +27,11 @@ export class Talker {
     this.first = first
   }
 
+  /** As it is after the last step. */
+  get session(): Session {
+    return this.#session
+  }
+
   seal(content: Uint8Array): Uint8Array {
     const options = { now: Date.now(), random: platformRandom, salts: saltRandom }
     const { next, envelope, spent } = encryptMessage(this.#session, content, options)

@@ -29,6 +29,8 @@ const side = (session) => ({
     const parsed = await ratchet.MessageSignedProtocol.importProto(message)
     return new Uint8Array(await session.decrypt(parsed))
   },
+  bytesOf: (message) => message.byteLength,
+  storedBytes: async () => JSON.stringify(await session.toJSON()).length,
 })
 
 export const subject = {
@@ -42,13 +44,11 @@ export const subject = {
       async setUp(first) {
         const bundle = await ratchet.PreKeyBundleProtocol.importProto(published)
         const outgoing = await ratchet.AsymmetricRatchet.create(we, bundle)
-        const message = await outgoing.encrypt(buffer(first))
-        const received = await ratchet.PreKeyMessageProtocol.importProto(
-          await message.exportProto(),
-        )
+        const message = await (await outgoing.encrypt(buffer(first))).exportProto()
+        const received = await ratchet.PreKeyMessageProtocol.importProto(message)
         const incoming = await ratchet.AsymmetricRatchet.create(they, received)
         const opened = new Uint8Array(await incoming.decrypt(received.signedMessage))
-        return { ours: side(outgoing), theirs: side(incoming), opened }
+        return { ours: side(outgoing), theirs: side(incoming), first: message, opened }
       },
     }
   },

@@ -1,5 +1,5 @@
-// Signal's own library (Rust): PQXDH and the Triple Ratchet, without header encryption. Its stores are kept in maps, and a
-// session is serialised for every message, as the documented store interface has it.
+// Signal's own library (Rust): PQXDH and the Triple Ratchet, without header encryption. Its stores are maps of live handles:
+// nothing is serialised, which is faster than the documented way of bytes for every message.
 import * as signal from '@signalapp/libsignal-client'
 
 const REGISTRATION = 7
@@ -10,12 +10,11 @@ class Sessions extends signal.SessionStore {
   #records = new Map()
 
   async saveSession(address, record) {
-    this.#records.set(address.toString(), record.serialize())
+    this.#records.set(address.toString(), record)
   }
 
   async getSession(address) {
-    const bytes = this.#records.get(address.toString())
-    return bytes === undefined ? null : signal.SessionRecord.deserialize(bytes)
+    return this.#records.get(address.toString()) ?? null
   }
 
   async getExistingSessions(addresses) {
@@ -167,6 +166,8 @@ class Person {
               this.sessions,
               this.identities,
             ),
+      bytesOf: ({ bytes }) => bytes.length,
+      storedBytes: async () => (await this.sessions.getSession(peer)).serialize().length,
     }
   }
 }
@@ -188,7 +189,8 @@ export const subject = {
           we.identities,
         )
         const [ours, theirs] = [we.sideTowards(they.address), they.sideTowards(we.address)]
-        return { ours, theirs, opened: await theirs.decrypt(await ours.encrypt(first)) }
+        const message = await ours.encrypt(first)
+        return { ours, theirs, first: message, opened: await theirs.decrypt(message) }
       },
     }
   },

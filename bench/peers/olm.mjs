@@ -4,12 +4,15 @@ import Olm from '@matrix-org/olm'
 
 await Olm.init()
 
-const text = (bytes) => Buffer.from(bytes).toString('latin1')
-const bytes = (string) => new Uint8Array(Buffer.from(string, 'latin1'))
+// Contents are ASCII here.
+const decoder = new TextDecoder()
+const encoder = new TextEncoder()
 
 const side = (session) => ({
-  encrypt: (plaintext) => session.encrypt(text(plaintext)),
-  decrypt: (message) => bytes(session.decrypt(message.type, message.body)),
+  encrypt: (plaintext) => session.encrypt(decoder.decode(plaintext)),
+  decrypt: (message) => encoder.encode(session.decrypt(message.type, message.body)),
+  bytesOf: ({ body }) => Math.floor((body.length * 3) / 4), // base64 without padding
+  storedBytes: () => Math.floor((session.pickle('').length * 3) / 4),
 })
 
 function newAccount() {
@@ -40,6 +43,7 @@ export const subject = {
         return {
           ours,
           theirs,
+          first: message,
           opened,
           end: () => [outgoing, incoming, we, they].forEach((held) => held.free()),
         }

@@ -62,6 +62,9 @@ function side(store, peer) {
           : await cipher.decryptWhisperMessage(body, 'binary')
       return new Uint8Array(opened)
     },
+    bytesOf: ({ body }) => body.length, // a string of bytes
+    // A record is JSON in ASCII.
+    storedBytes: async () => (await store.loadSession(peer.toString())).length,
   }
 }
 
@@ -76,7 +79,8 @@ export const subject = {
       async setUp(first) {
         await new SessionBuilder(we.store, they.address).processPreKey(bundle)
         const [ours, theirs] = [side(we.store, they.address), side(they.store, we.address)]
-        return { ours, theirs, opened: await theirs.decrypt(await ours.encrypt(first)) }
+        const message = await ours.encrypt(first)
+        return { ours, theirs, first: message, opened: await theirs.decrypt(message) }
       },
     }
   },

@@ -2,6 +2,7 @@
 import { ready } from '../../protocol/crypto.ts'
 import { newPerson, publish } from '../people.ts'
 import { acceptFirst, sendFirst, type Talker } from '../talker.ts'
+import { allStoredBytes, storedBytes, unpaddedLength } from './sizes.ts'
 import type { Side, Subject } from './subject.ts'
 
 /** `name` says which provider of primitives is meant: `sotto` is what Node gets without choosing. */
@@ -19,7 +20,12 @@ export function sottoSubject(name: 'sotto' | 'sotto-wasm'): Subject {
         async setUp(first) {
           const { talker, envelope } = sendFirst(found, first, we)
           const other = acceptFirst(they, published, envelope)
-          return { ours: sideOf(talker), theirs: sideOf(other), opened: other.first }
+          return {
+            ours: sideOf(talker),
+            theirs: sideOf(other),
+            first: envelope,
+            opened: other.first,
+          }
         },
       }
     },
@@ -30,5 +36,9 @@ function sideOf(talker: Talker): Side {
   return {
     encrypt: (plaintext) => talker.seal(plaintext),
     decrypt: (message) => talker.open(message as Uint8Array),
+    bytesOf: (message) => (message as Uint8Array).length,
+    unpaddedBytesOf: (message, plaintext) => unpaddedLength(message as Uint8Array, plaintext),
+    storedBytes: () => storedBytes(talker.session),
+    allStoredBytes: () => allStoredBytes(talker.session),
   }
 }

@@ -4,11 +4,21 @@
 export interface Side {
   encrypt(plaintext: Uint8Array): unknown
   decrypt(message: unknown): unknown
+  /** Length of a message as it is sent. Of base64, what it stands for. */
+  bytesOf(message: unknown): number
+  /** Only where contents are padded: the same without the padding; undefined for a message with more than the content in its body. */
+  unpaddedBytesOf?(message: unknown, plaintext: Uint8Array): number | undefined
+  /** Length of what has to be stored to go on with the session. */
+  storedBytes(): number | Promise<number>
+  /** Only where more is stored beside the session: length of all of it together. */
+  allStoredBytes?(): number
 }
 
 export interface Pair {
   readonly ours: Side
   readonly theirs: Side
+  /** The first message, as the initiator sent it. */
+  readonly first: unknown
   /** The first message as the responder opened it. */
   readonly opened: Uint8Array
   /** Frees what garbage collection does not. */
