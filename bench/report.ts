@@ -67,6 +67,7 @@ export function table({ results }: Report): string {
     .join('\n')
 }
 
-function readable(value: number): string {
+/** Three digits at least. */
+export function readable(value: number): string {
   return value >= 100 ? Math.round(value).toString() : value.toPrecision(3)
 }
