@@ -1,6 +1,6 @@
 /**
  * The ratchet against its peers on the same jobs, both parties in one process, state in memory: what a message, a turn and a
- * session cost. `floor` is what the primitives alone cost.
+ * session cost. `floor` and `floor-wasm` are what the primitives of `sotto` and of `sotto-wasm` alone cost.
  */
 import { installPeers, peerVersions } from './peers.ts'
 import { type Floor, measureFloor } from './ratchet/floor.ts'
@@ -25,12 +25,11 @@ export async function ratchetBench(): Promise<Bench> {
   const ours = [sottoSubject('sotto'), sottoSubject('sotto-wasm')]
   const peers: Subject[] = []
   for (const name of PEERS) peers.push(await loadPeer(name))
-  const cases = [...ours, ...peers].flatMap(casesOf)
-  const floor = floorCases(await measureFloor())
-  return {
-    cases: [...cases, ...ours.flatMap(besideCases), ...floor].toSorted(byJob),
-    versions: peerVersions(),
+  const cases = [...[...ours, ...peers].flatMap(casesOf), ...ours.flatMap(besideCases)]
+  for (const name of ['floor', 'floor-wasm'] as const) {
+    cases.push(...floorCases(name, await measureFloor(name)))
   }
+  return { cases: cases.toSorted(byJob), versions: peerVersions() }
 }
 
 const JOBS = [
@@ -80,8 +79,7 @@ function besideCases(subject: Subject): readonly Case[] {
   ]
 }
 
-function floorCases(floor: Floor): readonly Case[] {
-  const subject = 'floor'
+function floorCases(subject: string, floor: Floor): readonly Case[] {
   const now = (value: () => number) => async () => value()
   return [
     { job: 'one-way-32B', subject, unit: '1/s', run: now(() => floor.oneWay(32)) },

@@ -1,12 +1,11 @@
 /**
- * What the primitives alone cost: the hashes, sealings and curve operations that each job cannot do without, over the same
- * WebAssembly, with no state, no framing and no checks. Nothing built on these primitives can be faster.
+ * What the primitives alone cost: the hashes, sealings and curve operations that each job cannot do without, with no state,
+ * no framing and no checks. Nothing built on these primitives can be faster.
  */
 import { randomFillSync } from 'node:crypto'
-import sodium from 'libsodium-wrappers'
 import { encodeBody } from '../../protocol/padding.ts'
-import { type Primitives, wasmPrimitives } from '../../protocol/primitives.ts'
-import type { SodiumModule } from '../../protocol/sodium-module.ts'
+import type { Primitives } from '../../protocol/primitives.ts'
+import { primitives, ready, useProvider } from '../../protocol/provider.ts'
 import { REVERSED } from './jobs.ts'
 
 const MESSAGES = 3_000
@@ -23,11 +22,11 @@ export interface Floor {
   reversed(): number
 }
 
-/** Prepares keys and inputs once; each call of the result is one sample. */
-export async function measureFloor(): Promise<Floor> {
-  await sodium.ready
-  const { libsodium } = sodium as unknown as { readonly libsodium: SodiumModule }
-  const steps = new Steps(wasmPrimitives(libsodium))
+/** Prepares keys and inputs once; each call of the result is one sample. `floor` is that of `sotto`. */
+export async function measureFloor(name: 'floor' | 'floor-wasm'): Promise<Floor> {
+  await ready
+  useProvider(name === 'floor' ? 'chosen' : 'wasm')
+  const steps = new Steps(primitives())
   return {
     oneWay(length) {
       const body = encodeBody(new Uint8Array(length), [])

@@ -1,11 +1,12 @@
 /** sotto's own ratchet as a subject, with the caller's part: what is spent is wiped after each step. */
 import { ready } from '../../protocol/crypto.ts'
+import { useProvider } from '../../protocol/provider.ts'
 import { newPerson, publish } from '../people.ts'
 import { acceptFirst, sendFirst, type Talker } from '../talker.ts'
 import { allStoredBytes, storedBytes, unpaddedLength } from './sizes.ts'
 import type { Side, Subject } from './subject.ts'
 
-/** `name` says which provider of primitives is meant: `sotto` is what Node gets without choosing. */
+/** `sotto` has the primitives that Node gets without choosing. Each sample begins with `prepare`, which changes to them. */
 export function sottoSubject(name: 'sotto' | 'sotto-wasm'): Subject {
   return {
     name,
@@ -13,6 +14,7 @@ export function sottoSubject(name: 'sotto' | 'sotto-wasm'): Subject {
     opensReversed: true,
     async prepare() {
       await ready
+      useProvider(name === 'sotto' ? 'chosen' : 'wasm')
       const [we, they] = [newPerson(), newPerson()]
       const published = publish(they)
       const found = { ...published, account: they.account.key }
