@@ -17,7 +17,7 @@ import type { Draft } from './draft.ts'
 import { noteBeginning } from './fresh-start.ts'
 import { hasSaidEnough, keepRecords, takeContent, type Arrival, type Opener } from './open.ts'
 import type { Outcome } from './outcome.ts'
-import { noteLate, noteSpoken } from './renewal.ts'
+import { mayTake, noteLate, noteSpoken, noteTaken } from './renewal.ts'
 
 /** Sessions begun by each side that are kept per contact (docs/protocol.md, "Limits"). */
 const MAX_SESSIONS_A_SIDE = 5
@@ -32,6 +32,7 @@ export async function adoptSession(
   if (!deviceHolds(draft, accepted.theirs)) return 'not-authentic'
   if (repeatsOrdinal(draft, handshake)) return 'not-authentic'
   if (hasSaidEnough(draft.contact)) return 'blocked'
+  if (!mayTake(draft.contact, draft.now)) return 'store-full'
   noteDevice(draft, opener, accepted.theirs)
   const { handshakes } = draft.contact
   const late = handshake.ordinal < handshakes.seen
@@ -44,6 +45,7 @@ export async function adoptSession(
     handshakes: handshakeOpened(handshakes, handshake),
     unanswered: draft.contact.unanswered + 1,
   })
+  noteTaken(draft, accepted.session)
   if (!late) noteSpoken(draft, accepted.session)
   await takeContent(draft, opener, accepted.content, arrival)
   return 'opened'

@@ -46,10 +46,18 @@ export type PathWord = 'direct lan' | 'direct' | 'mailbox only' | 'offline'
 /**
  * Why a session is replaced: nothing is held to open their mail with; two of their envelopes do not open; a position was used
  * twice (their copy or backup runs beside them); they refuse our first messages; age; key agreements that stay unanswered; they
- * write in an older session.
+ * write in an older session; our first messages stay unanswered; they cannot open what they could before.
  */
 export type RenewalReason =
-  'no-session' | 'cannot-open' | 'diverged' | 'refused' | 'age' | 'stalled' | 'late'
+  | 'no-session'
+  | 'cannot-open'
+  | 'diverged'
+  | 'refused'
+  | 'age'
+  | 'stalled'
+  | 'late'
+  | 'unanswered'
+  | 'lost'
 export type BundlePath = 'direct' | 'mailbox' | 'dht'
 
 export interface Identity {

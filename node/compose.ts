@@ -1,7 +1,7 @@
 // The writing half of a step: contents become outbox entries, entries become envelopes. All within a draft; nothing leaves
 // the node before its commit.
 
-import { concat, equalBytes, type RandomBytes } from '../protocol/bytes.ts'
+import { concat, equalBytes, toHex, type RandomBytes } from '../protocol/bytes.ts'
 import {
   createMessageId,
   encodeContent,
@@ -12,7 +12,6 @@ import {
 import { continuityItems } from '../protocol/continuity.ts'
 import { hasPassed } from '../protocol/riding.ts'
 import { encryptMessage, type Session } from '../protocol/session.ts'
-import { sendingSession } from '../protocol/sessions.ts'
 import { stateHandshake } from '../protocol/statement.ts'
 import type { Draft } from './draft.ts'
 import { keys } from './keys.ts'
@@ -20,6 +19,7 @@ import { encodeMessage, encodeStateChange, type StoredMessage } from './message.
 import { mayRepeatIn } from './fresh-start.ts'
 import { DAY } from './lifetimes.ts'
 import { MAX_ENVELOPES_AHEAD, unsealed, type OutboxEntry } from './outbox.ts'
+import { usableSession } from './series.ts'
 
 /** What composing needs besides the draft. */
 export interface Composer {
@@ -129,7 +129,7 @@ export function composeControl(
 /** Encrypts what waits without an envelope, oldest first, as far as the sending session and its window allow. */
 export function encryptWaiting(draft: Draft, composer: Composer): void {
   if (draft.contact.trust === 'changed') return
-  let session = sendingSession(draft.sessions, draft.contact.handshakes)
+  let session = usableSession(draft.sessions, draft.contact, draft.now)
   if (session === undefined) return
   unsealOld(draft, composer, session)
   const entries = currentEntries(draft, composer.outbox)
@@ -143,15 +143,16 @@ export function encryptWaiting(draft: Draft, composer: Composer): void {
   }
 }
 
-/** What no receipt came for in a day, from a session that does not send any more, is encrypted again, oldest first. */
+/** What no receipt came for in a day, from a session that does not send any more, is encrypted again, oldest first; at once if that session is gone. */
 function unsealOld(draft: Draft, composer: Composer, session: Session): void {
   if (!mayRepeatIn(draft.contact, session)) return
   const { id } = session
+  const held = new Set(draft.sessions.map((one) => toHex(one.id)))
   const old = currentEntries(draft, composer.outbox).filter(
     (entry) =>
       entry.envelope !== undefined &&
       !isSealedIn(entry, id) &&
-      hasPassed(RECEIPT_AWAITED, entry.sealedAt, draft.now),
+      (!held.has(toHex(entry.sessionId)) || hasPassed(RECEIPT_AWAITED, entry.sealedAt, draft.now)),
   )
   for (const entry of old.slice(0, MAX_SEALED_AGAIN)) {
     draft.outbox.set(entry.order, unsealed(entry))

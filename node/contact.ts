@@ -15,7 +15,8 @@ import type { BundlePath, ContactId, ContactShort, Trust } from './api.ts'
 import type { MailboxHint } from './bundle-finder.ts'
 import type { FreshStart } from './fresh-start.ts'
 import { NO_RENEWAL, type Renewal } from './renewal.ts'
-import { readRenewal, storedRenewal } from './stored-renewal.ts'
+import type { Series } from './series.ts'
+import { readRenewal, readSeries, storedRenewal, storedSeries } from './stored-renewal.ts'
 import { readHandshakes, storedHandshakes } from './stored-handshakes.ts'
 
 export interface KnownBundle {
@@ -44,6 +45,8 @@ export interface ContactState {
   readonly identityKey: Uint8Array
   readonly handshakes: Handshakes
   readonly renewal: Renewal
+  /** Undefined when our last handshake is answered. */
+  readonly series: Series | undefined
   readonly freshStarts: readonly FreshStart[]
   readonly sentCounter: number
   readonly receivedCounter: number
@@ -80,6 +83,7 @@ export function newContact(init: NewContact, random: RandomBytes): ContactState 
     identityKey: new Uint8Array(0),
     handshakes: NO_HANDSHAKES,
     renewal: NO_RENEWAL,
+    series: undefined,
     freshStarts: [],
     sentCounter: 0,
     receivedCounter: 0,
@@ -134,6 +138,7 @@ export function encodeContact(contact: ContactState): Uint8Array {
       identityKey: contact.identityKey,
       ...storedHandshakes(contact.handshakes),
       renewal: storedRenewal(contact.renewal),
+      ...storedSeries(contact.series),
       freshStarts: contact.freshStarts.map(({ sessionId, at }) => ({ sessionId, at: BigInt(at) })),
       sentCounter: BigInt(contact.sentCounter),
       receivedCounter: BigInt(contact.receivedCounter),
@@ -167,6 +172,7 @@ export function decodeContact(id: ContactId, bytes: Uint8Array, now: number): Co
     identityKey: record.identityKey,
     handshakes: readHandshakes(record),
     renewal: readRenewal(record.renewal),
+    series: readSeries(record.series),
     freshStarts: record.freshStarts.map(({ sessionId, at }) => ({ sessionId, at: Number(at) })),
     sentCounter: Number(record.sentCounter),
     receivedCounter: Number(record.receivedCounter),

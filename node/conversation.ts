@@ -26,7 +26,9 @@ import { decodeMessage, type StoredMessage } from './message.ts'
 import { changeState, forgetRecords, openEnvelope, type Arrival, type Opener } from './open.ts'
 import type { HeldBy, OutboxEntry } from './outbox.ts'
 import type { Outcome } from './outcome.ts'
-import { lookAtAge, wantRenewal } from './renewal.ts'
+import { Refusals } from './refusals.ts'
+import { lookAtAge } from './renewal.ts'
+import { hasLapsed } from './series.ts'
 import { Steps } from './steps.ts'
 import { TextQueue } from './text-queue.ts'
 
@@ -45,6 +47,7 @@ export class Conversation implements Composer, Opener {
   readonly #state: ConversationState
   readonly #steps: Steps
   readonly #texts: TextQueue
+  readonly #refusals = new Refusals()
 
   private constructor(init: ConversationInit, persisted: boolean) {
     this.#init = init
@@ -174,6 +177,14 @@ export class Conversation implements Composer, Opener {
     this.#steps.distrust()
   }
 
+  /** Whether the envelope of an entry may leave: not that of a first message whose bundle has expired. */
+  maySend({ sessionId }: OutboxEntry): boolean {
+    const { contact, sessions } = this
+    if (contact.series === undefined) return true
+    const lapsed = sessions.find((held) => hasLapsed(held, contact, this.#init.clock.now()))
+    return lapsed === undefined || !equalBytes(lapsed.id, sessionId)
+  }
+
   /** Entries of the outbox that are listed messages, oldest first. */
   waiting(): readonly OutboxEntry[] {
     return [...this.outbox.values()].filter((entry) => entry.messageId.length > 0)
@@ -248,19 +259,18 @@ export class Conversation implements Composer, Opener {
   /** Looks at what time alone makes due: messages that are to be encrypted again, sessions that are to be replaced. */
   tend(): Promise<void> {
     return this.step((draft) => {
-      lookAtAge(draft)
+      lookAtAge(draft, this)
       encryptWaiting(draft, this)
     })
   }
 
-  /** They cannot open these: if they have never answered in that session, it takes another handshake. */
+  /** They say on their own stream that they cannot open these. */
   refused(envelopes: readonly Uint8Array[]): Promise<void> {
     return this.step((draft) => {
-      for (const { envelope, sessionId } of this.outbox.values()) {
-        if (envelope === undefined || !envelopes.includes(envelope)) continue
-        const session = draft.sessions.find(({ id }) => equalBytes(id, sessionId))
-        if (session?.phase === 'initiating') wantRenewal(draft, 'refused', session)
-      }
+      const entries = [...this.outbox.values()]
+      const refused = entries.filter(({ envelope }) => envelope && envelopes.includes(envelope))
+      for (const entry of refused) this.#refusals.note(draft, entry)
+      encryptWaiting(draft, this)
     })
   }
 

@@ -123,6 +123,7 @@ export class Courier {
     const here = wire.isConnected(conversation.contact.peer)
     return [...conversation.outbox.values()].filter((entry) => {
       if (entry.envelope === undefined || this.#inFlight.has(entry.order)) return false
+      if (!conversation.maySend(entry)) return false
       const rest = this.#resting.get(entry.order)
       if (rest?.envelope === entry.envelope && rest.until > now) return false
       if (entry.held === undefined || entry.held.keptUntil <= now) return true

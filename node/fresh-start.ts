@@ -12,7 +12,7 @@ import { DAY } from './lifetimes.ts'
 
 export interface FreshStart {
   readonly sessionId: Uint8Array
-  /** Unix ms. */
+  /** Unix ms; of a session that is proved under a marked one, that one's. */
   readonly at: number
 }
 
@@ -20,8 +20,15 @@ export interface FreshStart {
 const MAX_FRESH_STARTS = 2
 
 /** Whether a session is marked as started afresh. */
-export function isFreshStart({ freshStarts }: ContactState, { id }: Session): boolean {
-  return freshStarts.some(({ sessionId }) => equalBytes(sessionId, id))
+export function isFreshStart(contact: ContactState, session: Session): boolean {
+  return markOf(contact, session) !== undefined
+}
+
+function markOf(
+  { freshStarts }: ContactState,
+  session: Session | undefined,
+): FreshStart | undefined {
+  return session && freshStarts.find(({ sessionId }) => equalBytes(sessionId, session.id))
 }
 
 /** Marks a session of theirs, unless it proves where it comes from or there is nothing that it could come from. */
@@ -33,7 +40,8 @@ export function noteBeginning(draft: Draft, session: Session, items: readonly It
   const held = contact.freshStarts.filter(
     ({ sessionId, at }) => now - at < DAY || sessions.some(({ id }) => equalBytes(id, sessionId)),
   )
-  draft.patch({ freshStarts: [...held, { sessionId: session.id, at: now }] })
+  const before = markOf(contact, provenBy(session, items, sessions))
+  draft.patch({ freshStarts: [...held, { sessionId: session.id, at: before?.at ?? now }] })
 }
 
 /**
@@ -55,11 +63,12 @@ export function noteProof(draft: Draft, session: Session, items: readonly Item[]
 }
 
 /** Whether what was sealed for another session may be sealed again for this one without asking the user. */
-export function mayRepeatIn({ freshStarts, trust }: ContactState, { id }: Session): boolean {
-  const start = freshStarts.find(({ sessionId }) => equalBytes(sessionId, id))
+export function mayRepeatIn(contact: ContactState, session: Session): boolean {
+  const start = markOf(contact, session)
   if (start === undefined) return true
-  const near = freshStarts.filter(({ at }) => Math.abs(at - start.at) < DAY)
-  return trust !== 'verified' && near.length < MAX_FRESH_STARTS
+  const times = contact.freshStarts.map(({ at }) => at)
+  const near = new Set(times.filter((at) => Math.abs(at - start.at) < DAY))
+  return contact.trust !== 'verified' && near.size < MAX_FRESH_STARTS
 }
 
 /** A session proved only under one that is marked is no better than that one. */

@@ -18,7 +18,8 @@ import type { Draft } from './draft.ts'
 import { BUNDLE_REPUBLISH } from './lifetimes.ts'
 import type { MailboxHint, MailboxPool } from './mailbox-pool.ts'
 import type { OwnKeys } from './own-keys.ts'
-import { isRenewalDue, retireReplaced } from './renewal.ts'
+import { isRenewalDue, mayBegin, noteBegun, retireReplaced, wantRenewal } from './renewal.ts'
+import { continued, hasLapsed, usableSession } from './series.ts'
 
 export interface IntroducerInit {
   readonly finder: BundleFinder
@@ -216,28 +217,37 @@ export class Introducer {
     const { ownKeys, random } = this.#init
     const began = await conversation.step((draft) => {
       const theirs = draft.contact.bundle?.verified
-      const { sessions, contact, now } = draft
-      const sends = sendingSession(sessions, contact.handshakes) !== undefined
-      if (theirs === undefined || (sends && !isRenewalDue(contact, now))) return false
+      if (theirs === undefined || !mayHandshake(draft)) return false
+      const refused = draft.contact.renewal.wanted?.reason === 'refused'
       retireReplaced(draft, conversation)
-      const { ours, seen, seenByThem } = draft.contact.handshakes
-      const ordinal = nextOrdinal({ previous: ours?.ordinal ?? 0, seenByThem, now: draft.now })
-      const session = initiateSession({
-        ours: ownKeys.device,
-        theirs,
-        oneTime,
-        ordinal,
-        seen,
-        now: draft.now,
-        random,
+      const { now, contact } = draft
+      const { ours, seen, seenByThem } = contact.handshakes
+      const ordinal = nextOrdinal({ previous: ours?.ordinal ?? 0, seenByThem, now })
+      const made = { ours: ownKeys.device, theirs, oneTime, ordinal, seen, now, random }
+      const session = initiateSession(made)
+      const useBy = Math.min(theirs.expiresAt, oneTime?.expiresAt ?? Infinity)
+      draft.patch({
+        handshakes: handshakeMade(contact.handshakes, session.handshake),
+        series: continued(contact.series, { now, useBy, refused }),
       })
-      draft.patch({ handshakes: handshakeMade(draft.contact.handshakes, session.handshake) })
+      noteBegun(draft)
       addSession(draft, session)
       encryptWaiting(draft, conversation)
       return true
     })
     if (began) this.#init.onSession(conversation)
   }
+}
+
+/** Whether a handshake is to be made now: there is no session to send in, or it is to be replaced. */
+function mayHandshake(draft: Draft): boolean {
+  const { sessions, contact, now } = draft
+  const session = sendingSession(sessions, contact.handshakes)
+  if (session !== undefined && hasLapsed(session, contact, now)) {
+    wantRenewal(draft, 'unanswered', session)
+  }
+  if (session === undefined && mayBegin(contact, now)) return true
+  return isRenewalDue(draft.contact, now)
 }
 
 function keepBundle(draft: Draft, outbox: Outbox, bundle: KnownBundle): boolean {
@@ -256,10 +266,10 @@ function lacksBundle({ contact }: Conversation, now: number): boolean {
 }
 
 function needsSession(conversation: Conversation, now: number): boolean {
-  if (conversation.contact.trust === 'changed') return false
-  if (isRenewalDue(conversation.contact, now)) return true
   const { sessions, contact } = conversation
-  if (sendingSession(sessions, contact.handshakes) !== undefined) return false
+  if (!mayBegin(contact, now)) return false
+  if (isRenewalDue(contact, now)) return true
+  if (usableSession(sessions, contact, now) !== undefined) return false
   for (const entry of conversation.outbox.values()) if (entry.envelope === undefined) return true
   return false
 }

@@ -31,7 +31,7 @@ import {
   type StoredMessage,
 } from './message.ts'
 import type { Outcome } from './outcome.ts'
-import { noteSpoken, wantRenewal } from './renewal.ts'
+import { noteSpoken, noteUnknown, wantRenewal } from './renewal.ts'
 
 /** How an envelope reached us. */
 export type Arrival = 'direct' | 'mailbox'
@@ -71,7 +71,7 @@ export async function openEnvelope(
 ): Promise<Outcome> {
   const session = tagMatches(draft.sessions, envelope)
   if (session === undefined) {
-    if (draft.sessions.length === 0) wantRenewal(draft, 'no-session')
+    if (envelope.kind === 'session') noteUnknown(draft)
     return 'no-session'
   }
   const opened = tryOpen(draft, session, envelope, opener)

@@ -1,8 +1,9 @@
 // When a session is replaced by a new handshake of ours, and how often (docs/protocol.md, "Replacement"). A reason is noted
 // in the contact; the introducer (introduce.ts) finds a bundle and makes the handshake. A reason can only come from what is
-// authentic, or from a session that no message of theirs has opened in.
+// authentic, from the contact's own stream, or from a session that no message of theirs has opened in.
 
 import { equalBytes, toHex } from '../protocol/bytes.ts'
+import { hasHeard } from '../protocol/continuity.ts'
 import { isHealingStalled, receiveOnly, type Session } from '../protocol/session.ts'
 import { sendingSession } from '../protocol/sessions.ts'
 import type { RenewalReason } from './api.ts'
@@ -11,14 +12,17 @@ import type { ContactState } from './contact.ts'
 import type { Draft } from './draft.ts'
 import { DAY, HOUR, SESSION_RENEWED } from './lifetimes.ts'
 import { unsealed } from './outbox.ts'
+import { endSeries, hasLapsed, isRetryDue } from './series.ts'
 
 /** What a contact's record says of replacements. */
 export interface Renewal {
   /** A new handshake is wanted. */
   readonly wanted: WantedRenewal | undefined
-  /** Unix ms of the replacements within a day. */
+  /** Unix ms of the replacements within a day; of all handshakes of ours; of all sessions that we took over from them. */
   readonly made: readonly number[]
-  /** Unix ms when a first message came that was older than one we had, 0 if they have spoken in the sending session since. */
+  readonly begun: readonly number[]
+  readonly taken: readonly number[]
+  /** Unix ms when they spoke in an older session, 0 if they have spoken in the sending session since. */
   readonly lateSince: number
 }
 
@@ -28,34 +32,70 @@ export interface WantedRenewal {
   readonly sessionId: Uint8Array
 }
 
-export const NO_RENEWAL: Renewal = { wanted: undefined, made: [], lateSince: 0 }
+export const NO_RENEWAL: Renewal = {
+  wanted: undefined,
+  made: [],
+  begun: [],
+  taken: [],
+  lateSince: 0,
+}
 
 /** Replacements of one contact in a day, and how long each waits after the one before. */
 const PAUSES = [0, HOUR, 4 * HOUR] as const
 
+/** New sessions a day with one contact: those we begin, and those of theirs, where two of their days may come at once. */
+const MAX_BEGUN = 5
+const MAX_TAKEN = 2 * MAX_BEGUN
+
 /** Notes that a session has to be replaced; the first reason counts. Strangers cannot make us ask the network. */
 export function wantRenewal(draft: Draft, reason: RenewalReason, session?: Session): void {
   const { renewal, state } = draft.contact
-  if (renewal.wanted !== undefined || state !== 'accepted') return
+  if (state !== 'accepted' || !outranks(reason, renewal.wanted?.reason)) return
   const sessionId = session?.id ?? new Uint8Array(0)
   draft.patch({ renewal: { ...renewal, wanted: { reason, sessionId } } })
   draft.troubles.push(reason)
 }
 
+/** A divergence is always told of, and what has times of its own does not wait for what has not. */
+function outranks(reason: RenewalReason, before: RenewalReason | undefined): boolean {
+  if (before === undefined) return true
+  if (before === reason || before === 'diverged') return false
+  return reason === 'diverged' || (isOfSeries(reason) && !isOfSeries(before))
+}
+
+/** Reasons that the series of unanswered handshakes bounds, not the pauses of replacements. */
+function isOfSeries(reason: RenewalReason): boolean {
+  return reason === 'refused' || reason === 'unanswered'
+}
+
+/** Whether we may begin another session with this contact today. */
+export function mayBegin({ renewal, trust }: ContactState, now: number): boolean {
+  return trust !== 'changed' && withinDay(renewal.begun, now).length < MAX_BEGUN
+}
+
+/** Whether another session that this contact has begun is taken over today. */
+export function mayTake({ renewal }: ContactState, now: number): boolean {
+  return withinDay(renewal.taken, now).length < MAX_TAKEN
+}
+
 /** Whether a replacement is wanted and may be made now. */
-export function isRenewalDue({ renewal, trust }: ContactState, now: number): boolean {
-  if (renewal.wanted === undefined || trust === 'changed') return false
-  const made = withinDay(renewal.made, now)
-  const pause = PAUSES[made.length]
-  return pause !== undefined && now - (made.at(-1) ?? -Infinity) >= pause
+export function isRenewalDue(contact: ContactState, now: number): boolean {
+  const { wanted, made } = contact.renewal
+  if (wanted === undefined || !mayBegin(contact, now)) return false
+  if (isOfSeries(wanted.reason)) return true
+  const today = withinDay(made, now)
+  const pause = PAUSES[today.length]
+  return pause !== undefined && now - (today.at(-1) ?? -Infinity) >= pause
 }
 
 /** Just before the new handshake: the session it replaces never sends again, and what it carried is encrypted again. */
 export function retireReplaced(draft: Draft, composer: Composer): void {
-  const { wanted, made } = draft.contact.renewal
+  const { renewal } = draft.contact
+  const { wanted } = renewal
   if (wanted === undefined) return
-  const kept = [...withinDay(made, draft.now), draft.now]
-  draft.patch({ renewal: { wanted: undefined, made: kept, lateSince: 0 } })
+  const made = withinDay(renewal.made, draft.now)
+  const kept = isOfSeries(wanted.reason) ? made : [...made, draft.now]
+  draft.patch({ renewal: { ...renewal, wanted: undefined, made: kept, lateSince: 0 } })
   const id = toHex(wanted.sessionId)
   const session = draft.sessions.find((held) => toHex(held.id) === id)
   if (session !== undefined) draft.replaceSession(session, receiveOnly(session))
@@ -67,19 +107,56 @@ export function retireReplaced(draft: Draft, composer: Composer): void {
   composeControl(draft, composer, 0)
 }
 
-/** What time alone makes due: age, a key agreement that is never answered, a contact that stays in an older session. */
-export function lookAtAge(draft: Draft): void {
+/** Counts a handshake of ours. */
+export function noteBegun(draft: Draft): void {
+  const { renewal } = draft.contact
+  const begun = [...withinDay(renewal.begun, draft.now), draft.now]
+  draft.patch({ renewal: { ...renewal, begun } })
+}
+
+/** Counts a session of theirs. One that sends now is what a replacement would have brought. */
+export function noteTaken(draft: Draft, { id }: Session): void {
+  const { renewal, handshakes } = draft.contact
+  const taken = [...withinDay(renewal.taken, draft.now), draft.now]
+  const sends = sendingSession(draft.sessions, handshakes)?.id === id
+  const wanted = sends ? undefined : renewal.wanted
+  draft.patch({ renewal: { ...renewal, taken, wanted } })
+}
+
+/** What time alone makes due: age, an offer or a handshake that is never answered, a contact that stays in an older session. */
+export function lookAtAge(draft: Draft, composer: Composer): void {
   const { contact, now } = draft
   const session = sendingSession(draft.sessions, contact.handshakes)
   if (session === undefined) return
   const { by, ordinal } = session.handshake
   if (now - ordinal >= SESSION_RENEWED[by]) wantRenewal(draft, 'age', session)
   if (isHealingStalled(session, now)) wantRenewal(draft, 'stalled', session)
+  if (composer.outbox.size > 0 && isUnanswered(draft, session)) {
+    wantRenewal(draft, 'unanswered', session)
+  }
   const { lateSince } = contact.renewal
-  if (lateSince !== 0 && now - lateSince >= DAY) wantRenewal(draft, 'late')
+  if (lateSince !== 0 && now - lateSince >= DAY) wantRenewal(draft, 'late', session)
 }
 
-/** A first message came that was older than one we had: they may have lost the newer session. */
+/** Another handshake of the series is due. */
+function isUnanswered({ contact, now }: Draft, session: Session): boolean {
+  if (session.phase !== 'initiating' || contact.series === undefined) return false
+  return isRetryDue(contact.series, now) || hasLapsed(session, contact, now)
+}
+
+/**
+ * Session mail of theirs that no session of ours has made. Noise, unless they have spoken in none that we hold: then we have lost
+ * the one that they use, and a handshake of ours is made, or made again when it is time.
+ */
+export function noteUnknown(draft: Draft): void {
+  const { sessions, contact } = draft
+  if (sessions.some(hasHeard)) return
+  const session = sendingSession(sessions, contact.handshakes)
+  if (session === undefined) wantRenewal(draft, 'no-session')
+  else if (isUnanswered(draft, session)) wantRenewal(draft, 'unanswered', session)
+}
+
+/** They spoke in an older session: they may have lost the newer one. */
 export function noteLate(draft: Draft): void {
   const { renewal } = draft.contact
   if (renewal.lateSince === 0) draft.patch({ renewal: { ...renewal, lateSince: draft.now } })
@@ -89,12 +166,21 @@ export function noteLate(draft: Draft): void {
 export function noteSpoken(draft: Draft, session: Session): void {
   const { renewal, handshakes } = draft.contact
   const { wanted } = renewal
-  if (wanted?.reason === 'refused' && equalBytes(wanted.sessionId, session.id)) {
+  if (wanted && isRefusal(wanted.reason) && equalBytes(wanted.sessionId, session.id)) {
     draft.patch({ renewal: { ...renewal, wanted: undefined } })
   }
-  if (renewal.lateSince === 0) return
-  if (sendingSession(draft.sessions, handshakes)?.id !== session.id) return
+  const sending = sendingSession(draft.sessions, handshakes)
+  if (sending?.id !== session.id) {
+    if (sending !== undefined && hasHeard(sending)) noteLate(draft)
+    return
+  }
+  endSeries(draft, session)
+  if (draft.contact.renewal.lateSince === 0) return
   draft.patch({ renewal: { ...draft.contact.renewal, lateSince: 0 } })
+}
+
+function isRefusal(reason: RenewalReason): boolean {
+  return isOfSeries(reason) || reason === 'lost'
 }
 
 function withinDay(times: readonly number[], now: number): readonly number[] {

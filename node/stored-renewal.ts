@@ -1,9 +1,15 @@
-// What is remembered of replacements of sessions, in the contact's record.
+// What is remembered of replacements of sessions and of unanswered handshakes, in the contact's record.
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import type { StoredRenewal, StoredRenewalSchema } from '../protocol/generated/store_pb.ts'
+import type {
+  StoredRenewal,
+  StoredRenewalSchema,
+  StoredSeries,
+  StoredSeriesSchema,
+} from '../protocol/generated/store_pb.ts'
 import type { RenewalReason } from './api.ts'
 import { NO_RENEWAL, type Renewal } from './renewal.ts'
+import type { Series } from './series.ts'
 
 const REASONS: readonly RenewalReason[] = [
   'no-session',
@@ -13,15 +19,16 @@ const REASONS: readonly RenewalReason[] = [
   'age',
   'stalled',
   'late',
+  'unanswered',
+  'lost',
 ]
 
-export function storedRenewal({
-  wanted,
-  made,
-  lateSince,
-}: Renewal): MessageInitShape<typeof StoredRenewalSchema> {
+export function storedRenewal(renewal: Renewal): MessageInitShape<typeof StoredRenewalSchema> {
+  const { wanted, made, begun, taken, lateSince } = renewal
   return {
     made: made.map(BigInt),
+    begun: begun.map(BigInt),
+    taken: taken.map(BigInt),
     lateSince: BigInt(lateSince),
     ...(wanted && { reason: REASONS.indexOf(wanted.reason) + 1, sessionId: wanted.sessionId }),
   }
@@ -33,6 +40,34 @@ export function readRenewal(stored: StoredRenewal | undefined): Renewal {
   return {
     wanted: reason && { reason, sessionId: stored.sessionId },
     made: stored.made.map(Number),
+    begun: stored.begun.map(Number),
+    taken: stored.taken.map(Number),
     lateSince: Number(stored.lateSince),
+  }
+}
+
+export function storedSeries(series: Series | undefined): {
+  readonly series?: MessageInitShape<typeof StoredSeriesSchema>
+} {
+  if (series === undefined) return {}
+  const { startedAt, lastAt, refused, useBy } = series
+  return {
+    series: {
+      startedAt: BigInt(startedAt),
+      lastAt: BigInt(lastAt),
+      refused,
+      useBy: BigInt(useBy),
+    },
+  }
+}
+
+export function readSeries(stored: StoredSeries | undefined): Series | undefined {
+  if (stored === undefined) return undefined
+  const { startedAt, lastAt, refused, useBy } = stored
+  return {
+    startedAt: Number(startedAt),
+    lastAt: Number(lastAt),
+    refused,
+    useBy: Number(useBy),
   }
 }

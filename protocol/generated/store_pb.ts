@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file store.proto.
  */
 export const file_store: GenFile = /*@__PURE__*/
-  fileDesc("CgtzdG9yZS5wcm90bxIIc290dG8udjEiwwUKDUNvbnRhY3RSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIPCgdhY2NvdW50GAIgASgMEgwKBG5hbWUYAyABKAkSDQoFc3RhdGUYBCABKA0SDQoFdHJ1c3QYBSABKA0SEAoIYWRkZWRfYXQYBiABKAQSEwoLdmVyaWZpZWRfYXQYByABKAQSEQoJYWRkcmVzc2VzGAggAygJEioKCW1haWxib3hlcxgJIAMoCzIXLnNvdHRvLnYxLlN0b3JlZE1haWxib3gSDgoGYnVuZGxlGAogASgMEhMKC2J1bmRsZV9wYXRoGAsgASgNEhMKC2J1bmRsZV9mcm9tGAwgASgJEhcKD2J1bmRsZV9zZXF1ZW5jZRgNIAEoBBIcChRjZXJ0aWZpY2F0ZV9zZXF1ZW5jZRgOIAEoBBIUCgxpZGVudGl0eV9rZXkYDyABKAwSFQoNdGhlaXJfb3JkaW5hbBgRIAEoBBIUCgxuYW1lZF9mb3JfdXMYEiABKAQSFAoMc2VudF9jb3VudGVyGBMgASgEEhgKEHJlY2VpdmVkX2NvdW50ZXIYFCABKAQSEgoKdW5hbnN3ZXJlZBgVIAEoDRIUCgxwcm9maWxlX3NlbnQYFiABKAgSMAoNb3VyX2hhbmRzaGFrZRgXIAEoCzIZLnNvdHRvLnYxLlN0b3JlZEhhbmRzaGFrZRIyCg90aGVpcl9oYW5kc2hha2UYGCABKAsyGS5zb3R0by52MS5TdG9yZWRIYW5kc2hha2USKAoHc3RhdGluZxgZIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFN0YXRpbmcSKAoHcmVuZXdhbBgaIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFJlbmV3YWwSMAoMZnJlc2hfc3RhcnRzGBsgAygLMhouc290dG8udjEuU3RvcmVkRnJlc2hTdGFydEoECBAQESIyChBTdG9yZWRGcmVzaFN0YXJ0EhIKCnNlc3Npb25faWQYASABKAwSCgoCYXQYAiABKAQiVQoNU3RvcmVkUmVuZXdhbBIOCgZyZWFzb24YASABKA0SEgoKc2Vzc2lvbl9pZBgCIAEoDBIMCgRtYWRlGAMgAygEEhIKCmxhdGVfc2luY2UYBCABKAQiPgoPU3RvcmVkSGFuZHNoYWtlEg8KB29yZGluYWwYASABKAQSDAoEc2VlbhgCIAEoBBIMCgRtYXJrGAMgASgMIlcKDVN0b3JlZFN0YXRpbmcSEgoKc2Vzc2lvbl9pZBgBIAEoDBIPCgdvcmRpbmFsGAIgASgEEhIKCmZyb21fY2hhaW4YAyABKA0SDQoFa25vd24YBCABKAgiMwoNU3RvcmVkTWFpbGJveBIPCgdhY2NvdW50GAEgASgMEhEKCWFkZHJlc3NlcxgCIAMoCSLbAQoNTWVzc2FnZVJlY29yZBIPCgd2ZXJzaW9uGAEgASgNEhIKCm1lc3NhZ2VfaWQYAiABKAwSEAoIb3V0Z29pbmcYAyABKAgSCwoDc2VxGAQgASgEEg8KB2NvdW50ZXIYBSABKAQSDAoEc2VlbhgGIAEoBBIPCgdzZW50X2F0GAcgASgEEhMKC3JlY29yZGVkX2F0GAggASgEEgwKBHRleHQYCSABKAkSDAoEbGF0ZRgKIAEoCBIlCgZzdGF0ZXMYCyADKAsyFS5zb3R0by52MS5TdG9yZWRTdGF0ZSJaCgtTdG9yZWRTdGF0ZRINCgVzdGF0ZRgBIAEoDRIKCgJhdBgCIAEoBBIMCgRwYXRoGAMgASgNEhIKCmtlcHRfdW50aWwYBCABKAQSDgoGcmVhc29uGAUgASgJIskBCgxPdXRib3hSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRISCgptZXNzYWdlX2lkGAIgASgMEg8KB2NvbnRlbnQYAyABKAwSEAoIZW52ZWxvcGUYBCABKAwSEgoKc2Vzc2lvbl9pZBgFIAEoDBISCgpjcmVhdGVkX2F0GAYgASgEEg8KB21haWxib3gYByABKAwSEQoJc3RvcmVkX2F0GAggASgEEhIKCmtlcHRfdW50aWwYCSABKAQSEQoJc2VhbGVkX2F0GAogASgEIt0BCgtFdmVudFJlY29yZBIPCgd2ZXJzaW9uGAEgASgNEgoKAmF0GAIgASgEEgwKBHR5cGUYAyABKAkSDwoHY29udGFjdBgEIAEoCRISCgptZXNzYWdlX2lkGAUgASgMEiMKBGZyb20YBiABKAsyFS5zb3R0by52MS5TdG9yZWRTdGF0ZRIhCgJ0bxgHIAEoCzIVLnNvdHRvLnYxLlN0b3JlZFN0YXRlEhIKCnRydXN0X2Zyb20YCCABKA0SEAoIdHJ1c3RfdG8YCSABKA0SEAoIb3V0Z29pbmcYCiABKAgieAoPSGFuZHNoYWtlUmVjb3JkEg8KB3ZlcnNpb24YASABKA0SDwoHY29udGFjdBgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgMEhgKEHNpZ25lZF9wcmVrZXlfaWQYBCABKA0SFQoNa2VtX3ByZWtleV9pZBgFIAEoDWIGcHJvdG8z");
+  fileDesc("CgtzdG9yZS5wcm90bxIIc290dG8udjEisAYKDUNvbnRhY3RSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIPCgdhY2NvdW50GAIgASgMEgwKBG5hbWUYAyABKAkSDQoFc3RhdGUYBCABKA0SDQoFdHJ1c3QYBSABKA0SEAoIYWRkZWRfYXQYBiABKAQSEwoLdmVyaWZpZWRfYXQYByABKAQSEQoJYWRkcmVzc2VzGAggAygJEioKCW1haWxib3hlcxgJIAMoCzIXLnNvdHRvLnYxLlN0b3JlZE1haWxib3gSDgoGYnVuZGxlGAogASgMEhMKC2J1bmRsZV9wYXRoGAsgASgNEhMKC2J1bmRsZV9mcm9tGAwgASgJEhcKD2J1bmRsZV9zZXF1ZW5jZRgNIAEoBBIcChRjZXJ0aWZpY2F0ZV9zZXF1ZW5jZRgOIAEoBBIUCgxpZGVudGl0eV9rZXkYDyABKAwSFQoNdGhlaXJfb3JkaW5hbBgRIAEoBBIUCgxuYW1lZF9mb3JfdXMYEiABKAQSFAoMc2VudF9jb3VudGVyGBMgASgEEhgKEHJlY2VpdmVkX2NvdW50ZXIYFCABKAQSEgoKdW5hbnN3ZXJlZBgVIAEoDRIUCgxwcm9maWxlX3NlbnQYFiABKAgSMAoNb3VyX2hhbmRzaGFrZRgXIAEoCzIZLnNvdHRvLnYxLlN0b3JlZEhhbmRzaGFrZRIyCg90aGVpcl9oYW5kc2hha2UYGCABKAsyGS5zb3R0by52MS5TdG9yZWRIYW5kc2hha2USKAoHc3RhdGluZxgZIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFN0YXRpbmcSKAoHcmVuZXdhbBgaIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFJlbmV3YWwSMAoMZnJlc2hfc3RhcnRzGBsgAygLMhouc290dG8udjEuU3RvcmVkRnJlc2hTdGFydBImCgZzZXJpZXMYHCABKAsyFi5zb3R0by52MS5TdG9yZWRTZXJpZXMSGAoQdW5hbnN3ZXJlZF9zaW5jZRgdIAEoBBIpCgRpZGxlGB4gAygLMhsuc290dG8udjEuU3RvcmVkSWRsZVNlc3Npb25KBAgQEBEiVAoMU3RvcmVkU2VyaWVzEhIKCnN0YXJ0ZWRfYXQYASABKAQSDwoHbGFzdF9hdBgCIAEoBBIPCgdyZWZ1c2VkGAMgASgNEg4KBnVzZV9ieRgEIAEoBCI2ChFTdG9yZWRJZGxlU2Vzc2lvbhISCgpzZXNzaW9uX2lkGAEgASgMEg0KBXNpbmNlGAIgASgEIjIKEFN0b3JlZEZyZXNoU3RhcnQSEgoKc2Vzc2lvbl9pZBgBIAEoDBIKCgJhdBgCIAEoBCJzCg1TdG9yZWRSZW5ld2FsEg4KBnJlYXNvbhgBIAEoDRISCgpzZXNzaW9uX2lkGAIgASgMEgwKBG1hZGUYAyADKAQSEgoKbGF0ZV9zaW5jZRgEIAEoBBINCgViZWd1bhgFIAMoBBINCgV0YWtlbhgGIAMoBCI+Cg9TdG9yZWRIYW5kc2hha2USDwoHb3JkaW5hbBgBIAEoBBIMCgRzZWVuGAIgASgEEgwKBG1hcmsYAyABKAwiVwoNU3RvcmVkU3RhdGluZxISCgpzZXNzaW9uX2lkGAEgASgMEg8KB29yZGluYWwYAiABKAQSEgoKZnJvbV9jaGFpbhgDIAEoDRINCgVrbm93bhgEIAEoCCIzCg1TdG9yZWRNYWlsYm94Eg8KB2FjY291bnQYASABKAwSEQoJYWRkcmVzc2VzGAIgAygJIosCCg1NZXNzYWdlUmVjb3JkEg8KB3ZlcnNpb24YASABKA0SEgoKbWVzc2FnZV9pZBgCIAEoDBIQCghvdXRnb2luZxgDIAEoCBILCgNzZXEYBCABKAQSDwoHY291bnRlchgFIAEoBBIMCgRzZWVuGAYgASgEEg8KB3NlbnRfYXQYByABKAQSEwoLcmVjb3JkZWRfYXQYCCABKAQSDAoEdGV4dBgJIAEoCRIMCgRsYXRlGAogASgIEiUKBnN0YXRlcxgLIAMoCzIVLnNvdHRvLnYxLlN0b3JlZFN0YXRlEi4KCnByb3RlY3Rpb24YDCABKAsyGi5zb3R0by52MS5TdG9yZWRQcm90ZWN0aW9uIoEBChBTdG9yZWRQcm90ZWN0aW9uEhAKCG9uZV90aW1lGAEgASgIEhQKDHBvc3RfcXVhbnR1bRgCIAEoCBIXCg9oZWFsaW5nX3N0YWxsZWQYAyABKAgSEwoLZnJlc2hfc3RhcnQYBCABKAgSFwoPb2xkZXJfaGFuZHNoYWtlGAUgASgIIloKC1N0b3JlZFN0YXRlEg0KBXN0YXRlGAEgASgNEgoKAmF0GAIgASgEEgwKBHBhdGgYAyABKA0SEgoKa2VwdF91bnRpbBgEIAEoBBIOCgZyZWFzb24YBSABKAki+QEKDE91dGJveFJlY29yZBIPCgd2ZXJzaW9uGAEgASgNEhIKCm1lc3NhZ2VfaWQYAiABKAwSDwoHY29udGVudBgDIAEoDBIQCghlbnZlbG9wZRgEIAEoDBISCgpzZXNzaW9uX2lkGAUgASgMEhIKCmNyZWF0ZWRfYXQYBiABKAQSDwoHbWFpbGJveBgHIAEoDBIRCglzdG9yZWRfYXQYCCABKAQSEgoKa2VwdF91bnRpbBgJIAEoBBIRCglzZWFsZWRfYXQYCiABKAQSLgoKcHJvdGVjdGlvbhgLIAEoCzIaLnNvdHRvLnYxLlN0b3JlZFByb3RlY3Rpb24i3QEKC0V2ZW50UmVjb3JkEg8KB3ZlcnNpb24YASABKA0SCgoCYXQYAiABKAQSDAoEdHlwZRgDIAEoCRIPCgdjb250YWN0GAQgASgJEhIKCm1lc3NhZ2VfaWQYBSABKAwSIwoEZnJvbRgGIAEoCzIVLnNvdHRvLnYxLlN0b3JlZFN0YXRlEiEKAnRvGAcgASgLMhUuc290dG8udjEuU3RvcmVkU3RhdGUSEgoKdHJ1c3RfZnJvbRgIIAEoDRIQCgh0cnVzdF90bxgJIAEoDRIQCghvdXRnb2luZxgKIAEoCCJ4Cg9IYW5kc2hha2VSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIPCgdjb250YWN0GAIgASgJEhIKCnNlc3Npb25faWQYAyABKAwSGAoQc2lnbmVkX3ByZWtleV9pZBgEIAEoDRIVCg1rZW1fcHJla2V5X2lkGAUgASgNYgZwcm90bzM");
 
 /**
  * @generated from message sotto.v1.ContactRecord
@@ -163,6 +163,27 @@ export type ContactRecord = Message<"sotto.v1.ContactRecord"> & {
    * @generated from field: repeated sotto.v1.StoredFreshStart fresh_starts = 27;
    */
   freshStarts: StoredFreshStart[];
+
+  /**
+   * Handshakes of ours since the peer last answered one; absent when the last one is answered.
+   *
+   * @generated from field: sotto.v1.StoredSeries series = 28;
+   */
+  series?: StoredSeries | undefined;
+
+  /**
+   * Unix ms when a text of theirs opened that we have sent nothing after; 0 if there is none.
+   *
+   * @generated from field: uint64 unanswered_since = 29;
+   */
+  unansweredSince: bigint;
+
+  /**
+   * Sessions that do not send any more.
+   *
+   * @generated from field: repeated sotto.v1.StoredIdleSession idle = 30;
+   */
+  idle: StoredIdleSession[];
 };
 
 /**
@@ -171,6 +192,68 @@ export type ContactRecord = Message<"sotto.v1.ContactRecord"> & {
  */
 export const ContactRecordSchema: GenMessage<ContactRecord> = /*@__PURE__*/
   messageDesc(file_store, 0);
+
+/**
+ * @generated from message sotto.v1.StoredSeries
+ */
+export type StoredSeries = Message<"sotto.v1.StoredSeries"> & {
+  /**
+   * Unix ms of the first handshake and of the last.
+   *
+   * @generated from field: uint64 started_at = 1;
+   */
+  startedAt: bigint;
+
+  /**
+   * @generated from field: uint64 last_at = 2;
+   */
+  lastAt: bigint;
+
+  /**
+   * How many of them were made because the peer had refused the one before.
+   *
+   * @generated from field: uint32 refused = 3;
+   */
+  refused: number;
+
+  /**
+   * Unix ms; nothing is sent in the session of the last one from then on.
+   *
+   * @generated from field: uint64 use_by = 4;
+   */
+  useBy: bigint;
+};
+
+/**
+ * Describes the message sotto.v1.StoredSeries.
+ * Use `create(StoredSeriesSchema)` to create a new message.
+ */
+export const StoredSeriesSchema: GenMessage<StoredSeries> = /*@__PURE__*/
+  messageDesc(file_store, 1);
+
+/**
+ * @generated from message sotto.v1.StoredIdleSession
+ */
+export type StoredIdleSession = Message<"sotto.v1.StoredIdleSession"> & {
+  /**
+   * @generated from field: bytes session_id = 1;
+   */
+  sessionId: Uint8Array;
+
+  /**
+   * Unix ms.
+   *
+   * @generated from field: uint64 since = 2;
+   */
+  since: bigint;
+};
+
+/**
+ * Describes the message sotto.v1.StoredIdleSession.
+ * Use `create(StoredIdleSessionSchema)` to create a new message.
+ */
+export const StoredIdleSessionSchema: GenMessage<StoredIdleSession> = /*@__PURE__*/
+  messageDesc(file_store, 2);
 
 /**
  * @generated from message sotto.v1.StoredFreshStart
@@ -192,14 +275,15 @@ export type StoredFreshStart = Message<"sotto.v1.StoredFreshStart"> & {
  * Use `create(StoredFreshStartSchema)` to create a new message.
  */
 export const StoredFreshStartSchema: GenMessage<StoredFreshStart> = /*@__PURE__*/
-  messageDesc(file_store, 1);
+  messageDesc(file_store, 3);
 
 /**
  * @generated from message sotto.v1.StoredRenewal
  */
 export type StoredRenewal = Message<"sotto.v1.StoredRenewal"> & {
   /**
-   * Why a new handshake is wanted: 1 no session, 2 cannot open, 3 diverged, 4 refused, 5 age, 6 stalled, 7 late; 0 it is not.
+   * Why a new handshake is wanted: 1 no session, 2 cannot open, 3 diverged, 4 refused, 5 age, 6 stalled, 7 late, 8 unanswered,
+   * 9 lost; 0 it is not.
    *
    * @generated from field: uint32 reason = 1;
    */
@@ -223,6 +307,18 @@ export type StoredRenewal = Message<"sotto.v1.StoredRenewal"> & {
    * @generated from field: uint64 late_since = 4;
    */
   lateSince: bigint;
+
+  /**
+   * Unix ms of all handshakes of ours, and of all sessions taken over from them, within a day.
+   *
+   * @generated from field: repeated uint64 begun = 5;
+   */
+  begun: bigint[];
+
+  /**
+   * @generated from field: repeated uint64 taken = 6;
+   */
+  taken: bigint[];
 };
 
 /**
@@ -230,7 +326,7 @@ export type StoredRenewal = Message<"sotto.v1.StoredRenewal"> & {
  * Use `create(StoredRenewalSchema)` to create a new message.
  */
 export const StoredRenewalSchema: GenMessage<StoredRenewal> = /*@__PURE__*/
-  messageDesc(file_store, 2);
+  messageDesc(file_store, 4);
 
 /**
  * @generated from message sotto.v1.StoredHandshake
@@ -259,7 +355,7 @@ export type StoredHandshake = Message<"sotto.v1.StoredHandshake"> & {
  * Use `create(StoredHandshakeSchema)` to create a new message.
  */
 export const StoredHandshakeSchema: GenMessage<StoredHandshake> = /*@__PURE__*/
-  messageDesc(file_store, 3);
+  messageDesc(file_store, 5);
 
 /**
  * @generated from message sotto.v1.StoredStating
@@ -291,7 +387,7 @@ export type StoredStating = Message<"sotto.v1.StoredStating"> & {
  * Use `create(StoredStatingSchema)` to create a new message.
  */
 export const StoredStatingSchema: GenMessage<StoredStating> = /*@__PURE__*/
-  messageDesc(file_store, 4);
+  messageDesc(file_store, 6);
 
 /**
  * @generated from message sotto.v1.StoredMailbox
@@ -313,7 +409,7 @@ export type StoredMailbox = Message<"sotto.v1.StoredMailbox"> & {
  * Use `create(StoredMailboxSchema)` to create a new message.
  */
 export const StoredMailboxSchema: GenMessage<StoredMailbox> = /*@__PURE__*/
-  messageDesc(file_store, 5);
+  messageDesc(file_store, 7);
 
 /**
  * @generated from message sotto.v1.MessageRecord
@@ -373,6 +469,13 @@ export type MessageRecord = Message<"sotto.v1.MessageRecord"> & {
    * @generated from field: repeated sotto.v1.StoredState states = 11;
    */
   states: StoredState[];
+
+  /**
+   * Absent while it has never been encrypted.
+   *
+   * @generated from field: sotto.v1.StoredProtection protection = 12;
+   */
+  protection?: StoredProtection | undefined;
 };
 
 /**
@@ -380,7 +483,48 @@ export type MessageRecord = Message<"sotto.v1.MessageRecord"> & {
  * Use `create(MessageRecordSchema)` to create a new message.
  */
 export const MessageRecordSchema: GenMessage<MessageRecord> = /*@__PURE__*/
-  messageDesc(file_store, 6);
+  messageDesc(file_store, 8);
+
+/**
+ * The class of the session in which a message was sealed or opened.
+ *
+ * @generated from message sotto.v1.StoredProtection
+ */
+export type StoredProtection = Message<"sotto.v1.StoredProtection"> & {
+  /**
+   * @generated from field: bool one_time = 1;
+   */
+  oneTime: boolean;
+
+  /**
+   * @generated from field: bool post_quantum = 2;
+   */
+  postQuantum: boolean;
+
+  /**
+   * @generated from field: bool healing_stalled = 3;
+   */
+  healingStalled: boolean;
+
+  /**
+   * @generated from field: bool fresh_start = 4;
+   */
+  freshStart: boolean;
+
+  /**
+   * It came with a first message older than one that was here already.
+   *
+   * @generated from field: bool older_handshake = 5;
+   */
+  olderHandshake: boolean;
+};
+
+/**
+ * Describes the message sotto.v1.StoredProtection.
+ * Use `create(StoredProtectionSchema)` to create a new message.
+ */
+export const StoredProtectionSchema: GenMessage<StoredProtection> = /*@__PURE__*/
+  messageDesc(file_store, 9);
 
 /**
  * @generated from message sotto.v1.StoredState
@@ -421,7 +565,7 @@ export type StoredState = Message<"sotto.v1.StoredState"> & {
  * Use `create(StoredStateSchema)` to create a new message.
  */
 export const StoredStateSchema: GenMessage<StoredState> = /*@__PURE__*/
-  messageDesc(file_store, 7);
+  messageDesc(file_store, 10);
 
 /**
  * @generated from message sotto.v1.OutboxRecord
@@ -486,6 +630,13 @@ export type OutboxRecord = Message<"sotto.v1.OutboxRecord"> & {
    * @generated from field: uint64 sealed_at = 10;
    */
   sealedAt: bigint;
+
+  /**
+   * Of the session in which it is sealed; absent while there is no envelope.
+   *
+   * @generated from field: sotto.v1.StoredProtection protection = 11;
+   */
+  protection?: StoredProtection | undefined;
 };
 
 /**
@@ -493,7 +644,7 @@ export type OutboxRecord = Message<"sotto.v1.OutboxRecord"> & {
  * Use `create(OutboxRecordSchema)` to create a new message.
  */
 export const OutboxRecordSchema: GenMessage<OutboxRecord> = /*@__PURE__*/
-  messageDesc(file_store, 8);
+  messageDesc(file_store, 11);
 
 /**
  * @generated from message sotto.v1.EventRecord
@@ -557,7 +708,7 @@ export type EventRecord = Message<"sotto.v1.EventRecord"> & {
  * Use `create(EventRecordSchema)` to create a new message.
  */
 export const EventRecordSchema: GenMessage<EventRecord> = /*@__PURE__*/
-  messageDesc(file_store, 9);
+  messageDesc(file_store, 12);
 
 /**
  * An accepted first message: its ephemeral key goes to this session and never makes another.
@@ -596,5 +747,5 @@ export type HandshakeRecord = Message<"sotto.v1.HandshakeRecord"> & {
  * Use `create(HandshakeRecordSchema)` to create a new message.
  */
 export const HandshakeRecordSchema: GenMessage<HandshakeRecord> = /*@__PURE__*/
-  messageDesc(file_store, 10);
+  messageDesc(file_store, 13);
 
