@@ -1,7 +1,7 @@
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
 import { ProtocolCounts } from './test/support/protocol-counts.ts'
-import { findChromium, findStrace } from './tools/programs.ts'
+import { CHROMIUM_ARGUMENTS, findChromium, findStrace } from './tools/programs.ts'
 
 /** Where `npm run verify` wants the counts as JSON. */
 const report = process.env['SOTTO_TEST_REPORT']
@@ -57,15 +57,7 @@ const browser = (executablePath: string) => ({
       provider: playwright({
         launchOptions: {
           executablePath,
-          args: [
-            '--no-sandbox', // root in a container has no user namespace to build one from
-            '--disable-gpu',
-            '--disable-quic',
-            '--no-first-run',
-            '--disable-background-networking',
-            '--disable-component-update',
-            '--disable-sync',
-          ],
+          args: [...CHROMIUM_ARGUMENTS],
         },
       }),
       instances: [{ browser: 'chromium' as const }],

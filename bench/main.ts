@@ -58,17 +58,17 @@ try {
   if (values.json) await printed(JSON.stringify(finished))
   else await printed(values.markdown ? text : table(finished))
 } finally {
-  bench.end?.()
+  await bench.end?.()
 }
 process.exit(0) // peers may leave handles open
 
-function runOf({ versions = [] }: Bench): Run {
+function runOf({ notes = [] }: Bench): Run {
   return {
     command: `npm run -s bench -- ${name} --rounds ${rounds}`,
     date: new Date().toISOString().slice(0, 10),
     rounds,
     load: [before, load()],
-    versions,
+    notes,
   }
 }
 

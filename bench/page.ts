@@ -11,8 +11,8 @@ export interface Run {
   readonly rounds: number
   /** Load averages over one minute, before and after. */
   readonly load: readonly [number, number]
-  /** Of what is compared. */
-  readonly versions: readonly string[]
+  /** Sentences. */
+  readonly notes: readonly string[]
 }
 
 /** The section, without the markers around it; formatted as the formatter wants it. */
@@ -34,13 +34,13 @@ export function replaceSection(page: string, name: string, text: string): string
   return `${page.slice(0, from)}${begin}\n\n${text}\n\n${page.slice(to)}`
 }
 
-function heading({ machine }: Report, { command, date, rounds, load, versions }: Run): string {
+function heading({ machine }: Report, { command, date, rounds, load, notes }: Run): string {
   const gib = Math.round(machine.memory / 2 ** 30)
   const [before, after] = load.map((value) => value.toFixed(1))
   return [
     `\`${command}\` on ${date}: median of ${rounds} rounds, smallest and largest in brackets. ${machine.cpu},`,
     `${machine.cores} cores, ${gib} GiB, ${machine.os}, Node.js ${machine.node}; load average ${before} before, ${after} after.`,
-    ...(versions.length === 0 ? [] : [`${versions.join(', ')}.`]),
+    ...notes,
   ].join('\n')
 }
 

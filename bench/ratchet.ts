@@ -2,6 +2,7 @@
  * The ratchet against its peers on the same jobs, both parties in one process, state in memory: what a message, a turn and a
  * session cost. `floor` and `floor-wasm` are what the primitives of `sotto` and of `sotto-wasm` alone cost.
  */
+import { browserBench } from './browser/jobs.ts'
 import { installPeers, peerVersions } from './peers.ts'
 import { type Floor, measureFloor } from './ratchet/floor.ts'
 import {
@@ -25,11 +26,14 @@ export async function ratchetBench(): Promise<Bench> {
   const ours = [sottoSubject('sotto'), sottoSubject('sotto-wasm')]
   const peers: Subject[] = []
   for (const name of PEERS) peers.push(await loadPeer(name))
+  const browser = await browserBench()
   const cases = [...[...ours, ...peers].flatMap(casesOf), ...ours.flatMap(besideCases)]
   for (const name of ['floor', 'floor-wasm'] as const) {
     cases.push(...floorCases(name, await measureFloor(name)))
   }
-  return { cases: cases.toSorted(byJob), versions: peerVersions() }
+  cases.push(...browser.cases)
+  const beside = `Beside ${peerVersions().join(', ')}.`
+  return { ...browser, cases: cases.toSorted(byJob), notes: [beside, ...browser.notes] }
 }
 
 const JOBS = [
@@ -44,6 +48,7 @@ const JOBS = [
   'first-message-padded',
   'session-state',
   'session-state-in-all',
+  'browser-one-way-32B',
 ]
 
 function casesOf(subject: Subject): readonly Case[] {

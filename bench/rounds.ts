@@ -15,9 +15,9 @@ export interface Case {
 /** What a benchmark does, and how it cleans up. */
 export interface Bench {
   readonly cases: readonly Case[]
-  /** What is compared, each as name and version; for the page of results. */
-  readonly versions?: readonly string[]
-  readonly end?: () => void
+  /** Sentences for the page of results: versions of what is compared, what could not be measured. */
+  readonly notes?: readonly string[]
+  readonly end?: () => void | Promise<void>
 }
 
 /** Runs `rounds` counted rounds and returns one result for each case, in the order of the cases. */

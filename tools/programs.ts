@@ -9,6 +9,17 @@ export function findChromium(): string | undefined {
   return named !== undefined && named !== '' ? named : onPath(BROWSERS)
 }
 
+/** What it is started with, without a window and without talking to anybody. */
+export const CHROMIUM_ARGUMENTS: readonly string[] = [
+  '--no-sandbox', // root in a container has no user namespace to build one from
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
 /** strace, for tests that look at system calls; undefined where there is none. */
 export function findStrace(): string | undefined {
   return onPath(['strace'])

@@ -2,7 +2,10 @@
 // skipped keys, so it cannot open 1000 messages in reverse.
 import Olm from '@matrix-org/olm'
 
-await Olm.init()
+// The path is the same for a file and in a page that is served from the root of the repository.
+const wasm = new URL('node_modules/@matrix-org/olm/olm.wasm', import.meta.url).pathname
+globalThis.OLM_OPTIONS = undefined // it assigns this without declaring it, which a module may not
+await Olm.init({ locateFile: () => wasm })
 
 // Contents are ASCII here.
 const decoder = new TextDecoder()

@@ -9,7 +9,7 @@ const run = {
   date: '2026-11-22',
   rounds: 5,
   load: [0.5, 1.25] as const,
-  versions: ['olm 3'],
+  notes: ['Beside olm 3.'],
 }
 
 function result(job: string, subject: string, value: number, min = value, max = value): Result {
@@ -25,7 +25,7 @@ const results = [
 test('a section has a row for each job and a column for each subject', () => {
   const text = section(report('ratchet', results), run)
   expect(text).toContain('on 2026-11-22: median of 5 rounds')
-  expect(text).toContain('load average 0.5 before, 1.3 after')
+  expect(text).toContain('load average 0.5 before, 1.3 after.\nBeside olm 3.\n')
   const rows = text.split('\n').filter((line) => line.startsWith('|'))
   const cells = rows.map((row) =>
     row
