@@ -1,69 +1,73 @@
-// The newest signed bundle of each owner. All of them are in memory: at most 4 KiB each.
+// The newest signed bundle of each owner: verified before it is kept, and again before it is given away.
 
 import { verifyBundle } from '../protocol/bundle.ts'
-import { equalBytes } from '../protocol/bytes.ts'
+import { equalBytes, toHex } from '../protocol/bytes.ts'
 import { RecordError } from '../protocol/errors.ts'
-import { keys } from './keys.ts'
-import { Damaged } from './sound-records.ts'
+import type { AccountKey } from '../protocol/account.ts'
 import type { VerifiedBundle } from '../protocol/bundle.ts'
 import type { Clock } from '../net/ports.ts'
-import type { Records } from '../net/records.ts'
-import type { Member, Members } from './members.ts'
-import type { SoundRecords } from './sound-records.ts'
+import type { HeldBundle, MailboxStore } from './store.ts'
+
+/** Verified bundles that are remembered: verifying one takes longer than reading it. */
+const MAX_VERIFIED = 1000
 
 export interface BundlesInit {
-  readonly records: Records
-  readonly sound: SoundRecords
-  readonly members: Members
+  readonly store: MailboxStore
   readonly clock: Clock
 }
 
 export class Bundles {
   readonly #init: BundlesInit
-  readonly #byMember = new Map<number, VerifiedBundle>()
+  /** By account, those of late. Counts only as long as the store has the same bytes. */
+  readonly #verified = new Map<string, VerifiedBundle>()
 
   constructor(init: BundlesInit) {
     this.#init = init
-  }
-
-  /** Reads everything again. What has expired is passed over, not deleted: the clock may be wrong. */
-  async load(): Promise<void> {
-    const { sound, members } = this.#init
-    this.#byMember.clear()
-    for (const member of members.all()) {
-      const bytes = await sound.get(keys.bundle(member.number), (value) => value)
-      if (bytes !== undefined && !(bytes instanceof Damaged)) this.#restore(member, bytes)
-    }
   }
 
   /**
    * Keeps a bundle instead of the one before; durable when it resolves. Throws what `verifyBundle` throws, and `RecordError`
    * ERR_OLD_SEQUENCE for one that is older, or another one with the same sequence.
    */
-  async put(owner: Member, bytes: Uint8Array): Promise<void> {
-    const { records, clock } = this.#init
-    const bundle = verifyBundle(bytes, { account: owner.account, now: clock.now() })
-    const held = this.#byMember.get(owner.number)
-    if (held !== undefined && bundle.sequence <= held.sequence) {
-      if (!equalBytes(bundle.bytes, held.bytes)) throw new RecordError('ERR_OLD_SEQUENCE')
+  async put(account: AccountKey, bytes: Uint8Array): Promise<void> {
+    const { store, clock } = this.#init
+    const bundle = verifyBundle(bytes, { account, now: clock.now() })
+    for (;;) {
+      const instead = await store.bundle(account)
+      const held = instead === undefined ? undefined : this.#verify(instead)
+      if (held !== undefined && bundle.sequence <= held.sequence) {
+        if (!equalBytes(bundle.bytes, held.bytes)) throw new RecordError('ERR_OLD_SEQUENCE')
+        return
+      }
+      if (await store.replaceBundle(account, bundle.bytes, instead?.bytes)) return
     }
-    this.#byMember.set(owner.number, bundle)
-    await records.commit([{ type: 'put', key: keys.bundle(owner.number), value: bundle.bytes }])
   }
 
-  /** The bundle of a member, unless it has expired. */
-  get(member: number): VerifiedBundle | undefined {
-    const bundle = this.#byMember.get(member)
+  /** The bundle of a member, unless it has expired: then it is passed over, not deleted, as the clock may be wrong. */
+  async get(account: Uint8Array): Promise<VerifiedBundle | undefined> {
+    const held = await this.#init.store.bundle(account)
+    const bundle = held === undefined ? undefined : this.#verify(held)
     return bundle === undefined || bundle.expiresAt <= this.#init.clock.now() ? undefined : bundle
   }
 
-  #restore(member: Member, bytes: Uint8Array): void {
-    const { clock } = this.#init
-    try {
-      const expected = { account: member.account, now: clock.now() }
-      this.#byMember.set(member.number, verifyBundle(bytes, expected))
-    } catch (cause) {
-      if (!(cause instanceof RecordError)) throw cause
-    }
+  #verify(held: HeldBundle): VerifiedBundle | undefined {
+    const name = toHex(held.owner)
+    const known = this.#verified.get(name)
+    this.#verified.delete(name)
+    const same = known !== undefined && equalBytes(known.bytes, held.bytes)
+    const bundle = same ? known : verified(held, this.#init.clock.now())
+    if (bundle !== undefined) this.#verified.set(name, bundle)
+    const [oldest] = this.#verified.keys()
+    if (this.#verified.size > MAX_VERIFIED && oldest !== undefined) this.#verified.delete(oldest)
+    return bundle
+  }
+}
+
+function verified({ owner, bytes }: HeldBundle, now: number): VerifiedBundle | undefined {
+  try {
+    return verifyBundle(bytes, { account: owner, now })
+  } catch (cause) {
+    if (!(cause instanceof RecordError)) throw cause
+    return undefined
   }
 }

@@ -10,6 +10,8 @@ import { systemClock } from '../net/platform/clock.ts'
 import { platformRandom, pooled } from '../net/platform/random.ts'
 import { linkAddresses } from './link-address.ts'
 import { keptJoinSecret } from './join-secret.ts'
+import { DEFAULT_LIMITS } from './limits.ts'
+import { LevelMailboxStore } from './level/level-store.ts'
 import { MailboxService } from './service.ts'
 import type { PrivateKey, Startable } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
@@ -46,8 +48,8 @@ export interface Mailbox {
   readonly peer: PeerName
   /** `SOTTO:M/1/…` with the join secret and one address. Whoever has it can join. Throws while the service is stopped. */
   link(): string
-  /** Throws while the service is stopped. */
-  status(): MailboxServiceStatus
+  /** Rejects while the service is stopped. */
+  status(): Promise<MailboxServiceStatus>
 }
 
 /** Register with `createLibp2p({ services: { mailbox: mailbox({ store, dataKey }) } })`. */
@@ -97,21 +99,23 @@ class HostedMailbox implements Mailbox, Startable {
     return encodeMailboxLink({ account: account.key, addresses, joinSecret })
   }
 
-  status(): MailboxServiceStatus {
-    return this.#running().service.status()
+  async status(): Promise<MailboxServiceStatus> {
+    return await this.#running().service.status()
   }
 
   async #prepare(): Promise<Run> {
-    const { store, dataKey: key, reopen, directory, limits } = this.#init
+    const { store: level, dataKey: key, reopen, directory, limits } = this.#init
     const { clock = systemClock, random = platformRandom } = this.#init
     const account = accountOfKey(this.#components.privateKey)
     const dataKey = key instanceof Secret ? key : importSecret('DataKey', key.slice())
-    const sealed = { store, dataKey, clock, random: pooled(random) }
+    const sealed = { store: level, dataKey, clock, random: pooled(random) }
     const records = new Records(reopen === undefined ? sealed : { ...sealed, reopen })
-    const joinSecret = this.#init.joinSecret ?? (await keptJoinSecret(records, random))
+    const limited = { ...DEFAULT_LIMITS, ...limits }
+    const store = new LevelMailboxStore({ records, clock, limits: limited })
+    const joinSecret = this.#init.joinSecret ?? (await keptJoinSecret(store, random))
     const wire = libp2pWire(this.#components, clock)
     const service = new MailboxService({
-      ...{ wire, records, account, clock, random, joinSecret },
+      ...{ wire, store, account, clock, random, joinSecret },
       ...(directory === undefined ? {} : { directory }),
       ...(limits === undefined ? {} : { limits }),
     })

@@ -43,7 +43,7 @@ export interface MailboxHost extends AsyncDisposable {
   readonly link: string
   /** Multiaddrs with /p2p/. */
   readonly addresses: readonly string[]
-  status(): MailboxServiceStatus
+  status(): Promise<MailboxServiceStatus>
   /** Finishes what has begun and closes the folder. Again: waits for the same. */
   stop(): Promise<void>
 }

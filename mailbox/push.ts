@@ -1,6 +1,8 @@
 // Handing mail to its owner: a window of envelopes that were sent and not yet acknowledged, refilled as they are.
 
-import type { Queue, QueuedRun } from './queue.ts'
+import { toHex } from '../protocol/bytes.ts'
+import type { AccountKey } from '../protocol/account.ts'
+import type { MailboxStore, QueuedRun } from './store.ts'
 
 /** Bytes of envelopes in one frame, unless the first is larger. Leaves room for the frame's own bytes. */
 const FRAME_BYTES = 192 * 1024
@@ -9,8 +11,8 @@ const FRAME_BYTES = 192 * 1024
 const FRAME_ITEMS = 256
 
 export interface OutletInit {
-  readonly queue: Queue
-  readonly member: number
+  readonly store: MailboxStore
+  readonly owner: AccountKey
   /** The window. */
   readonly items: number
   readonly bytes: number
@@ -43,8 +45,8 @@ export class Outlet {
     this.#init = init
   }
 
-  get member(): number {
-    return this.#init.member
+  get owner(): AccountKey {
+    return this.#init.owner
   }
 
   /** Sends what waits, oldest first, one frame at least, even if it is empty. What is leased to this channel is left out. */
@@ -103,7 +105,7 @@ export class Outlet {
     if (room === undefined && !evenEmpty) return false
     const beginning = this.#beginnings
     const none = { items: 0, bytes: 0 }
-    const found = await this.#init.queue.read(this.member, this.#cursor, room ?? none)
+    const found = await this.#init.store.read(this.owner, this.#cursor, room ?? none)
     if (this.#status !== 'open' || beginning !== this.#beginnings) return false
     const items = found.items.filter(({ id }) => !this.#leased.has(id))
     this.#cursor = found.items.at(-1)?.id ?? this.#cursor
@@ -124,31 +126,32 @@ export class Outlet {
 
 /** The fetching channels of all owners. The newest of an owner gets the mail; when it ends, the one before does. */
 export class Outlets {
-  readonly #byMember = new Map<number, Outlet[]>()
+  /** By account. */
+  readonly #byOwner = new Map<string, Outlet[]>()
 
   async add(outlet: Outlet): Promise<void> {
-    const others = this.#byMember.get(outlet.member) ?? []
+    const others = this.#byOwner.get(toHex(outlet.owner)) ?? []
     for (const other of others) other.pause()
-    this.#byMember.set(outlet.member, [...others, outlet])
+    this.#byOwner.set(toHex(outlet.owner), [...others, outlet])
     await outlet.resume()
   }
 
   async remove(outlet: Outlet): Promise<void> {
     outlet.end()
-    const all = this.#byMember.get(outlet.member) ?? []
+    const all = this.#byOwner.get(toHex(outlet.owner)) ?? []
     const rest = all.filter((other) => other !== outlet)
-    if (rest.length === 0) this.#byMember.delete(outlet.member)
-    else this.#byMember.set(outlet.member, rest)
+    if (rest.length === 0) this.#byOwner.delete(toHex(outlet.owner))
+    else this.#byOwner.set(toHex(outlet.owner), rest)
     if (all.at(-1) === outlet) await rest.at(-1)?.resume()
   }
 
   /** Mail has arrived. */
-  async poke(member: number): Promise<void> {
-    await this.#byMember.get(member)?.at(-1)?.poke()
+  async poke(owner: AccountKey): Promise<void> {
+    await this.#byOwner.get(toHex(owner))?.at(-1)?.poke()
   }
 
-  async acknowledged(member: number, ids: readonly number[]): Promise<void> {
-    const outlets = this.#byMember.get(member) ?? []
+  async acknowledged(owner: AccountKey, ids: readonly number[]): Promise<void> {
+    const outlets = this.#byOwner.get(toHex(owner)) ?? []
     await Promise.all(outlets.map((outlet) => outlet.acknowledged(ids)))
   }
 }

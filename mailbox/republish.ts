@@ -1,20 +1,27 @@
 // Puts the bundles of owners who are away back into the DHT, where they lapse otherwise.
 
 import { bundleKey } from '../protocol/bundle.ts'
+import { toHex } from '../protocol/bytes.ts'
+import { StoreError } from '../net/store-error.ts'
 import { SWEEP_MS } from './limits.ts'
+import type { AccountKey } from '../protocol/account.ts'
+import type { VerifiedBundle } from '../protocol/bundle.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Clock, Directory } from '../net/ports.ts'
 import type { Bundles } from './bundles.ts'
 import type { MailboxLimits } from './limits.ts'
-import type { Member, Members } from './members.ts'
 import type { Presence } from './presence.ts'
+import type { MailboxStore } from './store.ts'
 
 /** A put that takes longer has failed. */
 const PUT_MS = 60_000
 
+/** Members looked at together. */
+const PAGE = 256
+
 export interface RepublisherInit {
   readonly directory: Directory
-  readonly members: Members
+  readonly store: MailboxStore
   readonly bundles: Bundles
   readonly presence: Presence
   readonly clock: Clock
@@ -25,7 +32,8 @@ export interface RepublisherInit {
 /** One put at a time. An owner who is here publishes alone. */
 export class Republisher {
   readonly #init: RepublisherInit
-  readonly #due = new Map<number, number>()
+  /** By account. */
+  readonly #due = new Map<string, number>()
   #running: AbortController | undefined
   #published = 0
 
@@ -39,8 +47,8 @@ export class Republisher {
   }
 
   /** An owner has gone, and published until now. */
-  left(member: number): void {
-    this.#due.set(member, this.#later(this.#init.limits.republishMs))
+  left(account: AccountKey): void {
+    this.#due.set(toHex(account), this.#later(this.#init.limits.republishMs))
   }
 
   /** Publishes what is due. To be called every `SWEEP_MS`; does nothing while it still runs. Never rejects. */
@@ -49,11 +57,13 @@ export class Republisher {
     const running = new AbortController()
     this.#running = running
     try {
-      for (const member of [...this.#init.members.all()]) {
+      for await (const account of this.#accounts()) {
         if (running.signal.aborted) return
-        const failed = this.#isDue(member) && !(await this.#publish(member, running.signal))
-        if (failed) return
+        const bundle = await this.#dueBundle(account)
+        if (bundle !== undefined && !(await this.#publish(account, bundle, running.signal))) return
       }
+    } catch (cause) {
+      if (!(cause instanceof StoreError)) throw cause // the next round comes
     } finally {
       this.#running = undefined
     }
@@ -63,39 +73,49 @@ export class Republisher {
     this.#running?.abort(new Error('stopped'))
   }
 
-  #isDue({ number, account }: Member): boolean {
+  async *#accounts(): AsyncGenerator<AccountKey> {
+    const { store } = this.#init
+    let page = await store.members(PAGE)
+    while (page.length > 0) {
+      for (const { account } of page) yield account
+      page = await store.members(PAGE, page.at(-1)?.account)
+    }
+  }
+
+  /** What is to be published now, if anything. */
+  async #dueBundle(account: AccountKey): Promise<VerifiedBundle | undefined> {
     const { clock, presence, bundles } = this.#init
-    if (presence.isHere(account) || bundles.get(number) === undefined) return false
-    const due = this.#due.get(number)
+    if (presence.isHere(account)) return undefined
+    const bundle = await bundles.get(account)
+    if (bundle === undefined) return undefined
+    const due = this.#due.get(toHex(account))
     // After a start nobody knows when it was published last: soon, but not all at once.
-    if (due === undefined) this.#due.set(number, this.#later(SWEEP_MS))
-    return due !== undefined && due <= clock.now()
+    if (due === undefined) this.#due.set(toHex(account), this.#later(SWEEP_MS))
+    return due !== undefined && due <= clock.now() ? bundle : undefined
   }
 
   /** False when nobody could be reached: then the next owner's bundle would only wait as long. */
-  async #publish({ number, account }: Member, stop: AbortSignal): Promise<boolean> {
-    const { directory, bundles, clock, limits } = this.#init
-    const bundle = bundles.get(number)
-    if (bundle === undefined) return true
-    this.#due.set(number, this.#later(limits.republishMs))
+  async #publish(account: AccountKey, bundle: VerifiedBundle, stop: AbortSignal): Promise<boolean> {
+    const { directory, clock, limits } = this.#init
+    this.#due.set(toHex(account), this.#later(limits.republishMs))
     const late = new AbortController()
     const timer = clock.after(PUT_MS, () => late.abort(new Error('timed out')))
     try {
       const signal = AbortSignal.any([stop, late.signal])
       const holders = await directory.put(bundleKey(account), bundle.bytes, { signal })
       if (holders.length > 0) this.#published++
-      else this.#retry(number)
+      else this.#retry(account)
       return true
     } catch {
-      this.#retry(number) // the network may be back at the next round
+      this.#retry(account) // the network may be back at the next round
       return false
     } finally {
       timer.cancel()
     }
   }
 
-  #retry(member: number): void {
-    this.#due.set(member, this.#init.clock.now())
+  #retry(account: AccountKey): void {
+    this.#due.set(toHex(account), this.#init.clock.now())
   }
 
   /** Between a half and all of `ms` from now. */

@@ -2,6 +2,7 @@
 
 import { verifyLogin } from '../protocol/custody.ts'
 import { toHex } from '../protocol/bytes.ts'
+import { isJoinSecret } from './join-secret.ts'
 import { Outlet } from './push.ts'
 import { Refusal } from './refusal.ts'
 import { addressPrefix, Throttle } from '../net/throttle.ts'
@@ -12,11 +13,10 @@ import type { Clock } from '../net/ports.ts'
 import type { Bundles } from './bundles.ts'
 import type { Deposits } from './deposits.ts'
 import type { MailboxLimits } from './limits.ts'
-import type { Member, Members } from './members.ts'
 import type { Guest, Presence } from './presence.ts'
 import type { PrekeyShelf } from './prekey-shelf.ts'
 import type { Outlets } from './push.ts'
-import type { Queue, QueuedRun } from './queue.ts'
+import type { MailboxStore, Member, QueuedRun } from './store.ts'
 
 type Body<Name extends MailboxBody['case']> = Extract<MailboxBody, { case: Name }>['value']
 
@@ -40,9 +40,8 @@ export interface Visitor {
 
 export interface RequestsInit {
   readonly account: Account
-  readonly members: Members
+  readonly store: MailboxStore
   readonly deposits: Deposits
-  readonly queue: Queue
   readonly shelf: PrekeyShelf
   readonly bundles: Bundles
   readonly outlets: Outlets
@@ -121,23 +120,23 @@ export class Requests {
       case 'join':
         return await this.#join(visitor, body.value)
       case 'putBundle':
-        await this.#init.bundles.put(this.#member(visitor), body.value.bundle)
+        await this.#init.bundles.put(await this.#owner(visitor), body.value.bundle)
         return DONE
       case 'putPrekeys':
-        await this.#init.shelf.put(this.#member(visitor), body.value.pairs)
+        await this.#init.shelf.put(await this.#owner(visitor), body.value.pairs)
         return DONE
       case 'fetch':
         return await this.#fetch(visitor, id, body.value)
       case 'acknowledge':
         return await this.#acknowledge(visitor, body.value)
       case 'getStatus':
-        return this.#status(visitor)
+        return await this.#status(visitor)
       case 'deposit':
         return await this.#deposit(visitor, body.value)
       case 'takePrekey':
         return await this.#takePrekey(visitor, body.value)
       case 'getBundle':
-        return { case: 'bundle', value: { bundle: this.#bundle(body.value.owner)[1].bytes } }
+        return { case: 'bundle', value: { bundle: (await this.#bundle(body.value.owner)).bytes } }
       case 'hello':
       case 'failure':
       case 'done':
@@ -181,29 +180,28 @@ export class Requests {
 
   async #join(visitor: Visitor, { joinSecret }: Body<'join'>): Promise<MailboxBodyInit> {
     if (visitor.guest === undefined) throw new Refusal('loginNeeded')
-    const { members } = this.#init
-    if (members.find(visitor.account) !== undefined) {
-      await members.add(visitor.account) // waits until it is durable, if another channel is just joining
-      return DONE
+    const { store } = this.#init
+    if ((await store.member(visitor.account)) === undefined) {
+      const right = await isJoinSecret(store, joinSecret)
+      const place = addressPrefix(visitor.address)
+      if (!this.#joins.allows(place)) throw new Refusal('tryLater')
+      if (!right) {
+        this.#joins.take(place)
+        throw new Refusal('joinRefused')
+      }
     }
-    const place = addressPrefix(visitor.address)
-    if (!this.#joins.allows(place)) throw new Refusal('tryLater')
-    if (!members.isJoinSecret(joinSecret)) {
-      this.#joins.take(place)
-      throw new Refusal('joinRefused')
-    }
-    await members.add(visitor.account)
+    await store.join(visitor.account) // of a member it waits until that is durable
     return DONE
   }
 
   async #fetch(visitor: Visitor, id: number, { maxItems }: Body<'fetch'>): Promise<undefined> {
-    const member = this.#member(visitor)
-    const { queue, outlets, limits } = this.#init
+    const { account: owner } = await this.#member(visitor)
+    const { store, outlets, limits } = this.#init
     if (visitor.outlet !== undefined) await outlets.remove(visitor.outlet)
     let reply = id
     const outlet = new Outlet({
-      queue,
-      member: member.number,
+      store,
+      owner,
       items: maxItems === 0 ? limits.leaseItems : Math.min(maxItems, limits.leaseItems),
       bytes: limits.leaseBytes,
       send: (run) => {
@@ -218,24 +216,25 @@ export class Requests {
   }
 
   async #acknowledge(visitor: Visitor, { ids }: Body<'acknowledge'>): Promise<MailboxBodyInit> {
-    const { number } = this.#member(visitor)
-    const { queue, outlets } = this.#init
+    const account = signedIn(visitor)
+    const { store, outlets } = this.#init
     const named = ids.map(Number)
-    await queue.remove(number, named)
-    void outlets.acknowledged(number, named) // reports its failures to the channel it fails on
+    await store.acknowledge(account, named)
+    void outlets.acknowledged(account, named) // reports its failures to the channel it fails on
     return DONE
   }
 
-  #status(visitor: Visitor): MailboxBodyInit {
-    const { number, bytes, messages, pairs } = this.#member(visitor)
+  async #status(visitor: Visitor): Promise<MailboxBodyInit> {
+    const { account, bytes, messages, pairs, quota } = await this.#member(visitor)
     const { limits, bundles, presence } = this.#init
+    const bundle = await bundles.get(account)
     const value = {
       usedBytes: BigInt(bytes),
-      maxBytes: BigInt(limits.ownerBytes),
+      maxBytes: BigInt(quota?.bytes ?? limits.ownerBytes),
       waiting: messages,
-      maxMessages: limits.ownerMessages,
+      maxMessages: quota?.messages ?? limits.ownerMessages,
       oneTimePairs: pairs,
-      bundleSequence: BigInt(bundles.get(number)?.sequence ?? 0),
+      bundleSequence: BigInt(bundle?.sequence ?? 0),
       otherInstances: visitor.guest === undefined ? 0 : presence.othersOf(visitor.guest),
     }
     return { case: 'status', value }
@@ -258,28 +257,36 @@ export class Requests {
   ): Promise<MailboxBodyInit> {
     const place = addressPrefix(visitor.address)
     if (!this.#pairsByAddress.take(place)) throw new Refusal('tryLater')
-    const [member, { bytes: bundle }] = this.#bundle(owner)
+    const { bytes: bundle, account } = await this.#bundle(owner)
     // When everybody together asks for too much, or nothing can be written, a session without a one-time pair is better than none.
     const handOut =
       !this.#resting && this.#pairs.take(EVERYBODY)
-        ? await this.#init.shelf.take(member, nonce)
+        ? await this.#init.shelf.take(account, nonce)
         : undefined
     return { case: 'prekey', value: { bundle, ...handOut } }
   }
 
-  #bundle(owner: Uint8Array): [Member, VerifiedBundle] {
-    const member = this.#init.members.find(owner)
-    const bundle = member === undefined ? undefined : this.#init.bundles.get(member.number)
-    if (member === undefined || bundle === undefined) throw new Refusal('unavailable')
-    return [member, bundle]
+  async #bundle(owner: Uint8Array): Promise<VerifiedBundle> {
+    const bundle = await this.#init.bundles.get(owner)
+    if (bundle === undefined) throw new Refusal('unavailable')
+    return bundle
   }
 
-  #member(visitor: Visitor): Member {
-    if (visitor.guest === undefined) throw new Refusal('loginNeeded')
-    const member = this.#init.members.find(visitor.account)
+  /** Before anything is verified for them. */
+  async #owner(visitor: Visitor): Promise<AccountKey> {
+    return (await this.#member(visitor)).account
+  }
+
+  async #member(visitor: Visitor): Promise<Member> {
+    const member = await this.#init.store.member(signedIn(visitor))
     if (member === undefined) throw new Refusal('unavailable')
     return member
   }
+}
+
+function signedIn({ guest }: Visitor): AccountKey {
+  if (guest === undefined) throw new Refusal('loginNeeded')
+  return guest.account
 }
 
 function isOwner(visitor: Visitor, owner: Uint8Array): boolean {

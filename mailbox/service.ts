@@ -4,32 +4,30 @@ import { ready } from '../protocol/crypto.ts'
 import { MAX_MAILBOX_FRAME_BYTES } from '../net/mailbox-messages.ts'
 import { MAILBOX_PROTOCOL } from '../net/names.ts'
 import { accountOf } from '../net/peer-name.ts'
+import { StoreError } from '../net/store-error.ts'
 import { Bundles } from './bundles.ts'
 import { Deposits } from './deposits.ts'
-import { Expiry } from './expiry.ts'
 import { Gate } from './gate.ts'
+import { setJoinSecret } from './join-secret.ts'
 import { DEFAULT_LIMITS, SWEEP_MS } from './limits.ts'
-import { Members } from './members.ts'
 import { Presence } from './presence.ts'
 import { PrekeyShelf } from './prekey-shelf.ts'
 import { Outlets } from './push.ts'
-import { Queue } from './queue.ts'
 import { Republisher } from './republish.ts'
 import { Requests } from './requests.ts'
-import { SoundRecords } from './sound-records.ts'
 import { TimeBase } from './time-base.ts'
 import { Visit } from './visit.ts'
-import type { Account } from '../protocol/account.ts'
+import type { Account, AccountKey } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Channel, Clock, Directory, Timer, Wire } from '../net/ports.ts'
-import type { Records } from '../net/records.ts'
 import type { MailboxLimits } from './limits.ts'
+import type { MailboxStore } from './store.ts'
 
 export interface MailboxServiceInit {
   /** Its peer must be `account`. */
   readonly wire: Wire
-  /** Stays with its owner, who closes it after `stop`. */
-  readonly records: Records
+  /** Made with the same limits. The service starts and stops it. */
+  readonly store: MailboxStore
   readonly account: Account
   readonly clock: Clock
   readonly random: RandomBytes
@@ -57,26 +55,17 @@ export interface MailboxServiceStatus {
   readonly damaged: number
 }
 
-/** After a failed write, time until the next try to read the store. */
-const RELOAD_MS = 1000
-
 /** How long `stop` waits for requests that are being worked on. */
 const STOP_MS = 5000
 
 /**
  *   stopped --start--> running --stop--> stopped
- *                      running --a write failed: channels end, memory is read again--> running
+ *                      running --a write failed: channels end--> running
  */
 export class MailboxService {
   readonly #init: MailboxServiceInit
   readonly #limits: MailboxLimits
-  readonly #sound: SoundRecords
-  readonly #members: Members
-  readonly #bundles: Bundles
-  readonly #deposits: Deposits
-  readonly #queue: Queue
-  readonly #shelf: PrekeyShelf
-  readonly #expiry: Expiry
+  readonly #store: MailboxStore
   readonly #time: TimeBase
   readonly #outlets = new Outlets()
   readonly #presence: Presence
@@ -87,56 +76,39 @@ export class MailboxService {
   #status: 'stopped' | 'running' = 'stopped'
   #timer: Timer | undefined
   #sweeping: Promise<void> | undefined
-  /** Set while what is in memory may differ from what is in the store. */
-  #reloading: Promise<void> | undefined
 
   constructor(init: MailboxServiceInit) {
     this.#init = init
     this.#limits = { ...DEFAULT_LIMITS, ...init.limits }
-    const { records, account, clock, random, directory } = init
+    const { store, account, clock, random, directory } = init
     const limits = this.#limits
-    const sound = new SoundRecords(records)
-    const members = new Members({ records, sound, limits })
-    const time = new TimeBase({ records, sound, clock })
-    const base = { account, records, sound, members, clock, time, limits }
-    this.#sound = sound
-    this.#members = members
+    const time = new TimeBase({ store, clock })
+    const base = { account, store, clock, time, limits }
+    this.#store = store
     this.#time = time
-    this.#bundles = new Bundles(base)
-    this.#queue = new Queue(base)
-    this.#shelf = new PrekeyShelf(base)
-    this.#deposits = new Deposits({
-      ...base,
-      onStored: (member) => void this.#outlets.poke(member),
-    })
-    this.#presence = new Presence((owner) => {
-      const member = members.find(owner)
-      if (member !== undefined) this.#republisher?.left(member.number)
-    })
-    const parts = { ...base, bundles: this.#bundles, presence: this.#presence, queue: this.#queue }
-    const { shelf, deposits, outlets } = {
-      shelf: this.#shelf,
-      deposits: this.#deposits,
+    this.#presence = new Presence((owner) => void this.#left(owner))
+    const parts = { ...base, bundles: new Bundles(base), presence: this.#presence }
+    this.#requests = new Requests({
+      ...parts,
+      shelf: new PrekeyShelf(base),
+      deposits: new Deposits(base),
       outlets: this.#outlets,
-    }
-    this.#expiry = new Expiry({ ...parts, shelf })
-    this.#requests = new Requests({ ...parts, shelf, deposits, outlets })
+    })
     this.#republisher =
       directory === undefined ? undefined : new Republisher({ ...parts, directory, random })
     this.#gate = new Gate({ count: Number.MAX_SAFE_INTEGER, bytes: limits.requestBytes })
-    records.onFailure(() => this.#onStoreFailure())
+    store.onMail((owner) => void this.#outlets.poke(owner))
+    store.onFailure(() => this.#onStoreFailure())
   }
 
   /** Reads the store and begins to serve. Throws `StoreError`, or what the wire throws. */
   async start(): Promise<void> {
     if (this.#status === 'running') return
     await ready
+    await this.#store.start()
     await this.#time.start()
-    await this.#load()
     const { joinSecret, wire } = this.#init
-    if (joinSecret !== undefined && !this.#members.isJoinSecret(joinSecret)) {
-      await this.#members.setJoinSecret(joinSecret)
-    }
+    if (joinSecret !== undefined) await setJoinSecret(this.#store, joinSecret)
     this.#status = 'running'
     const options = {
       maxFrameBytes: MAX_MAILBOX_FRAME_BYTES,
@@ -157,39 +129,24 @@ export class MailboxService {
     await Promise.all([...this.#visits].map((visit) => visit.close()))
     late.cancel()
     await this.#sweeping
-    this.#time.step()
-    await this.#init.records.flush()
+    await this.#time.step()
+    await this.#store.stop()
   }
 
-  status(): MailboxServiceStatus {
-    let [waiting, waitingBytes, oneTimePairs] = [0, 0, 0]
-    for (const { messages, bytes, pairs } of this.#members.all()) {
-      waiting += messages
-      waitingBytes += bytes
-      oneTimePairs += pairs
-    }
+  async status(): Promise<MailboxServiceStatus> {
+    const { acknowledged, expired, removed, ...statistics } = await this.#store.statistics()
     return {
-      members: this.#members.count,
+      ...statistics,
+      expired,
+      removed: acknowledged + expired + removed,
       channels: this.#visits.size,
-      waiting,
-      waitingBytes,
-      oneTimePairs,
-      accepted: this.#deposits.accepted,
-      removed: this.#queue.removed,
-      expired: this.#expiry.expired,
       republished: this.#republisher?.published ?? 0,
-      damaged: this.#sound.damaged,
     }
-  }
-
-  async #load(): Promise<void> {
-    await this.#members.load()
-    await this.#bundles.load()
   }
 
   async #onChannel(channel: Channel): Promise<void> {
-    await this.#reloading
-    if (this.#status !== 'running' || !this.#hasRoom(channel)) {
+    const isMember = (await this.#store.member(accountOf(channel.peer))) !== undefined
+    if (this.#status !== 'running' || !this.#hasRoom(isMember)) {
       throw new Error('no room for another channel')
     }
     const { clock, random } = this.#init
@@ -204,8 +161,7 @@ export class MailboxService {
   }
 
   /** Names are free, so whoever has enough of them could take all channels: some are kept for members. */
-  #hasRoom({ peer }: Channel): boolean {
-    const isMember = this.#members.find(accountOf(peer)) !== undefined
+  #hasRoom(isMember: boolean): boolean {
     const { channels, memberChannels } = this.#limits
     // An operator who lowers one limit and not the other must not shut strangers out.
     const strangers = Math.max(channels - memberChannels, channels / 2)
@@ -215,35 +171,34 @@ export class MailboxService {
   /** What must happen now and then: expiry, republication, the time base. */
   #tick(): void {
     this.#timer = this.#init.clock.after(SWEEP_MS, () => this.#tick())
-    this.#time.step()
     void this.#republisher?.run()
-    // A failing store is reported by the request that meets it next; the sweep comes again.
-    this.#sweeping ??= this.#expiry
-      .sweep(() => this.#status === 'running')
+    // A failing store is reported by the request that meets it next; the next round does it again.
+    this.#sweeping ??= this.#sweep()
       .catch(() => undefined)
       .finally(() => {
         this.#sweeping = undefined
       })
   }
 
+  async #sweep(): Promise<void> {
+    await this.#time.step()
+    while (this.#status === 'running' && (await this.#store.expire(this.#time.now())));
+  }
+
+  /** An owner's last channel has gone. Whoever is no member is not worth a memory. */
+  async #left(owner: AccountKey): Promise<void> {
+    if (this.#republisher === undefined) return
+    try {
+      if ((await this.#store.member(owner)) !== undefined) this.#republisher.left(owner)
+    } catch (cause) {
+      if (!(cause instanceof StoreError)) throw cause // then it is due as after a start
+    }
+  }
+
   #onStoreFailure(): void {
     if (this.#status !== 'running') return
     this.#requests.failed()
     this.#abortAll('the store failed')
-    this.#reloading ??= this.#reload().finally(() => {
-      this.#reloading = undefined
-    })
-  }
-
-  async #reload(): Promise<void> {
-    const { clock } = this.#init
-    while (this.#status === 'running') {
-      try {
-        return await this.#load()
-      } catch {
-        await new Promise<void>((resolve) => clock.after(RELOAD_MS, resolve)) // until the store is back
-      }
-    }
   }
 
   #abortAll(reason: string): void {

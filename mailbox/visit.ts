@@ -20,8 +20,8 @@ import type { Channel, Clock, Timer } from '../net/ports.ts'
 import type { MailboxLimits } from './limits.ts'
 import type { Guest } from './presence.ts'
 import type { Outlet } from './push.ts'
-import type { QueuedRun } from './queue.ts'
 import type { Requests, Visitor } from './requests.ts'
+import type { QueuedRun } from './store.ts'
 
 /** A visitor whose requests are so often wrong is no client of ours. */
 const MAX_WRONG = 16

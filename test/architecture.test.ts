@@ -79,6 +79,18 @@ test('the core imports only the packages on its list, and nothing of Node', () =
   expect(wrong).toEqual([])
 })
 
+test('the mailbox knows its store by the interface alone', () => {
+  const makers = ['mailbox/host.ts', 'mailbox/index.ts']
+  const inside = /^mailbox\/(?:level|conditional)\//
+  const parts = /^mailbox\/(?:level|conditional)\/|^net\/(?:records|sealed-value|record-range)\.ts$/
+  const wrong = sourcesOf('mailbox')
+    .filter(({ path }) => !inside.test(path) && !makers.includes(path))
+    .flatMap(({ path, imports }) =>
+      imports.filter((name) => parts.test(name)).map((name) => `${path} imports ${name}`),
+    )
+  expect(wrong).toEqual([])
+})
+
 test('libsodium has one importer', () => {
   const importers = sourcesOf(...Object.keys(MAY_IMPORT))
     .filter((file) => packagesOf(file).some((name) => name.startsWith('libsodium')))

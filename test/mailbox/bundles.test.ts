@@ -100,7 +100,7 @@ test('bundles of owners who are away go back to the DHT every 6 to 12 hours unti
   const times = directory.puts.length
   expect(times).toBeGreaterThanOrEqual(5)
   expect(times).toBeLessThanOrEqual(12)
-  expect(world.service.status().republished).toBe(times)
+  expect((await world.service.status()).republished).toBe(times)
   await world.clock.advance(2 * DAY)
   expect(directory.puts).toHaveLength(times)
 })
@@ -119,8 +119,8 @@ test('after a start bundles go out soon, and again soon when nobody stored them'
   directory.holders = new Error('no peers')
   await next.clock.advance(HOUR)
   expect(directory.puts.length).toBeGreaterThan(tried)
-  expect(next.service.status().republished).toBe(0)
+  expect((await next.service.status()).republished).toBe(0)
   directory.holders = ['somebody' as PeerName]
   await next.clock.advance(HOUR)
-  expect(next.service.status().republished).toBe(1)
+  expect((await next.service.status()).republished).toBe(1)
 })

@@ -1,6 +1,6 @@
 // One damaged record must not stop what is behind it.
 import { expect, test } from 'vitest'
-import { keys } from '../../mailbox/keys.ts'
+import { keys } from '../../mailbox/level/keys.ts'
 import { SESSION_MAIL_TTL_MS } from '../../mailbox/limits.ts'
 import { testBundle, testPairs } from '../support/accounts.ts'
 import { until } from '../support/manual-clock.ts'
@@ -57,7 +57,7 @@ test('damaged mail is left out and counted; the rest comes, in order, also throu
   expect(texts(owner)).toEqual(['1', '2', '7', '8', '10', '11'])
   await world.deposit(sender, owner.account, envelope('13'))
   await until(() => owner.visitor.items.length === 7)
-  expect(world.service.status()).toMatchObject({ damaged: 6, waiting: 7 })
+  expect(await world.service.status()).toMatchObject({ damaged: 6, waiting: 7 })
 })
 
 test('damaged mail gives its room back when it expires, and what expires after it does so too', async () => {
@@ -98,7 +98,7 @@ test('a damaged member is none any more, others stay, and a new one does not get
     await visitor.ask({ case: 'join', value: { joinSecret: JOIN_SECRET } }, 'done')
     expect(await visitor.ask(fetch, 'items')).toMatchObject({ items: [] })
   }
-  expect(last.service.status().damaged).toBe(2)
+  expect((await last.service.status()).damaged).toBe(2)
 })
 
 test('a damaged pair is passed over and removed; the others are given', async () => {
@@ -140,5 +140,5 @@ test('a deposit whose remembered receipt is damaged is taken once more', async (
   await world.deposit(sender, owner.account, envelope('a'), id)
   await damage(world, 'mailbox/receipt/')
   await world.deposit(sender, owner.account, envelope('a'), id)
-  expect(world.service.status().waiting).toBe(2)
+  expect((await world.service.status()).waiting).toBe(2)
 })

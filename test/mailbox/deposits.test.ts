@@ -52,13 +52,13 @@ test('the same deposit id gets the same receipt: at once, later, after a crash, 
   expect(twin).toEqual(first)
   await world.clock.advance(30_000)
   expect(await ask(await world.stranger())).toEqual(first)
-  expect(world.service.status()).toMatchObject({ accepted: 1, waiting: 1 })
+  expect(await world.service.status()).toMatchObject({ accepted: 1, waiting: 1 })
   await owner.visitor.ask(fetch, 'items')
   await owner.visitor.ask({ case: 'acknowledge', value: { ids: [1n] } }, 'done')
   expect(await ask(await world.stranger())).toEqual(first)
   const next = await world.crash()
   expect(await ask(await next.stranger())).toEqual(first)
-  expect(next.service.status()).toMatchObject({ accepted: 0, waiting: 0 })
+  expect(await next.service.status()).toMatchObject({ accepted: 0, waiting: 0 })
 })
 
 test('a full box refuses, drops nothing, and takes mail again when there is room', async () => {
@@ -89,7 +89,7 @@ test('the quota holds for deposits that arrive together', async () => {
     Array.from({ length: 20 }, (_, i) => world.deposit(sender, owner.account, envelope(`${i}`))),
   )
   expect(results.filter(({ status: how }) => how === 'fulfilled')).toHaveLength(5)
-  expect(world.service.status().waiting).toBe(5)
+  expect((await world.service.status()).waiting).toBe(5)
 })
 
 test('one box does not see or fill another', async () => {
@@ -114,7 +114,7 @@ test('what is no envelope is a bad request, whoever it is for', async () => {
       await expect(world.deposit(sender, account, bytes)).rejects.toThrow('badRequest')
     }
   }
-  expect(world.service.status().waiting).toBe(0)
+  expect((await world.service.status()).waiting).toBe(0)
 })
 
 test('remembered deposit ids are bounded: beyond the limit they are forgotten with their mail', async () => {
@@ -126,5 +126,5 @@ test('remembered deposit ids are bounded: beyond the limit they are forgotten wi
   await world.deposit(sender, owner.account, envelope('forgotten'), id)
   await owner.visitor.ask({ case: 'acknowledge', value: { ids: [2n] } }, 'done')
   await world.deposit(sender, owner.account, envelope('forgotten'), id)
-  expect(world.service.status()).toMatchObject({ waiting: 2, accepted: 3 })
+  expect(await world.service.status()).toMatchObject({ waiting: 2, accepted: 3 })
 })

@@ -76,20 +76,20 @@ test('the bundle of an owner who is away is put into the DHT, and again before i
   await at.fetch(o)
   await clock.jump(3 * 60 * MINUTE)
   // Whoever is here publishes alone.
-  expect(box.status().republished).toBe(0)
+  expect((await box.status()).republished).toBe(0)
 
   await at.close()
   await home.stop()
-  await until(() => box.status().channels === 0, TURNS)
+  await until(async () => (await box.status()).channels === 0, TURNS)
   await clock.jump(20 * MINUTE)
-  expect(box.status().republished).toBe(0)
+  expect((await box.status()).republished).toBe(0)
   await clock.jump(50 * MINUTE)
-  await until(() => box.status().republished === 1, TURNS)
+  await until(async () => (await box.status()).republished === 1, TURNS)
   const reader = await peerOf(box)
   const isHolder = (name: PeerName): boolean => peers.some(({ wire }) => wire.self === name)
   // Who has just come knows the mailbox only, and meets the others by and by.
   await eventually(async () => (await sources(reader, owner.key)).some(isHolder))
 
   await clock.jump(70 * MINUTE)
-  await until(() => box.status().republished === 2, TURNS)
+  await until(async () => (await box.status()).republished === 2, TURNS)
 })

@@ -35,7 +35,7 @@ test('mail is kept for as long as was promised and no longer', async () => {
   await world.clock.advance(7 * DAY)
   expect(await waiting(world, owner)).toEqual([])
   const counts = { waiting: 0, waitingBytes: 0, expired: 2, removed: 2, accepted: 2 }
-  expect(world.service.status()).toMatchObject(counts)
+  expect(await world.service.status()).toMatchObject(counts)
   expect(await names(world, 'mailbox/receipt/')).toEqual([])
   expect(await names(world, 'mailbox/expiry/')).toEqual([])
 })
@@ -50,7 +50,7 @@ test('the id of a fetched deposit is forgotten when its promise ends', async () 
   expect(await names(world, 'mailbox/receipt/')).toHaveLength(1)
   await world.clock.advance(1.1 * DAY)
   expect(await names(world, 'mailbox/receipt/')).toEqual([])
-  expect(world.service.status()).toMatchObject({ expired: 0, removed: 1 })
+  expect(await world.service.status()).toMatchObject({ expired: 0, removed: 1 })
 })
 
 test('the id of a pair that was given is forgotten once its signature cannot count any more', async () => {
@@ -110,6 +110,6 @@ test('many that expire together are all let go', async () => {
     for (const owner of owners) await world.deposit(sender, owner.account, envelope(`${i}`))
   }
   await world.clock.advance(21.1 * DAY)
-  expect(world.service.status()).toMatchObject({ waiting: 0, waitingBytes: 0, expired: 600 })
+  expect(await world.service.status()).toMatchObject({ waiting: 0, waitingBytes: 0, expired: 600 })
   expect(await names(world, 'mailbox/receipt/')).toEqual([])
 })

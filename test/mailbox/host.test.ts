@@ -37,7 +37,7 @@ test('a hosted mailbox has a link with its key, a secret and an address, the sam
   expect(link.joinSecret).toHaveLength(16)
   const [address = ''] = first.addresses
   expect(addressTexts(link.addresses)).toEqual([address.replace(/\/p2p\/.*/, '')])
-  expect(first.status()).toMatchObject({ members: 0, waiting: 0 })
+  expect(await first.status()).toMatchObject({ members: 0, waiting: 0 })
   await first.stop()
   await first.stop()
   const listen = [address.replace(/\/p2p\/.*/, '')]
@@ -73,7 +73,7 @@ test('aborting its signal stops it', async () => {
   const running = await host({ profile: { dir }, signal: stop.signal })
   stop.abort(new Error('enough'))
   await running.stop()
-  expect(() => running.status()).toThrow('stopped')
+  await expect(running.status()).rejects.toThrow('stopped')
   await expect(host({ profile: { dir }, signal: stop.signal })).rejects.toThrow('enough')
   await host({ profile: { dir } })
 })

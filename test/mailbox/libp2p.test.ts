@@ -181,7 +181,7 @@ test('mail waits for an owner who is away, survives a restart of the mailbox, an
     o,
   )
   expect(await back.client.status(o)).toMatchObject({ waiting: 0, usedBytes: 0, oneTimePairs: 99 })
-  expect(running.service.status()).toMatchObject({ accepted: 1, removed: 151, waiting: 0 })
+  expect(await running.service.status()).toMatchObject({ accepted: 1, removed: 151, waiting: 0 })
 })
 
 test('many takers over many connections get different pairs', async () => {
@@ -258,13 +258,13 @@ test('deposits on their way together share an fsync', async () => {
     }),
   )
   const deposits = 2 * each
-  expect(running.service.status()).toMatchObject({ accepted: deposits, waiting: deposits })
+  expect(await running.service.status()).toMatchObject({ accepted: deposits, waiting: deposits })
   expect((running.synced() - before) / deposits).toBeLessThan(0.1)
 })
 
 test('a service of a stopped node says so', async () => {
   const running = await host(testAccount(random), await folder())
   await running.stop()
-  expect(() => running.service.status()).toThrow('stopped')
+  await expect(running.service.status()).rejects.toThrow('stopped')
   expect(() => running.service.link()).toThrow('stopped')
 })

@@ -100,7 +100,7 @@ class History {
       await visitor.ask({ case: 'acknowledge', value: { ids } }, 'done')
     }
     assert.deepEqual(drained, [...this.#waiting.keys()])
-    const { waiting, waitingBytes } = this.#world.service.status()
+    const { waiting, waitingBytes } = await this.#world.service.status()
     assert.deepEqual([waiting, waitingBytes], [0, 0])
   }
 

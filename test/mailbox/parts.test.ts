@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Gate } from '../../mailbox/gate.ts'
-import { readExpiryName, keys, lastNumber } from '../../mailbox/keys.ts'
+import { readExpiryName, keys, lastNumber } from '../../mailbox/level/keys.ts'
 import {
   decodeExpiry,
   decodeItem,
@@ -15,7 +15,7 @@ import {
   encodePair,
   encodeReceipt,
   encodeTime,
-} from '../../mailbox/stored.ts'
+} from '../../mailbox/level/stored.ts'
 import { addressPrefix, Throttle } from '../../net/throttle.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
 

@@ -89,9 +89,9 @@ test('an upload is kept as a whole or not at all', async () => {
   }
   const four = [...good, ...testPairs(account, mailbox, { count: 2, now }, world.random)]
   await expect(owner.visitor.ask(put(four), 'done')).rejects.toThrow('quota')
-  expect(world.service.status().oneTimePairs).toBe(0)
+  expect((await world.service.status()).oneTimePairs).toBe(0)
   await owner.visitor.ask(put(four.slice(0, 3)), 'done')
-  expect(world.service.status().oneTimePairs).toBe(3)
+  expect((await world.service.status()).oneTimePairs).toBe(3)
 })
 
 test('pairs leave the shelf after 30 days, and those whose signature lapses before are passed over', async () => {
@@ -105,7 +105,7 @@ test('pairs leave the shelf after 30 days, and those whose signature lapses befo
   world.clock.jump(now + DAY)
   const later = await world.stranger()
   expect((await take(world, later, owner)).pair).toHaveLength(0)
-  expect(world.service.status().oneTimePairs).toBe(0)
+  expect((await world.service.status()).oneTimePairs).toBe(0)
   const more = testPairs(
     owner.account,
     world.account.key,
@@ -116,9 +116,9 @@ test('pairs leave the shelf after 30 days, and those whose signature lapses befo
   await back.visitor.ask(put(more), 'done')
   await back.visitor.ask({ case: 'fetch', value: {} }, 'items')
   await world.clock.advance(29 * DAY)
-  expect(world.service.status().oneTimePairs).toBe(3)
+  expect((await world.service.status()).oneTimePairs).toBe(3)
   await world.clock.advance(1.1 * DAY)
-  expect(world.service.status().oneTimePairs).toBe(0)
+  expect((await world.service.status()).oneTimePairs).toBe(0)
 })
 
 test('one address gets only so many, all addresses together only so many', async () => {
@@ -137,5 +137,5 @@ test('one address gets only so many, all addresses together only so many', async
   expect([withoutPair.pair.length, withoutPair.bundle.length > 0]).toEqual([0, true])
   await world.clock.advance(1000)
   expect((await take(world, a, owner)).pair).toHaveLength(0)
-  expect(world.service.status().oneTimePairs).toBe(7)
+  expect((await world.service.status()).oneTimePairs).toBe(7)
 })

@@ -153,7 +153,7 @@ test('a long queue is drained in order while more arrives', async () => {
   }
   await later
   expect(texts(owner)).toEqual(numbers(1, 700))
-  expect(world.service.status()).toMatchObject({
+  expect(await world.service.status()).toMatchObject({
     accepted: 700,
     removed: 700,
     waiting: 0,

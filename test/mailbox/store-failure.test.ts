@@ -27,8 +27,8 @@ test('when the disk fails nothing is promised, and the counters are those of the
   await expect(lost).rejects.toThrow('ended the channel')
   await owner.visitor.ended
   mend()
-  await until(() => world.service.status().members === 1)
-  expect(world.service.status()).toMatchObject({ waiting: 1, waitingBytes: 100 })
+  await until(async () => (await world.service.status()).members === 1)
+  expect(await world.service.status()).toMatchObject({ waiting: 1, waitingBytes: 100 })
   const back = await world.again(owner)
   await world.clock.advance(REST_MS)
   await world.deposit(await world.stranger(), owner.account, envelope('after'))
@@ -45,7 +45,7 @@ test('after a failure nothing is written for a while, so that those who read are
   const flood = async () =>
     await world.deposit(await world.stranger(), owner.account, envelope('no room'))
   await expect(flood()).rejects.toThrow('ended the channel')
-  await until(() => world.service.status().members === 1)
+  await until(async () => (await world.service.status()).members === 1)
   const back = await world.again(owner)
   await expect(flood()).rejects.toThrow('tryLater')
   await back.visitor.ask(fetch, 'items')
@@ -55,7 +55,7 @@ test('after a failure nothing is written for a while, so that those who read are
   mend()
   await world.clock.advance(REST_MS)
   await back.visitor.ask(acknowledge, 'done')
-  expect(world.service.status().waiting).toBe(0)
+  expect((await world.service.status()).waiting).toBe(0)
 })
 
 test('when reading fails, the answer is to try later', async () => {

@@ -38,7 +38,7 @@ test.each([
   await visitor.hello
   visitor.channel.send(frame)
   expect(await visitor.ended).toBeInstanceOf(Error)
-  await until(() => world.service.status().channels === 0)
+  await until(async () => (await world.service.status()).channels === 0)
 })
 
 test('who asks nothing but wrong things is thrown out', async () => {
@@ -96,10 +96,10 @@ test('a silent channel is closed, one that waits for mail is not', async () => {
   await world.clock.advance(MINUTE / 2)
   await expect(idle.visitor.ask(status, 'status')).rejects.toThrow('loginNeeded')
   await world.clock.advance(MINUTE - 1)
-  expect(world.service.status().channels).toBe(2)
+  expect((await world.service.status()).channels).toBe(2)
   await world.clock.advance(1)
   await idle.visitor.ended
-  await until(() => world.service.status().channels === 1)
+  await until(async () => (await world.service.status()).channels === 1)
   await world.clock.advance(10 * MINUTE)
   await owner.visitor.ask(status, 'status')
 })
@@ -112,7 +112,7 @@ test('channels are limited for each peer and for all', async () => {
   await world.stranger()
   const last = await world.stranger()
   expect(await last.visitor.ended).toBeInstanceOf(Error)
-  expect(world.service.status().channels).toBe(3)
+  expect((await world.service.status()).channels).toBe(3)
 })
 
 test('many requests at once are all answered, a few at a time', async () => {
@@ -127,7 +127,7 @@ test('many requests at once are all answered, a few at a time', async () => {
       ),
     ).flat(),
   )
-  expect(world.service.status().waiting).toBe(100)
+  expect((await world.service.status()).waiting).toBe(100)
 })
 
 test('an owner who does not read is let go, and gets everything later', async () => {
@@ -139,15 +139,15 @@ test('an owner who does not read is let go, and gets everything later', async ()
   }
   const options = { maxFrameBytes: MAX_MAILBOX_FRAME_BYTES, signal: new AbortController().signal }
   const channel = await owner.wire.open(world.wire.self, '/sotto/mailbox/1', options)
-  expect(world.service.status().channels).toBe(3)
+  expect((await world.service.status()).channels).toBe(3)
   channel.abort(new Error('gone'))
-  await until(() => world.service.status().channels === 2)
+  await until(async () => (await world.service.status()).channels === 2)
   // The reader of this one stops: its incoming is never asked for more.
   world.network.filter = ({ to }) => (to === owner.wire.self ? 'swallow' : 'deliver')
   owner.visitor.channel.send(encodeMailboxFrame(7, fetch))
   await settle()
   await world.clock.advance(MINUTE / 2)
-  await until(() => world.service.status().channels < 2)
+  await until(async () => (await world.service.status()).channels < 2)
   world.network.filter = () => 'deliver'
   const back = await world.again(owner)
   await back.visitor.ask(fetch, 'items')
@@ -159,7 +159,7 @@ test('a stopped mailbox answers what it has begun, and starts again', async () =
   const owner = await world.member()
   const sender = await world.stranger()
   const deposit = world.deposit(sender, owner.account, envelope('last'))
-  await until(() => world.service.status().waiting === 1)
+  await until(async () => (await world.service.status()).waiting === 1)
   await world.service.stop()
   await deposit
   await world.service.stop()

@@ -1,5 +1,7 @@
 // A mailbox with a store in memory, a clock that stands still, and peers that visit it.
 import { MemoryLevel } from 'memory-level'
+import { LevelMailboxStore } from '../../mailbox/level/level-store.ts'
+import { DEFAULT_LIMITS } from '../../mailbox/limits.ts'
 import { MailboxService } from '../../mailbox/service.ts'
 import { peerName } from '../../net/peer-name.ts'
 import { Records } from '../../net/records.ts'
@@ -52,7 +54,9 @@ export class World {
     this.records = new Records({ store, dataKey: key, clock, random })
     this.wire = this.network.wire(peerName(this.account.key), '/ip4/10.9.9.9/tcp/1')
     const { wire, records, account } = this
-    const base = { wire, records, account, clock, random }
+    const limits = { ...DEFAULT_LIMITS, ...options.limits }
+    const mailboxStore = new LevelMailboxStore({ records, clock, limits })
+    const base = { wire, store: mailboxStore, account, clock, random }
     const secret = before === undefined ? { joinSecret: JOIN_SECRET } : {}
     this.service = new MailboxService({ ...base, ...secret, ...options })
   }

@@ -224,7 +224,7 @@ test('with a real mailbox: bundle, one-time pairs until the shelf is empty, depo
   expect(second.bundle.sequence).toBe(3)
   const kept = await real.deposit([mailbox], depositFor(key), { signal })
   expect(kept.keptUntil).toBeGreaterThan(world.clock.now())
-  expect(world.service.status().waiting).toBe(1)
+  expect((await world.service.status()).waiting).toBe(1)
   expect(real.size).toBe(1)
   await real.stop()
   await settle()

@@ -44,7 +44,7 @@ test('enrolling joins, names the mailbox in the bundle and uploads bundle and pa
   const { bundle } = here.keys
   expect(bundle.mailboxes.map(({ account }) => toHex(account))).toEqual([toHex(there.account.key)])
   expect(await served()).toEqual(bundle.bytes)
-  expect(there.service.status()).toMatchObject({ members: 1, oneTimePairs: 100 })
+  expect(await there.service.status()).toMatchObject({ members: 1, oneTimePairs: 100 })
 })
 
 test('the mailbox is on the disk before the bundle that names it can be seen', async () => {
@@ -62,7 +62,7 @@ test('the mailbox is on the disk before the bundle that names it can be seen', a
 test('mail that waits and mail that comes is handed on and then deleted', async () => {
   await use()
   for (const text of ['one', 'two', 'three']) await deposit(text)
-  await until(() => taken.length === 3 && waiting() === 0)
+  await until(async () => taken.length === 3 && (await waiting()) === 0)
   expect(taken).toEqual(['one', 'two', 'three'])
 })
 
@@ -71,7 +71,7 @@ test('what came while we were away is fetched after the start', async () => {
   await mailboxes.stop()
   for (let i = 0; i < 700; i += 1) await deposit(`mail ${i}`)
   await restart()
-  await until(() => waiting() === 0)
+  await until(async () => (await waiting()) === 0)
   expect(taken).toEqual(Array.from({ length: 700 }, (_, i) => `mail ${i}`))
 })
 
@@ -81,11 +81,11 @@ test('only what was committed is acknowledged; the rest is handed over again', a
   await mailboxes.stop()
   for (const text of ['one', 'two', 'three']) await deposit(text)
   await restart()
-  await until(() => taken.length >= 3 && waiting() === 2)
+  await until(async () => taken.length >= 3 && (await waiting()) === 2)
   expect(taken.slice(0, 3)).toEqual(['one', 'two', 'three'])
   onItems = (ids) => Promise.resolve(ids)
   await here.clock.advance(5 * MINUTE)
-  await until(() => waiting() === 0)
+  await until(async () => (await waiting()) === 0)
   expect(taken.slice(-2)).toEqual(['two', 'three'])
 })
 
@@ -95,11 +95,11 @@ test('nothing is acknowledged when the commit failed, and the connection stands'
   await deposit('kept')
   await until(() => taken.length === 1)
   await settle()
-  expect(waiting()).toBe(1)
+  expect(await waiting()).toBe(1)
   expect(mailboxes.list()[0]?.connected).toBe(true)
   onItems = (ids) => Promise.resolve(ids)
   await here.clock.advance(5 * MINUTE)
-  await until(() => waiting() === 0)
+  await until(async () => (await waiting()) === 0)
   expect(taken).toEqual(['kept', 'kept'])
 })
 
@@ -115,7 +115,7 @@ test('runs are dealt with one after another, also when the mailbox hands over fa
     return ids
   }
   for (let i = 0; i < 20; i += 1) await deposit(`mail ${i}`)
-  await until(() => waiting() === 0)
+  await until(async () => (await waiting()) === 0)
   expect(most).toBe(1)
   expect(taken).toHaveLength(20)
 })
@@ -130,7 +130,7 @@ test('connects again after the connection was lost, and gets what came meanwhile
   expect(taken).toEqual([])
   there.network.join(wire.self, there.wire.self)
   await here.clock.advance(5 * MINUTE)
-  await until(() => waiting() === 0)
+  await until(async () => (await waiting()) === 0)
   expect(taken).toEqual(['meanwhile'])
   expect(connections).toEqual([true, false, true])
 })
@@ -178,9 +178,9 @@ test('a drained shelf is filled again, but not before an hour has passed', async
   await use()
   await drain(60)
   await here.clock.advance(50 * MINUTE)
-  expect(there.service.status().oneTimePairs).toBe(40)
+  expect((await there.service.status()).oneTimePairs).toBe(40)
   await here.clock.advance(30 * MINUTE)
-  expect(there.service.status().oneTimePairs).toBe(100)
+  expect((await there.service.status()).oneTimePairs).toBe(100)
   expect(mailboxes.list()[0]?.oneTimePairs).toBe(100)
 })
 
@@ -189,9 +189,9 @@ test('a mailbox that refuses what we upload still hands over our mail', async ()
   await begin({ ownerPairs: 10 })
   const info = await use()
   expect(info.connected).toBe(true)
-  expect(there.service.status().oneTimePairs).toBe(0)
+  expect((await there.service.status()).oneTimePairs).toBe(0)
   await deposit('still')
-  await until(() => waiting() === 0)
+  await until(async () => (await waiting()) === 0)
   expect(taken).toEqual(['still'])
 })
 
@@ -218,7 +218,7 @@ test('using the same mailbox again changes nothing but its addresses', async () 
   expect(mailboxes.list()).toHaveLength(1)
   expect(here.keys.bundle.mailboxes).toHaveLength(1)
   expect(here.keys.bundle.sequence).toBeGreaterThan(sequence)
-  expect(there.service.status()).toMatchObject({ members: 1, oneTimePairs: 100 })
+  expect(await there.service.status()).toMatchObject({ members: 1, oneTimePairs: 100 })
 })
 
 test('at most four mailboxes', async () => {
@@ -259,7 +259,7 @@ test('a stop in the middle of a run waits for its commit', async () => {
   expect(stopped).toBe(false)
   commit.resolve()
   await stopping
-  expect(waiting()).toBe(1) // not acknowledged: it comes again and is known then
+  expect(await waiting()).toBe(1) // not acknowledged: it comes again and is known then
 })
 
 test('after the stop no timer and no channel is left', async () => {
@@ -360,8 +360,8 @@ async function drain(count: number): Promise<void> {
   }
 }
 
-function waiting(): number {
-  return there.service.status().waiting
+async function waiting(): Promise<number> {
+  return (await there.service.status()).waiting
 }
 
 function someAccount(): AccountKey {

@@ -62,7 +62,7 @@ test('forged first messages leave no contact, no session and no used-up prekey',
   onTestFinished(() => other.stop())
   expect(await deliver(other, bob, addresses, genuine)).toBe('refused')
   // The mailbox has handed over all of them, and bob has let go of them.
-  await eventually(() => mailbox.status().waiting === 0)
+  await eventually(async () => (await mailbox.status()).waiting === 0)
 
   expect(bob.contacts.list()).toEqual([])
   expect(heard).toEqual([])

@@ -24,12 +24,12 @@ test('what is sent to somebody who is away waits in the mailbox and arrives once
     ])
     expect(states[1]?.keptUntil).toBeGreaterThan(before)
   }
-  expect(mailbox.status().waiting).toBeGreaterThanOrEqual(3)
+  expect((await mailbox.status()).waiting).toBeGreaterThanOrEqual(3)
 
   const back = await live(dir, 'bob')
   for (const message of sent) await message.until('delivered', { timeout: 20_000 })
   expect(await textsOf(back, 'ada')).toEqual(['before', 'one', 'two', 'three'])
-  await eventually(() => mailbox.status().waiting === 0)
+  await eventually(async () => (await mailbox.status()).waiting === 0)
 })
 
 test('two who are never there at the same time talk through their mailbox', async () => {

@@ -27,7 +27,7 @@ test('the same envelope by the mailbox and by the direct stream is shown once', 
   const giver = await live(dir, 'ada')
   await eventually(async () => (await giver.messages.get(id)).state === 'stored')
   await giver.stop()
-  const { waiting } = first.status()
+  const { waiting } = await first.status()
   expect(waiting).toBeGreaterThan(0)
   await first.stop()
 
@@ -41,8 +41,8 @@ test('the same envelope by the mailbox and by the direct stream is shown once', 
 
   // Now the mailbox hands over what it has.
   const second = await liveMailbox(dir, listen)
-  expect(second.status().waiting).toBe(waiting)
-  await eventually(() => second.status().waiting === 0)
+  expect((await second.status()).waiting).toBe(waiting)
+  await eventually(async () => (await second.status()).waiting === 0)
   expect(await textsOf(back, 'ada')).toEqual(['before', 'twice'])
   expect(shown).toEqual(['twice'])
 })

@@ -12,6 +12,8 @@ import { Records } from '../../net/records.ts'
 import type { Message } from '../../node/api.ts'
 import { ChatCore } from '../../node/core.ts'
 import { ChatNode } from '../../node/chat-node.ts'
+import { LevelMailboxStore } from '../../mailbox/level/level-store.ts'
+import { DEFAULT_LIMITS } from '../../mailbox/limits.ts'
 import { MailboxService } from '../../mailbox/service.ts'
 import { encodeMailboxLink } from '../../protocol/link.ts'
 import type { Secret } from '../../protocol/secret.ts'
@@ -130,11 +132,13 @@ export class ChatWorld {
     const random = this.random()
     const store: Store = new MemoryLevel<string, Uint8Array>({ valueEncoding: 'view' })
     const joinSecret = random(16)
+    const { clock } = this
+    const records = new Records({ store, dataKey: DATA_KEY(), clock, random })
     const service = new MailboxService({
       account,
       wire: this.network.wire(peerName(account.key)),
-      records: new Records({ store, dataKey: DATA_KEY(), clock: this.clock, random }),
-      clock: this.clock,
+      store: new LevelMailboxStore({ records, clock, limits: DEFAULT_LIMITS }),
+      clock,
       random,
       joinSecret,
     })

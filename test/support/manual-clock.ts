@@ -74,8 +74,11 @@ export async function settle(turns = 20): Promise<void> {
 }
 
 /** Waits, turn by turn, until something is so; for conditions that real I/O brings about. */
-export async function until(condition: () => boolean, turns = 100_000): Promise<void> {
-  for (let turn = 0; !condition(); turn++) {
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  turns = 100_000,
+): Promise<void> {
+  for (let turn = 0; !(await condition()); turn++) {
     if (turn === turns) throw new Error(`never came true: ${condition}`)
     await new Promise<void>((resolve) => setImmediate(resolve))
   }

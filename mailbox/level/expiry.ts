@@ -2,14 +2,13 @@
 
 import { keys, readExpiryName } from './keys.ts'
 import { decodeExpiry } from './stored.ts'
-import type { Operation, Records } from '../net/records.ts'
+import type { Operation, Records } from '../../net/records.ts'
 import type { ExpiryName } from './keys.ts'
 import type { Members } from './members.ts'
-import type { PrekeyShelf } from './prekey-shelf.ts'
 import type { Queue } from './queue.ts'
+import type { Shelf } from './shelf.ts'
 import type { SoundRecords } from './sound-records.ts'
 import type { StoredExpiry } from './stored.ts'
-import type { TimeBase } from './time-base.ts'
 
 /** Entries handled together. */
 const RUN = 256
@@ -26,42 +25,26 @@ export interface ExpiryInit {
   readonly sound: SoundRecords
   readonly members: Members
   readonly queue: Queue
-  readonly shelf: PrekeyShelf
-  readonly time: TimeBase
+  readonly shelf: Shelf
 }
 
 export class Expiry {
   readonly #init: ExpiryInit
-  #expired = 0
 
   constructor(init: ExpiryInit) {
     this.#init = init
   }
 
-  /** Envelopes that were never fetched, since the start. */
-  get expired(): number {
-    return this.#expired
-  }
-
-  /** What is due, until all is done or `goOn` says no. Throws `StoreError`. */
-  async sweep(goOn: () => boolean = () => true): Promise<void> {
-    while (goOn() && (await this.#run()));
-  }
-
-  /** Some of what is due. True when there may be more. */
-  async #run(): Promise<boolean> {
-    const { members } = this.#init
-    const due = await this.#due()
-    // While members are being read nobody can tell what belongs to whom.
-    if (!members.loaded) return false
+  /** Some of what is due at this moment of the time base. True when there may be more. One at a time. Throws `StoreError`. */
+  async run(now: number): Promise<boolean> {
+    const due = await this.#due(now)
     await this.#mail(due.filter(({ name }) => name.kind === 'mail'))
     await Promise.all(due.filter(({ name }) => name.kind !== 'mail').map((one) => this.#other(one)))
     return due.length === RUN
   }
 
-  async #due(): Promise<readonly Due[]> {
-    const { sound, time } = this.#init
-    const now = time.now()
+  async #due(now: number): Promise<readonly Due[]> {
+    const { sound } = this.#init
     const due: Due[] = []
     const add = (key: string, entry?: StoredExpiry): boolean => {
       const name = readExpiryName(key)
@@ -78,15 +61,12 @@ export class Expiry {
 
   /** Envelopes first, with all that belongs to them; then the deposit ids of those that were fetched before. */
   async #mail(entries: readonly Due[]): Promise<void> {
-    const { members, queue, records, sound } = this.#init
-    const before = queue.removed
+    const { queue, records, sound } = this.#init
     for (const [number, items] of byMember(entries)) await queue.remove(number, items, true)
-    this.#expired += queue.removed - before
     const left: Due[] = []
     for (const due of entries) {
       if ((await sound.get(due.key, () => true)) !== undefined) left.push(due)
     }
-    if (!members.loaded) return
     if (left.length > 0) await records.commit(left.flatMap((due) => this.#forget(due)))
   }
 
@@ -101,10 +81,11 @@ export class Expiry {
   }
 
   async #other({ key, name: { kind, member, entry } }: Due): Promise<void> {
-    const { records, shelf } = this.#init
-    if (kind === 'pair') await shelf.expire(member, entry)
+    const { members, records, shelf } = this.#init
+    if (kind === 'pair' && members.get(member) !== undefined) await shelf.expire(member, entry)
+    const pair = kind === 'pair' ? [del(keys.pair(member, entry))] : []
     const mark = kind === 'taken' ? [del(keys.taken(member, entry))] : []
-    await records.commit([del(key), ...mark])
+    await records.commit([del(key), ...pair, ...mark])
   }
 }
 

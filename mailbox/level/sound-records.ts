@@ -1,9 +1,9 @@
 // Records, but for those that are damaged: one of them must not stop what is behind it.
 
-import { DecodeError } from '../protocol/errors.ts'
-import { StoreError } from '../net/store-error.ts'
-import type { Range } from '../net/record-range.ts'
-import type { Records } from '../net/records.ts'
+import { DecodeError } from '../../protocol/errors.ts'
+import { StoreError } from '../../net/store-error.ts'
+import type { Range } from '../../net/record-range.ts'
+import type { Records } from '../../net/records.ts'
 
 /** More names of damaged records are not remembered. */
 const MAX_NAMES = 10_000

@@ -3,22 +3,11 @@
 import { keys, lastNumber } from './keys.ts'
 import { Damaged } from './sound-records.ts'
 import { decodeItem, ITEM_HEADER_BYTES } from './stored.ts'
-import type { Operation, Records } from '../net/records.ts'
-import type { MailboxLimits } from './limits.ts'
+import type { Operation, Records } from '../../net/records.ts'
+import type { Flow } from '../flow.ts'
+import type { QueuedItem, QueuedRun, Room, StoreLimits } from '../store.ts'
 import type { Members } from './members.ts'
 import type { SoundRecords } from './sound-records.ts'
-
-/** An envelope under the number by which its owner acknowledges it. */
-export interface QueuedItem {
-  readonly id: number
-  readonly envelope: Uint8Array
-}
-
-export interface QueuedRun {
-  readonly items: readonly QueuedItem[]
-  /** More waits behind. */
-  readonly more: boolean
-}
 
 /** What removing needs to know: not the envelopes themselves, of which one request may name a thousand. */
 interface Found {
@@ -31,30 +20,21 @@ export interface QueueInit {
   readonly records: Records
   readonly sound: SoundRecords
   readonly members: Members
-  readonly limits: MailboxLimits
+  readonly limits: StoreLimits
+  readonly flow: Flow
 }
 
 export class Queue {
   readonly #init: QueueInit
   /** What is being removed, by `member/id`: asked twice, it counts once, and both answers wait for the one commit. */
   readonly #removals = new Map<string, Promise<void>>()
-  #removed = 0
 
   constructor(init: QueueInit) {
     this.#init = init
   }
 
-  /** Envelopes removed since the start. */
-  get removed(): number {
-    return this.#removed
-  }
-
   /** What waits behind an id, oldest first: at most `items`, and `bytes` unless the first is larger. What is damaged is left out. */
-  async read(
-    member: number,
-    after: number,
-    room: { readonly items: number; readonly bytes: number },
-  ): Promise<QueuedRun> {
+  async read(member: number, after: number, room: Room): Promise<QueuedRun> {
     const items: QueuedItem[] = []
     let bytes = 0
     const from = keys.item(member, after + 1)
@@ -118,7 +98,16 @@ export class Queue {
     bytes = messages === 0 ? 0 : Math.max(0, bytes)
     operations.push(members.change(member, { bytes, messages, receipts }))
     await records.commit(operations)
-    this.#removed += found.size
+    this.#count(found, forget)
+  }
+
+  /** What is damaged was neither had by its owner nor kept for as long as was promised. */
+  #count(found: ReadonlyMap<number, Found>, expired: boolean): void {
+    const { flow } = this.#init
+    const lost = [...found.values()].filter(({ receipt }) => receipt === undefined).length
+    flow.removed += lost
+    if (expired) flow.expired += found.size - lost
+    else flow.acknowledged += found.size - lost
   }
 
   async #find(member: number, ids: readonly number[]): Promise<Map<number, Found>> {

@@ -1,6 +1,6 @@
 // Names of a mailbox's records. Owners are numbers here, so that a look at the database shows no account.
 
-import { toHex } from '../protocol/bytes.ts'
+import { toHex } from '../../protocol/bytes.ts'
 
 /** 14 hex digits hold 2^53 - 1, and the order of the names is the order of the numbers. */
 function wide(number: number): string {
@@ -22,6 +22,8 @@ export const keys = {
   time: 'mailbox/time',
   members: 'mailbox/member/',
   member: (member: number) => `mailbox/member/${short(member)}`,
+  lastMember: 'mailbox/last-member',
+  policy: (member: number) => `mailbox/policy/${short(member)}`,
   bundles: 'mailbox/bundle/',
   bundle: (member: number) => `mailbox/bundle/${short(member)}`,
   items: (member: number) => `mailbox/item/${short(member)}/`,
@@ -29,8 +31,10 @@ export const keys = {
   /** Under which promise a deposit was taken. */
   receipt: (member: number, depositId: Uint8Array) =>
     `mailbox/receipt/${short(member)}/${toHex(depositId)}`,
+  receipts: (member: number) => `mailbox/receipt/${short(member)}/`,
   pairs: (member: number) => `mailbox/pair/${short(member)}/`,
   pair: (member: number, place: number) => `mailbox/pair/${short(member)}/${wide(place)}`,
+  allTaken: (member: number) => `mailbox/taken/${short(member)}/`,
   /** The id of a one-time pair that was given away. */
   taken: (member: number, pairId: number) => `mailbox/taken/${short(member)}/${short(pairId)}`,
   expiries: 'mailbox/expiry/',

@@ -1,9 +1,10 @@
 // Layouts of a mailbox's records. Each begins with its version; what does not parse to its last byte throws `DecodeError`.
 
-import { concat, u32, u64, u8 } from '../protocol/bytes.ts'
-import { DecodeError } from '../protocol/errors.ts'
-import { reader } from '../protocol/reader.ts'
-import type { Reader } from '../protocol/reader.ts'
+import { concat, fromUtf8, u32, u64, u8, utf8 } from '../../protocol/bytes.ts'
+import { DecodeError } from '../../protocol/errors.ts'
+import { reader } from '../../protocol/reader.ts'
+import type { Reader } from '../../protocol/reader.ts'
+import type { MemberPolicy, Promised } from '../store.ts'
 
 const VERSION = 1
 const KEY_BYTES = 32
@@ -74,18 +75,12 @@ export function decodeItem(value: Uint8Array): StoredItem {
   }))
 }
 
-/** What a custody receipt says; signing it again gives the same bytes. */
-export interface StoredReceipt {
-  readonly envelopeDigest: Uint8Array
-  readonly keptUntil: number
-}
-
 /** `u8 1 ‖ digest[32] ‖ u64 kept until` */
-export function encodeReceipt(receipt: StoredReceipt): Uint8Array {
+export function encodeReceipt(receipt: Promised): Uint8Array {
   return concat(u8(VERSION), receipt.envelopeDigest, u64(receipt.keptUntil))
 }
 
-export function decodeReceipt(value: Uint8Array): StoredReceipt {
+export function decodeReceipt(value: Uint8Array): Promised {
   return decode(value, (from) => ({ envelopeDigest: from.take(KEY_BYTES), keptUntil: from.u64() }))
 }
 
@@ -148,6 +143,38 @@ export function decodeExpiry(value: Uint8Array): StoredExpiry {
     if (kind === 3) return { kind: 'taken', member, pairId: from.u32() }
     throw new DecodeError('ERR_MALFORMED')
   })
+}
+
+const SUSPENDED = 1
+const OWN_QUOTA = 2
+
+/** `u8 1 ‖ u8 flags ‖ u64 bytes ‖ u32 messages ‖ label`; flags: 1 suspended, 2 with a quota of its own */
+export function encodePolicy({ label, status, quota }: MemberPolicy): Uint8Array {
+  const flags = (status === 'suspended' ? SUSPENDED : 0) | (quota === undefined ? 0 : OWN_QUOTA)
+  const { bytes, messages } = quota ?? { bytes: 0, messages: 0 }
+  return concat(u8(VERSION), u8(flags), u64(bytes), u32(messages), utf8(label))
+}
+
+export function decodePolicy(value: Uint8Array): MemberPolicy {
+  return decode(value, (from) => {
+    const flags = from.u8()
+    if (flags > (SUSPENDED | OWN_QUOTA)) throw new DecodeError('ERR_MALFORMED')
+    const quota = { bytes: from.u64(), messages: from.u32() }
+    return {
+      label: fromUtf8(from.rest()),
+      status: (flags & SUSPENDED) === 0 ? 'active' : 'suspended',
+      quota: (flags & OWN_QUOTA) === 0 ? undefined : quota,
+    }
+  })
+}
+
+/** `u8 1 ‖ u32 number`: the highest that any member ever had, written when one leaves. */
+export function encodeLastMember(number: number): Uint8Array {
+  return concat(u8(VERSION), u32(number))
+}
+
+export function decodeLastMember(value: Uint8Array): number {
+  return decode(value, (from) => from.u32())
 }
 
 /** `u8 1 ‖ u64 ms` */

@@ -1,0 +1,93 @@
+// Taking mail: envelope, promise and counters in one commit.
+
+import { toHex } from '../../protocol/bytes.ts'
+import { Refusal } from '../refusal.ts'
+import { keys } from './keys.ts'
+import { Damaged } from './sound-records.ts'
+import { decodeReceipt, encodeExpiry, encodeItem, encodeReceipt } from './stored.ts'
+import type { AccountKey } from '../../protocol/account.ts'
+import type { Custody } from '../../protocol/custody.ts'
+import type { Operation, Records } from '../../net/records.ts'
+import type { Flow } from '../flow.ts'
+import type { NewMail, StoreLimits } from '../store.ts'
+import type { LevelMember, Members } from './members.ts'
+import type { SoundRecords } from './sound-records.ts'
+
+export interface IntakeInit {
+  readonly records: Records
+  readonly sound: SoundRecords
+  readonly members: Members
+  readonly limits: StoreLimits
+  readonly flow: Flow
+  /** Told after the commit. */
+  readonly onStored: (owner: AccountKey) => void
+}
+
+export class Intake {
+  readonly #init: IntakeInit
+  /** Deposits on their way, by owner and id: a repetition waits for the same promise. */
+  readonly #pending = new Map<string, Promise<Custody>>()
+
+  constructor(init: IntakeInit) {
+    this.#init = init
+  }
+
+  async accept(mail: NewMail): Promise<Custody> {
+    const name = `${toHex(mail.owner)} ${toHex(mail.depositId)}`
+    const pending = this.#pending.get(name) ?? this.#store(mail)
+    this.#pending.set(name, pending)
+    try {
+      return await pending
+    } finally {
+      if (this.#pending.get(name) === pending) this.#pending.delete(name)
+    }
+  }
+
+  async #store(mail: NewMail): Promise<Custody> {
+    const { members, records, sound, flow, onStored } = this.#init
+    // An unknown owner costs the same look into the store as a known one.
+    const number = members.find(mail.owner)?.number ?? 0
+    const known = await sound.get(keys.receipt(number, mail.depositId), decodeReceipt)
+    const member = members.find(mail.owner)
+    if (member?.number !== number) throw new Refusal('unavailable')
+    if (known !== undefined && !(known instanceof Damaged))
+      return { ...known, owner: member.account }
+    if (member.policy.status === 'suspended') throw new Refusal('unavailable')
+    this.#checkQuota(member, mail.envelope.length)
+    await records.commit(this.#operations(member, mail))
+    flow.accepted++
+    onStored(member.account)
+    const { envelopeDigest, keptUntil } = mail
+    return { envelopeDigest, owner: member.account, keptUntil }
+  }
+
+  /** Accepted mail is never dropped for new mail. */
+  #checkQuota(member: LevelMember, bytes: number): void {
+    const { ownerBytes, ownerMessages } = this.#init.limits
+    const quota = member.policy.quota ?? { bytes: ownerBytes, messages: ownerMessages }
+    const fits = member.messages < quota.messages && member.bytes + bytes <= quota.bytes
+    if (!fits) throw new Refusal('quota')
+  }
+
+  #operations(member: LevelMember, mail: NewMail): readonly Operation[] {
+    const { members } = this.#init
+    const { depositId, expiresAt, envelope } = mail
+    const item = member.lastItem + 1
+    const expiry = encodeExpiry({ kind: 'mail', member: member.number, item, depositId })
+    return [
+      put(keys.item(member.number, item), encodeItem({ depositId, expiresAt, envelope })),
+      put(keys.receipt(member.number, depositId), encodeReceipt(mail)),
+      put(keys.mailExpiry(expiresAt, member.number, item), expiry),
+      members.change(member, {
+        bytes: member.bytes + envelope.length,
+        messages: member.messages + 1,
+        receipts: member.receipts + 1,
+        lastItem: item,
+      }),
+    ]
+  }
+}
+
+function put(key: string, value: Uint8Array): Operation {
+  return { type: 'put', key, value }
+}

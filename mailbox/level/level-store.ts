@@ -1,0 +1,261 @@
+// The store of one mailbox process: LevelDB, or a memory store of the same kind, with group commit. What many callers do at once
+// shares one synced batch, and the counters of all members are in memory.
+
+import { KeyedLock } from '../../net/lock.ts'
+import { newFlow } from '../flow.ts'
+import { Refusal } from '../refusal.ts'
+import { Cells, isSame } from './cells.ts'
+import { Expiry } from './expiry.ts'
+import { Intake } from './intake.ts'
+import { keys } from './keys.ts'
+import { Members } from './members.ts'
+import { Queue } from './queue.ts'
+import { Shelf } from './shelf.ts'
+import { SoundRecords } from './sound-records.ts'
+import { decodeTime, encodeTime } from './stored.ts'
+import { wipeBox } from './wipe.ts'
+import type { AccountKey } from '../../protocol/account.ts'
+import type { Custody } from '../../protocol/custody.ts'
+import type { Clock } from '../../net/ports.ts'
+import type { Records } from '../../net/records.ts'
+import type { Flow } from '../flow.ts'
+import type {
+  HeldBundle,
+  MailboxStore,
+  Member,
+  MemberPolicy,
+  NewMail,
+  NewPair,
+  QueuedRun,
+  Room,
+  SettingName,
+  Statistics,
+  StoreLimits,
+} from '../store.ts'
+import type { LevelMember } from './members.ts'
+
+export interface LevelStoreInit {
+  /** Stays with its owner, who closes it after `stop`. */
+  readonly records: Records
+  /** For trying again when the store failed. */
+  readonly clock: Clock
+  readonly limits: StoreLimits
+}
+
+/** After a failed write, time until the next try to read the store. */
+const RELOAD_MS = 1000
+
+const SETTINGS: Readonly<Record<SettingName, string>> = {
+  join: keys.joinHash,
+  'join-secret': keys.joinSecret,
+}
+
+/** The number of nobody: a look for what a stranger asks costs the same, and finds nothing. */
+const NOBODY = 0
+
+export class LevelMailboxStore implements MailboxStore {
+  readonly #init: LevelStoreInit
+  readonly #sound: SoundRecords
+  readonly #cells: Cells
+  readonly #members: Members
+  readonly #intake: Intake
+  readonly #queue: Queue
+  readonly #shelf: Shelf
+  readonly #expiry: Expiry
+  readonly #lock = new KeyedLock()
+  readonly #flow: Flow = newFlow()
+  readonly #failureListeners: (() => void)[] = []
+  readonly #mailListeners: ((owner: AccountKey) => void)[] = []
+  #stopped = false
+  /** Set while what is in memory may differ from what is in the store. */
+  #reloading: Promise<void> | undefined
+
+  constructor(init: LevelStoreInit) {
+    this.#init = init
+    const { records, limits } = init
+    const flow = this.#flow
+    const sound = new SoundRecords(records)
+    this.#sound = sound
+    this.#cells = new Cells(records, sound)
+    const members = new Members({ records, sound, limits })
+    this.#members = members
+    const base = { records, sound, members, limits, flow }
+    const onStored = (owner: AccountKey): void => {
+      for (const listener of this.#mailListeners) listener(owner)
+    }
+    this.#intake = new Intake({ ...base, onStored })
+    this.#queue = new Queue(base)
+    this.#shelf = new Shelf(base)
+    this.#expiry = new Expiry({ ...base, queue: this.#queue, shelf: this.#shelf })
+    records.onFailure(() => this.#onFailure())
+  }
+
+  async start(): Promise<void> {
+    await this.#members.load()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#init.records.flush()
+  }
+
+  onFailure(listener: () => void): void {
+    this.#failureListeners.push(listener)
+  }
+
+  onMail(listener: (owner: AccountKey) => void): void {
+    this.#mailListeners.push(listener)
+  }
+
+  async join(account: AccountKey): Promise<void> {
+    await this.#reloading
+    await this.#members.add(account)
+  }
+
+  async member(account: Uint8Array): Promise<Member | undefined> {
+    await this.#reloading
+    const member = this.#members.find(account)
+    return member === undefined ? undefined : shown(member)
+  }
+
+  async members(limit: number, after?: AccountKey): Promise<readonly Member[]> {
+    await this.#reloading
+    return this.#members.page(limit, after).map(shown)
+  }
+
+  async setPolicy(account: AccountKey, policy: MemberPolicy): Promise<void> {
+    await this.#reloading
+    await this.#members.setPolicy(account, policy)
+  }
+
+  async remove(account: AccountKey): Promise<boolean> {
+    await this.#reloading
+    const member = this.#members.find(account)
+    if (member === undefined) return false
+    await this.#members.end(member)
+    this.#flow.removed += member.messages
+    await wipeBox(this.#init.records, this.#sound, member.number)
+    return true
+  }
+
+  async deposit(mail: NewMail): Promise<Custody> {
+    await this.#reloading
+    return await this.#intake.accept(mail)
+  }
+
+  async read(owner: AccountKey, after: number, room: Room): Promise<QueuedRun> {
+    return await this.#queue.read(await this.#numberOf(owner), after, room)
+  }
+
+  async acknowledge(owner: AccountKey, ids: readonly number[]): Promise<void> {
+    await this.#queue.remove(await this.#numberOf(owner), ids)
+  }
+
+  async bundle(account: Uint8Array): Promise<HeldBundle | undefined> {
+    await this.#reloading
+    const member = this.#members.find(account)
+    const bytes = await this.#cells.get(keys.bundle(member?.number ?? NOBODY))
+    return member === undefined || bytes === undefined
+      ? undefined
+      : { owner: member.account, bytes }
+  }
+
+  async replaceBundle(
+    account: AccountKey,
+    bundle: Uint8Array,
+    instead?: Uint8Array,
+  ): Promise<boolean> {
+    const number = await this.#numberOf(account)
+    return await this.#cells.update(keys.bundle(number), (held) => {
+      if (this.#members.get(number) === undefined) throw new Refusal('unavailable')
+      return isSame(held, instead) ? bundle : undefined
+    })
+  }
+
+  async putPairs(owner: AccountKey, pairs: readonly NewPair[], shelfUntil: number): Promise<void> {
+    await this.#shelf.put(await this.#numberOf(owner), pairs, shelfUntil)
+  }
+
+  async takePair(owner: AccountKey, now: number, knownUntil: number): Promise<NewPair | undefined> {
+    return await this.#shelf.take(await this.#numberOf(owner), now, knownUntil)
+  }
+
+  async expire(now: number): Promise<boolean> {
+    await this.#reloading
+    return await this.#lock.run('expire', () => this.#expiry.run(now))
+  }
+
+  async time(): Promise<number | undefined> {
+    const value = await this.#sound.get(keys.time, decodeTime)
+    return typeof value === 'number' ? value : undefined
+  }
+
+  async setTime(time: number): Promise<void> {
+    await this.#lock.run('time', async () => {
+      const held = await this.time()
+      if (held !== undefined && held >= time) return
+      await this.#init.records.commit([{ type: 'put', key: keys.time, value: encodeTime(time) }])
+    })
+  }
+
+  async setting(name: SettingName): Promise<Uint8Array | undefined> {
+    return await this.#cells.get(SETTINGS[name])
+  }
+
+  async replaceSetting(
+    name: SettingName,
+    value: Uint8Array,
+    instead?: Uint8Array,
+  ): Promise<boolean> {
+    return await this.#cells.replace(SETTINGS[name], value, instead)
+  }
+
+  async statistics(): Promise<Statistics> {
+    await this.#reloading
+    let [waiting, waitingBytes, oneTimePairs] = [0, 0, 0]
+    for (const { messages, bytes, pairs } of this.#members.all()) {
+      waiting += messages
+      waitingBytes += bytes
+      oneTimePairs += pairs
+    }
+    const { damaged } = this.#sound
+    return {
+      members: this.#members.count,
+      waiting,
+      waitingBytes,
+      oneTimePairs,
+      ...this.#flow,
+      damaged,
+    }
+  }
+
+  async #numberOf(account: AccountKey): Promise<number> {
+    await this.#reloading
+    const member = this.#members.find(account)
+    if (member === undefined) throw new Refusal('unavailable')
+    return member.number
+  }
+
+  #onFailure(): void {
+    if (this.#stopped) return
+    this.#reloading ??= this.#reload().finally(() => {
+      this.#reloading = undefined
+    })
+    for (const listener of this.#failureListeners) listener()
+  }
+
+  async #reload(): Promise<void> {
+    const { clock } = this.#init
+    while (!this.#stopped) {
+      try {
+        return await this.#members.load()
+      } catch {
+        await new Promise<void>((resolve) => clock.after(RELOAD_MS, resolve)) // until the store is back
+      }
+    }
+  }
+}
+
+function shown({ account, messages, bytes, pairs, policy }: LevelMember): Member {
+  return { account, messages, bytes, pairs, ...policy }
+}

@@ -1,0 +1,181 @@
+// Who may be deposited for, and their counters. All of them are in memory: a few hundred bytes each.
+
+import { accountKey } from '../../protocol/account.ts'
+import { toHex } from '../../protocol/bytes.ts'
+import { StoreError } from '../../net/store-error.ts'
+import { Refusal } from '../refusal.ts'
+import { keys, lastNumber } from './keys.ts'
+import { Damaged } from './sound-records.ts'
+import { decodeLastMember, decodeMember, decodePolicy } from './stored.ts'
+import { encodeLastMember, encodeMember, encodePolicy } from './stored.ts'
+import type { AccountKey } from '../../protocol/account.ts'
+import type { Operation, Records } from '../../net/records.ts'
+import type { MemberPolicy, StoreLimits } from '../store.ts'
+import type { SoundRecords } from './sound-records.ts'
+import type { StoredMember } from './stored.ts'
+
+/** An owner, known here by a number. */
+export interface LevelMember extends StoredMember {
+  readonly number: number
+  readonly account: AccountKey
+  readonly policy: MemberPolicy
+}
+
+type Counters = Omit<StoredMember, 'account'>
+
+export interface MembersInit {
+  readonly records: Records
+  readonly sound: SoundRecords
+  readonly limits: StoreLimits
+}
+
+const DEFAULT_POLICY: MemberPolicy = { label: '', status: 'active', quota: undefined }
+
+/** What is known of a member whose policy cannot be read: nothing new is taken until the operator has set it again. */
+const LOST_POLICY: MemberPolicy = { ...DEFAULT_POLICY, status: 'suspended' }
+
+/**
+ * A `LevelMember` is a value of its moment. Whoever changes counters does it in one step without `await` between `find`, `change`
+ * and the commit that carries the returned operation: commits are written in the order of their calls, so the last one wins.
+ */
+export class Members {
+  readonly #records: Records
+  readonly #sound: SoundRecords
+  readonly #limits: StoreLimits
+  readonly #byAccount = new Map<string, number>()
+  readonly #byNumber = new Map<number, LevelMember>()
+  /** Of those who are being added: until it is durable, nobody is told that it is done. */
+  readonly #adding = new Map<number, Promise<void>>()
+  #loaded = false
+  #last = 0
+
+  constructor(init: MembersInit) {
+    this.#records = init.records
+    this.#sound = init.sound
+    this.#limits = init.limits
+  }
+
+  /**
+   * Reads everything again. Until it is done nobody can tell who is a member, so that nothing is counted that the reading misses.
+   * A damaged member is none any more; the number stays taken, since mail may be stored under it.
+   */
+  async load(): Promise<void> {
+    this.#loaded = false
+    this.#byAccount.clear()
+    this.#byNumber.clear()
+    const members: LevelMember[] = []
+    let last = await this.#lastEver()
+    const passed = (key: string): void => void (last = Math.max(last, lastNumber(key)))
+    for await (const { key, value } of this.#sound.range(keys.members, decodeMember, { passed })) {
+      const number = lastNumber(key)
+      const policy = await this.#policy(number)
+      members.push({ ...value, number, account: accountKey(value.account), policy })
+    }
+    for (const member of members) this.#keep(member)
+    this.#last = Math.max(last, ...this.#byNumber.keys())
+    this.#loaded = true
+  }
+
+  get count(): number {
+    return this.#byNumber.size
+  }
+
+  all(): Iterable<LevelMember> {
+    return this.#byNumber.values()
+  }
+
+  /** Throws `StoreError` while they are being read. */
+  find(account: Uint8Array): LevelMember | undefined {
+    this.#mustBeLoaded()
+    const number = this.#byAccount.get(toHex(account))
+    return number === undefined ? undefined : this.#byNumber.get(number)
+  }
+
+  /** Throws `StoreError` while they are being read. */
+  get(number: number): LevelMember | undefined {
+    this.#mustBeLoaded()
+    return this.#byNumber.get(number)
+  }
+
+  /** In the order of their accounts. */
+  page(limit: number, after: AccountKey | undefined): readonly LevelMember[] {
+    this.#mustBeLoaded()
+    const from = after === undefined ? '' : toHex(after)
+    const names = [...this.#byAccount.keys()].filter((name) => name > from).toSorted()
+    return names.slice(0, limit).flatMap((name) => {
+      const member = this.#byNumber.get(this.#byAccount.get(name) ?? 0)
+      return member === undefined ? [] : [member]
+    })
+  }
+
+  /** Sets the counters, and returns the operation that has to go into the same commit. */
+  change(member: LevelMember, counters: Partial<Counters>): Operation {
+    const next: LevelMember = { ...member, ...counters }
+    this.#byNumber.set(next.number, next)
+    return put(keys.member(next.number), encodeMember(next))
+  }
+
+  /** Makes an account a member; durable when it resolves. Throws `Refusal` quota when the mailbox has no room. */
+  async add(account: AccountKey): Promise<void> {
+    const known = this.find(account)
+    if (known !== undefined) return await this.#adding.get(known.number)
+    if (this.count >= this.#limits.members) throw new Refusal('quota')
+    const counters = { bytes: 0, messages: 0, receipts: 0, lastItem: 0, pairs: 0, lastPair: 0 }
+    const policy = DEFAULT_POLICY
+    const member: LevelMember = { number: ++this.#last, account, policy, ...counters }
+    this.#keep(member)
+    const added = this.#records.commit([this.change(member, {})])
+    this.#adding.set(member.number, added)
+    try {
+      await added
+    } finally {
+      this.#adding.delete(member.number)
+    }
+  }
+
+  async setPolicy(account: AccountKey, policy: MemberPolicy): Promise<void> {
+    const member = this.find(account)
+    if (member === undefined) throw new Refusal('unavailable')
+    const value = encodePolicy(policy)
+    this.#byNumber.set(member.number, { ...member, policy })
+    await this.#records.commit([put(keys.policy(member.number), value)])
+  }
+
+  /** Ends a membership. The number is never given again: what is still stored under it must not become somebody else's. */
+  async end({ number, account }: LevelMember): Promise<void> {
+    this.#byAccount.delete(toHex(account))
+    this.#byNumber.delete(number)
+    await this.#records.commit([
+      put(keys.lastMember, encodeLastMember(this.#last)),
+      ...[keys.member, keys.policy, keys.bundle].map((name) => del(name(number))),
+    ])
+  }
+
+  #keep(member: LevelMember): void {
+    this.#byAccount.set(toHex(member.account), member.number)
+    this.#byNumber.set(member.number, member)
+  }
+
+  #mustBeLoaded(): void {
+    if (!this.#loaded) throw new StoreError('ERR_IO')
+  }
+
+  async #lastEver(): Promise<number> {
+    const last = await this.#sound.get(keys.lastMember, decodeLastMember)
+    return last === undefined || last instanceof Damaged ? 0 : last
+  }
+
+  async #policy(number: number): Promise<MemberPolicy> {
+    const policy = await this.#sound.get(keys.policy(number), decodePolicy)
+    if (policy === undefined) return DEFAULT_POLICY
+    return policy instanceof Damaged ? LOST_POLICY : policy
+  }
+}
+
+function put(key: string, value: Uint8Array): Operation {
+  return { type: 'put', key, value }
+}
+
+function del(key: string): Operation {
+  return { type: 'del', key }
+}

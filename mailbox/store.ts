@@ -1,0 +1,184 @@
+// What a mailbox keeps, behind one interface: who is a member, the mail that waits, bundles, one-time pairs, and when each of them
+// goes. Here is no signature, no clock and no stream: those who call have verified what they bring, and say what time it is.
+//
+// Nothing in it assumes that this process is the only one. Each method is one step that happens wholly or not at all, also beside
+// the same method in another process, and whoever was answered finds it after any crash. `sotto/mailbox/store-contract` tests that.
+
+import type { AccountKey } from '../protocol/account.ts'
+import type { Custody } from '../protocol/custody.ts'
+
+/** What an operator has decided about one member. */
+export interface MemberPolicy {
+  /** For the operator's eyes, at most 64 bytes of UTF-8. */
+  readonly label: string
+  /** A suspended member gets no new mail, keeps what there is, and can fetch it. */
+  readonly status: 'active' | 'suspended'
+  /** Undefined: as the mailbox gives everybody. */
+  readonly quota: Quota | undefined
+}
+
+/** What may wait in one box. */
+export interface Quota {
+  readonly bytes: number
+  readonly messages: number
+}
+
+/** The most that a store takes, unless the policy of a member says otherwise. */
+export interface StoreLimits {
+  readonly members: number
+  /** Waiting envelopes of one owner, together. */
+  readonly ownerBytes: number
+  readonly ownerMessages: number
+  /** Deposit ids of one owner that are remembered; beyond, an id is forgotten with its envelope. */
+  readonly ownerReceipts: number
+  /** One-time pairs on the shelf of one owner. */
+  readonly ownerPairs: number
+}
+
+/** A member as of the moment of the question. */
+export interface Member extends MemberPolicy {
+  readonly account: AccountKey
+  /** Waiting envelopes. */
+  readonly messages: number
+  readonly bytes: number
+  /** One-time pairs on the shelf. */
+  readonly pairs: number
+}
+
+/** What a custody receipt says but for its owner. */
+export interface Promised {
+  /** 32 bytes. */
+  readonly envelopeDigest: Uint8Array
+  /** Unix ms. */
+  readonly keptUntil: number
+}
+
+export interface NewMail extends Promised {
+  readonly owner: Uint8Array
+  /** 16 bytes. */
+  readonly depositId: Uint8Array
+  readonly envelope: Uint8Array
+  /** In time of the time base. */
+  readonly expiresAt: number
+}
+
+/** An envelope under the number by which its owner acknowledges it. */
+export interface QueuedItem {
+  readonly id: number
+  readonly envelope: Uint8Array
+}
+
+export interface QueuedRun {
+  readonly items: readonly QueuedItem[]
+  /** More waits behind. */
+  readonly more: boolean
+}
+
+/** How much to read at once. */
+export interface Room {
+  readonly items: number
+  readonly bytes: number
+}
+
+export interface HeldBundle {
+  readonly owner: AccountKey
+  readonly bytes: Uint8Array
+}
+
+/** A verified one-time pair. */
+export interface NewPair {
+  readonly id: number
+  /** Unix ms, as signed. */
+  readonly expiresAt: number
+  readonly signed: Uint8Array
+}
+
+export interface Statistics {
+  readonly members: number
+  /** Envelopes that wait, and their bytes. */
+  readonly waiting: number
+  readonly waitingBytes: number
+  readonly oneTimePairs: number
+  /**
+   * Envelopes, counted by the front end that did it, since its start. Over all front ends, accepted = acknowledged + expired +
+   * removed + what was added to waiting.
+   */
+  readonly accepted: number
+  readonly acknowledged: number
+  /** Never fetched until their promise ended. */
+  readonly expired: number
+  /** Gone with their owner's membership, or lost by damage. */
+  readonly removed: number
+  /** Records that this front end found damaged and left out: mail, pairs or members that are lost. */
+  readonly damaged: number
+}
+
+/** Small values of the mailbox itself. */
+export type SettingName = 'join' | 'join-secret'
+
+/**
+ * All methods throw `StoreError` when the store fails: then nothing is promised. Who is no member is answered with `Refusal`
+ * unavailable, at the cost of the same reads as one who is.
+ */
+export interface MailboxStore {
+  /** Reads what has to be in memory. To be called once, before anything else. */
+  start(): Promise<void>
+  /** Makes everything durable. Nothing is called after it. */
+  stop(): Promise<void>
+  /** Told when a write failed: whoever was not answered cannot know what became of the question. */
+  onFailure(listener: () => void): void
+  /** Told after mail was stored by this front end, and by others as far as the store can tell. */
+  onMail(listener: (owner: AccountKey) => void): void
+
+  /** The account is a member when it resolves; again is the same. Throws `Refusal` quota when there is no room for another. */
+  join(account: AccountKey): Promise<void>
+  /** Undefined for who is none. */
+  member(account: Uint8Array): Promise<Member | undefined>
+  /** Members behind one of them, or from the first, in an order that does not change; at most `limit`. */
+  members(limit: number, after?: AccountKey): Promise<readonly Member[]>
+  setPolicy(account: AccountKey, policy: MemberPolicy): Promise<void>
+  /** Ends a membership with all that was kept for it. False if there was none. Who joins again begins with nothing. */
+  remove(account: AccountKey): Promise<boolean>
+
+  /**
+   * Takes mail into custody. The same owner and deposit id get the same promise, and nothing is stored again, until the promise
+   * ends. Throws `Refusal` quota when the box is full, unavailable for a suspended member.
+   */
+  deposit(mail: NewMail): Promise<Custody>
+  /**
+   * What waits behind an id, oldest first: at most `items`, and `bytes` unless the first is larger. Ids are given in the order in
+   * which mail becomes visible, and never again. What is damaged is left out and counted.
+   */
+  read(owner: AccountKey, after: number, room: Room): Promise<QueuedRun>
+  /** Deletes exactly the mail with these ids; those that name nothing are passed over. */
+  acknowledge(owner: AccountKey, ids: readonly number[]): Promise<void>
+
+  /** Undefined for who is no member, has none, or has a damaged one. */
+  bundle(account: Uint8Array): Promise<HeldBundle | undefined>
+  /** Keeps a bundle if the one that is there is still `instead`. False: another is there. */
+  replaceBundle(account: AccountKey, bundle: Uint8Array, instead?: Uint8Array): Promise<boolean>
+
+  /**
+   * Puts pairs on the shelf until `shelfUntil` (time base): all, or none. Those that are there already, or were taken, are passed
+   * over. Throws `Refusal` quota.
+   */
+  putPairs(owner: AccountKey, pairs: readonly NewPair[], shelfUntil: number): Promise<void>
+  /**
+   * Takes the oldest pair whose expiry is after `now` (Unix ms) off the shelf for good: nobody else gets it. That it was taken is
+   * remembered until `knownUntil` (time base). Undefined when there is none.
+   */
+  takePair(owner: AccountKey, now: number, knownUntil: number): Promise<NewPair | undefined>
+
+  /** Lets go of some of what is due at `now` (time base). True when there may be more. */
+  expire(now: number): Promise<boolean>
+  /** The time base that was stored last. Undefined at the first start, or when it is damaged. */
+  time(): Promise<number | undefined>
+  /** Stores it, unless a later one is stored. */
+  setTime(time: number): Promise<void>
+
+  setting(name: SettingName): Promise<Uint8Array | undefined>
+  /** Like `replaceBundle`. */
+  replaceSetting(name: SettingName, value: Uint8Array, instead?: Uint8Array): Promise<boolean>
+
+  statistics(): Promise<Statistics>
+}
