@@ -17,7 +17,7 @@ import type { Draft } from './draft.ts'
 import { noteBeginning } from './fresh-start.ts'
 import { hasSaidEnough, keepRecords, takeContent, type Arrival, type Opener } from './open.ts'
 import type { Outcome } from './outcome.ts'
-import { mayTake, noteLate, noteSpoken, noteTaken } from './renewal.ts'
+import { lookForLost, mayTake, noteLate, noteSpoken, noteTaken } from './renewal.ts'
 
 /** Sessions begun by each side that are kept per contact (docs/protocol.md, "Limits"). */
 const MAX_SESSIONS_A_SIDE = 5
@@ -47,6 +47,7 @@ export async function adoptSession(
   })
   noteTaken(draft, accepted.session)
   if (!late) noteSpoken(draft, accepted.session)
+  lookForLost(draft)
   await takeContent(draft, opener, accepted.content, arrival)
   return 'opened'
 }

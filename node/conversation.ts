@@ -27,7 +27,7 @@ import { changeState, forgetRecords, openEnvelope, type Arrival, type Opener } f
 import type { HeldBy, OutboxEntry } from './outbox.ts'
 import type { Outcome } from './outcome.ts'
 import { Refusals } from './refusals.ts'
-import { lookAtAge } from './renewal.ts'
+import { lookAtAge, lookForLost } from './renewal.ts'
 import { hasLapsed } from './series.ts'
 import { Steps } from './steps.ts'
 import { TextQueue } from './text-queue.ts'
@@ -256,11 +256,16 @@ export class Conversation implements Composer, Opener {
     })
   }
 
-  /** Looks at what time alone makes due: messages that are to be encrypted again, sessions that are to be replaced. */
-  tend(): Promise<void> {
+  /**
+   * Looks at what time alone makes due: messages that are to be encrypted again, sessions that are to be replaced; on request also
+   * whether a session is gone. Resolves to true if one is, and another is wanted.
+   */
+  tend(options: { readonly lookForLost?: boolean } = {}): Promise<boolean> {
     return this.step((draft) => {
       lookAtAge(draft, this)
+      if (options.lookForLost === true) lookForLost(draft)
       encryptWaiting(draft, this)
+      return draft.troubles.includes('no-session')
     })
   }
 

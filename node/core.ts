@@ -53,6 +53,9 @@ const MAX_MET = 64
 /** How often rotation, expiry and the like are looked at. */
 const MAINTENANCE = 3_600_000
 
+/** Sessions that are gone here and that are replaced in one such look: a store that lost many shall not ask for all at once. */
+const MAX_LOST = 30
+
 export class ChatCore {
   readonly ownKeys: OwnKeys
   readonly events: EventLog
@@ -325,8 +328,9 @@ export class ChatCore {
           this.clock.now(),
         )
       }
+      let lost = 0
       for (const conversation of this.book.all()) {
-        await conversation.tend()
+        if (await conversation.tend({ lookForLost: lost < MAX_LOST })) lost++
         this.#introducer.ensure(conversation) // what had to wait may be due
       }
       await this.#introducer.refreshOld(this.book.all())

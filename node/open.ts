@@ -31,7 +31,7 @@ import {
   type StoredMessage,
 } from './message.ts'
 import type { Outcome } from './outcome.ts'
-import { noteSpoken, noteUnknown, wantRenewal } from './renewal.ts'
+import { lookForLost, noteSpoken, noteUnknown, wantRenewal } from './renewal.ts'
 
 /** How an envelope reached us. */
 export type Arrival = 'direct' | 'mailbox'
@@ -85,6 +85,7 @@ export async function openEnvelope(
   draft.patch({ unanswered: draft.contact.unanswered + 1, handshakes })
   noteProof(draft, opened.next, opened.items)
   noteSpoken(draft, opened.next)
+  lookForLost(draft)
   if (opened.diverged) wantRenewal(draft, 'diverged', opened.next)
   await takeContent(draft, opener, opened.content, arrival)
   return 'opened'

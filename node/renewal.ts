@@ -5,7 +5,7 @@
 import { equalBytes, toHex } from '../protocol/bytes.ts'
 import { hasHeard } from '../protocol/continuity.ts'
 import { isHealingStalled, receiveOnly, type Session } from '../protocol/session.ts'
-import { sendingSession } from '../protocol/sessions.ts'
+import { sendingSession, winningHandshake } from '../protocol/sessions.ts'
 import type { RenewalReason } from './api.ts'
 import { composeControl, currentEntries, type Composer } from './compose.ts'
 import type { ContactState } from './contact.ts'
@@ -121,6 +121,20 @@ export function noteTaken(draft: Draft, { id }: Session): void {
   const sends = sendingSession(draft.sessions, handshakes)?.id === id
   const wanted = sends ? undefined : renewal.wanted
   draft.patch({ renewal: { ...renewal, taken, wanted } })
+}
+
+/**
+ * Looks whether the session that both sides should send in is gone here: one that we began, or one of theirs whose first message
+ * had opened. They may go on in it and would be noise.
+ */
+export function lookForLost(draft: Draft): void {
+  const { handshakes } = draft.contact
+  const winner = winningHandshake(handshakes)
+  if (winner === undefined || (winner.by === 'theirs' && winner.ordinal > handshakes.seen)) return
+  const isHeld = draft.sessions.some(
+    ({ handshake: { by, ordinal } }) => by === winner.by && ordinal === winner.ordinal,
+  )
+  if (!isHeld) wantRenewal(draft, 'no-session')
 }
 
 /** What time alone makes due: age, an offer or a handshake that is never answered, a contact that stays in an older session. */

@@ -68,11 +68,20 @@ export function sendingSession(
   known: NewestHandshakes = NO_HANDSHAKES,
 ): Session | undefined {
   const held = { ours: newestBy(sessions, 'ours'), theirs: newestBy(sessions, 'theirs') }
-  const ours = newer(held.ours?.handshake, known.ours)
-  const theirs = newer(held.theirs?.handshake, known.theirs)
-  const oursWins = ours !== undefined && (theirs === undefined || wins(ours, theirs))
-  const isHeld = held.ours !== undefined && held.ours.handshake.ordinal === ours?.ordinal
-  return oursWins && isHeld ? held.ours : (held.theirs ?? held.ours)
+  const winner = winningHandshake({
+    ours: newer(held.ours?.handshake, known.ours),
+    theirs: newer(held.theirs?.handshake, known.theirs),
+  })
+  const isHeld = held.ours !== undefined && held.ours.handshake.ordinal === winner?.ordinal
+  return winner?.by === 'ours' && isHeld ? held.ours : (held.theirs ?? held.ours)
+}
+
+/** Which of the newest handshakes of both sides decides where both send, whether its session is held or not. */
+export function winningHandshake({ ours, theirs }: NewestHandshakes): Handshake | undefined {
+  if (ours !== undefined && (theirs === undefined || wins(ours, theirs))) {
+    return { ...ours, by: 'ours' }
+  }
+  return theirs && { ...theirs, by: 'theirs' }
 }
 
 /**

@@ -3,6 +3,7 @@ import { toHex } from '../../protocol/bytes.ts'
 import { readEnvelope } from '../../protocol/envelope.ts'
 import { encryptMessage, type Session } from '../../protocol/session.ts'
 import { sendingSession } from '../../protocol/sessions.ts'
+import { peerName } from '../../net/peer-name.ts'
 import type { Conversation } from '../../node/conversation.ts'
 import { wantRenewal } from '../../node/renewal.ts'
 import {
@@ -246,6 +247,136 @@ describe('sessions that go wrong', () => {
     await clock.advance(HOUR)
     expect(sameSession()).toBe(true)
     expect(await received(bob)).toHaveLength(1)
+  })
+
+  test('a session that is gone at one side is replaced within an hour, also when nothing comes', async () => {
+    await talk()
+    const told = reasons(bob)
+    await conversation(bob, ada).step((draft) => {
+      draft.sessions = []
+    })
+    await clock.advance(HOUR + MINUTE)
+    expect(told).toEqual(['no-session'])
+    expect(sameSession()).toBe(true)
+  })
+
+  test('thirty lost sessions are replaced in an hour, not all at once', async () => {
+    const mark = new Uint8Array(16)
+    for (let count = 0; count < 35; count++) {
+      const { id } = await ada.node.contacts.add(peerName(world.account().key))
+      await ada.core.book.byId(id)?.step((draft) => {
+        const ours = { ordinal: 1, seen: 0, mark }
+        draft.patch({ handshakes: { ...draft.contact.handshakes, ours } })
+      })
+    }
+    const wanted = (): number =>
+      ada.core.book.all().filter(({ contact }) => contact.renewal.wanted !== undefined).length
+    await clock.advance(HOUR)
+    expect(wanted()).toBe(30)
+    await clock.advance(HOUR)
+    expect(wanted()).toBe(35)
+  })
+
+  /** bob goes back to a time before the session in which both write now. */
+  async function goBack(): Promise<void> {
+    await talk()
+    const backup = await world.backup(bob)
+    await conversation(ada, bob).step((draft) => wantRenewal(draft, 'age', sending(ada, bob)))
+    await clock.advance(HOUR)
+    await bob.node.conversation('ada').send('since the backup')
+    await clock.advance(MINUTE)
+    expect(sameSession()).toBe(true)
+    world.network.part(ada.peer, bob.peer)
+    await world.restore(bob, backup)
+    expect(sameSession()).toBe(false)
+  }
+
+  test('what somebody refuses again who could open it before goes into another session', async () => {
+    await goBack()
+    const told = reasons(ada)
+    world.network.join(ada.peer, bob.peer)
+    await ada.node.conversation('bob').send('do you remember?')
+    await clock.advance(9 * MINUTE)
+    expect(told).toEqual([])
+    await clock.advance(3 * MINUTE)
+    expect(told).toEqual(['lost'])
+    expect(sameSession()).toBe(true)
+    expect(await texts(bob, ada)).toContain('do you remember?')
+  })
+
+  test('who speaks in an older session only is met with a handshake after a day', async () => {
+    await goBack()
+    const told = reasons(ada)
+    await bob.node.conversation('ada').send('from the past')
+    await settle()
+    await ada.core.inbox.fromPeer(bob.account.key, envelopes(bob, ada))
+    expect(await texts(ada, bob)).toContain('from the past')
+    await clock.advance(23 * HOUR)
+    expect(told).toEqual([])
+    await clock.advance(2 * HOUR)
+    expect(told).toEqual(['late'])
+    world.network.join(ada.peer, bob.peer)
+    await clock.advance(HOUR)
+    expect(sameSession()).toBe(true)
+  })
+
+  test('who goes back and uses a position again is told of as a divergence', async () => {
+    await talk()
+    const backup = await world.backup(bob)
+    await bob.node.conversation('ada').send('first')
+    await settle()
+    await world.restore(bob, backup)
+    const told = reasons(ada)
+    await bob.node.conversation('ada').send('second')
+    await clock.advance(MINUTE)
+    expect(told).toEqual(['diverged'])
+    expect(sameSession()).toBe(true)
+    await clock.advance(11 * MINUTE)
+    // both have the same number in the count of their sender
+    const shown = await texts(ada, bob)
+    expect(shown.toSorted()).toEqual(['first', 'hello', 'hello, ada', 'second'])
+  })
+
+  test('a divergence is told of also while another reason waits', async () => {
+    await talk()
+    const told = reasons(bob)
+    await conversation(bob, ada).step((draft) => {
+      const { renewal } = draft.contact
+      draft.patch({ renewal: { ...renewal, made: [clock.now(), clock.now(), clock.now()] } })
+      wantRenewal(draft, 'age', sending(bob, ada))
+    })
+    const options = { now: clock.now(), random: ada.core.random }
+    for (const byte of [1, 2]) {
+      const content = new Uint8Array(4).fill(byte)
+      const { envelope } = encryptMessage(sending(ada, bob), content, options)
+      await bob.core.inbox.fromPeer(ada.account.key, [envelope])
+    }
+    expect(told).toEqual(['age', 'diverged'])
+  })
+
+  test('a handshake that waits for its time is not made when the other side makes one', async () => {
+    await talk()
+    await conversation(bob, ada).step((draft) => {
+      const { renewal } = draft.contact
+      draft.patch({ renewal: { ...renewal, made: [clock.now(), clock.now(), clock.now()] } })
+      wantRenewal(draft, 'age', sending(bob, ada))
+    })
+    await conversation(ada, bob).step((draft) => wantRenewal(draft, 'age', sending(ada, bob)))
+    await clock.advance(MINUTE)
+    expect(conversation(bob, ada).contact.renewal.wanted).toBeUndefined()
+    const { id } = sending(ada, bob)
+    await nextDay()
+    expect(toHex(sending(bob, ada).id)).toBe(toHex(id))
+  })
+
+  test('what is refused in a session that does not send any more goes into the one that does, at once', async () => {
+    const { winner, loser } = await cross()
+    const refused = envelopes(loser, winner)
+    expect(refused.length).toBeGreaterThan(0)
+    await conversation(loser, winner).refused(refused)
+    for (const { sessionId } of conversation(loser, winner).outbox.values()) {
+      expect(toHex(sessionId)).toBe(toHex(sending(loser, winner).id))
+    }
   })
 
   /** bob has lost his sessions, and says so as soon as something comes that he cannot open. */

@@ -59,6 +59,9 @@ export interface Person {
   node: ChatNode
 }
 
+/** What a store held. */
+export type Backup = readonly (readonly [string, Uint8Array])[]
+
 export class ChatWorld {
   readonly network = new MemoryNetwork()
   readonly directory: SharedDirectory
@@ -107,6 +110,22 @@ export class ChatWorld {
   /** Starts another process on the same store: after `kill`, or after the node was stopped, or in the place of one that runs. */
   async restart(person: Person): Promise<void> {
     this.kill(person)
+    this.#replace(person)
+    await person.core.start()
+  }
+
+  /** A copy of everything in somebody's store, as it is now. */
+  async backup({ disk }: Person): Promise<Backup> {
+    return disk.store.iterator().all()
+  }
+
+  /** Puts an older copy in the place of the store, as a restored folder does, and starts with it. */
+  async restore(person: Person, backup: Backup): Promise<void> {
+    this.kill(person)
+    person.disk = await faultyStore()
+    await person.disk.store.batch(
+      backup.map(([key, value]) => ({ type: 'put' as const, key, value })),
+    )
     this.#replace(person)
     await person.core.start()
   }
