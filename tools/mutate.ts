@@ -1,7 +1,7 @@
 /**
  * Mutation testing of protocol/ with Stryker:
  *
- *   npm run mutate -- [--file protocol/reader.ts]... [--group codec]... [--resume] [--force] [--state FOLDER]
+ *   npm run mutate -- [--file protocol/reader.ts]... [--group codec]... [--resume] [--force] [--workers N] [--state FOLDER]
  *
  * Without file or group: everything. Of a mutant that has been run, only what its source or its tests changed is run
  * again; --force runs it all, --resume leaves out files whose source is the one in the results. A run that was stopped
@@ -30,8 +30,8 @@ import { ensureTools, root, tools } from './tools.ts'
 const folder = `${tools}/mutation`
 const RESULTS = `${folder}/results.json`
 const PAGE = `${root}docs/mutation.md`
-/** A Stryker run begins with all tests once, some 20 s; its results are lost when it is stopped. */
-const FILES_PER_RUN = 5
+/** A Stryker run begins with all tests once, some 10 s; its results are lost when it is stopped. */
+const FILES_PER_RUN = 4
 
 /** What we read of Stryker's report (mutation-testing-report-schema). */
 interface Report {
@@ -53,6 +53,7 @@ const { values } = parseArgs({
   options: {
     file: { type: 'string', multiple: true, default: [] },
     group: { type: 'string', multiple: true, default: [] },
+    workers: { type: 'string', default: '1' },
     resume: { type: 'boolean', default: false },
     force: { type: 'boolean', default: false },
     state: { type: 'string', default: `${root}node_modules/.cache/sotto-mutation` },
@@ -90,6 +91,7 @@ function chosenFiles(): readonly string[] {
 async function mutate(files: readonly string[]): Promise<Results> {
   const config = join(values.state, 'stryker.json')
   const report = join(values.state, 'report.json')
+  const sources = files.map((path) => [path, read(path)] as const) // they may change meanwhile
   writeFileSync(config, JSON.stringify(configuration(files, report)))
   const child = spawn(
     'nice',
@@ -106,7 +108,9 @@ async function mutate(files: readonly string[]): Promise<Results> {
   const [code] = (await once(child, 'exit')) as [number | null]
   if (code !== 0) throw new Error(`Stryker failed on ${files.join(', ')}`)
   const { files: found } = JSON.parse(readFileSync(report, 'utf8')) as Report
-  return Object.fromEntries(files.map((path) => [path, resultOf(found[path], read(path))]))
+  return Object.fromEntries(
+    sources.map(([path, source]) => [path, resultOf(found[path], source)] as const),
+  )
 }
 
 function configuration(files: readonly string[], report: string): object {
@@ -118,7 +122,7 @@ function configuration(files: readonly string[], report: string): object {
     ignorePatterns: ['**', '!protocol/**', '!test/{protocol,support}/**', '!tools/*.ts', '!*.json'],
     tsconfigFile: 'none', // it would be read with a programming interface that TypeScript 7 does not have
     coverageAnalysis: 'perTest',
-    concurrency: 1,
+    concurrency: Number(values.workers),
     timeoutMS: 20_000, // beside 1.5 times what the tests took: on a busy machine, slow is not for ever
     force: values.force,
     incremental: true,

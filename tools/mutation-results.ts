@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto'
 export const groups = {
   crypto: {
     least: 95,
-    files: /^(?:crypto|primitives|sodium|native|public-keys|secret|labels|known-answers)/,
+    files: /^(?:crypto|primitives|provider|sodium|native|public-keys|secret|labels|known-answers)/,
   },
   codec: {
     least: 95,
