@@ -13,7 +13,7 @@ import { encryptMessage } from '../../protocol/session.ts'
 import { encodeSession } from '../../protocol/session-codec.ts'
 import { DAY, NOW, testPerson } from '../support/people.ts'
 import { refusal } from '../support/refusals.ts'
-import { Talker, secretsIn, there } from '../support/talkers.ts'
+import { Talker, expectNothingLeft, secretsIn, there } from '../support/talkers.ts'
 
 beforeAll(() => ready)
 
@@ -70,7 +70,8 @@ describe('refusals leave no trace', () => {
     for (let bit = 16; bit < envelope.length * 8; bit += 41) {
       const changed = envelope.slice()
       changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7))
-      expect(refusal(() => acceptSession({ ...input, envelope: first(changed) }))).toMatch(
+      const accept = () => acceptSession({ ...input, envelope: first(changed) })
+      expect(refusal(() => expectNothingLeft(accept, input))).toMatch(
         /^(DecodeError ERR_(MALFORMED|TOO_LARGE|TRUNCATED)|SessionError ERR_(NOT_AUTHENTIC|UNKNOWN_PREKEY))$/,
       )
     }
@@ -86,9 +87,7 @@ describe('refusals leave no trace', () => {
     const input = inputFor(theirs, one.bytes)
     const bundleKnown = (sequence: number): boolean => asked.push(sequence) > 0
     const envelope = { ...one, body: two.body }
-    expect(refusal(() => acceptSession({ ...input, envelope, bundleKnown }))).toBe(
-      'SessionError ERR_NOT_AUTHENTIC',
-    )
+    expect(refused({ ...input, envelope, bundleKnown })).toBe('SessionError ERR_NOT_AUTHENTIC')
     expect(asked).toEqual([])
   })
 
@@ -103,9 +102,7 @@ describe('refusals leave no trace', () => {
       { signed, kem, oneTime: oneTime && { ...oneTime, id: oneTime.id + 1 } },
     ]
     for (const prekeys of wrong) {
-      expect(refusal(() => acceptSession({ ...input, prekeys }))).toBe(
-        'SessionError ERR_UNKNOWN_PREKEY',
-      )
+      expect(refused({ ...input, prekeys })).toBe('SessionError ERR_UNKNOWN_PREKEY')
     }
   })
 
@@ -113,9 +110,7 @@ describe('refusals leave no trace', () => {
     const { ours, theirs } = strangers()
     ours.begin(theirs)
     const input = inputFor(theirs, ours.send())
-    expect(refusal(() => acceptSession({ ...input, bundleKnown: () => false }))).toBe(
-      'SessionError ERR_UNKNOWN_PREKEY',
-    )
+    expect(refused({ ...input, bundleKnown: () => false })).toBe('SessionError ERR_UNKNOWN_PREKEY')
     expect(acceptSession(input).content).toBeDefined()
   })
 
@@ -124,7 +119,7 @@ describe('refusals leave no trace', () => {
     ours.begin(theirs)
     const input = inputFor(theirs, ours.send())
     for (const now of [NOW + 181 * DAY, NOW - DAY]) {
-      expect(refusal(() => acceptSession({ ...input, now }))).toBe('SessionError ERR_NOT_AUTHENTIC')
+      expect(refused({ ...input, now })).toBe('SessionError ERR_NOT_AUTHENTIC')
     }
   })
 
@@ -142,9 +137,7 @@ describe('refusals leave no trace', () => {
     ]
     for (const certificate of certificates) {
       const envelope = begin({ ...device, certificate }, theirs)
-      expect(refusal(() => acceptSession(inputFor(theirs, envelope)))).toBe(
-        'SessionError ERR_NOT_AUTHENTIC',
-      )
+      expect(refused(inputFor(theirs, envelope))).toBe('SessionError ERR_NOT_AUTHENTIC')
     }
   })
 
@@ -156,7 +149,7 @@ describe('refusals leave no trace', () => {
       const ephemeralKey = new Uint8Array(32).fill(fill) as EphemeralKey
       const prefix = firstPrefix({ ...honest, ephemeralKey })
       const envelope = { ...honest, ephemeralKey, prefix }
-      expect(refusal(() => acceptSession({ ...inputFor(theirs, honest.bytes), envelope }))).toBe(
+      expect(refused({ ...inputFor(theirs, honest.bytes), envelope })).toBe(
         'SessionError ERR_NOT_AUTHENTIC',
       )
     }
@@ -174,9 +167,9 @@ describe('refusals leave no trace', () => {
         signed: { ...prekeys.signed, id: signedPrekeyId },
         kem: { ...prekeys.kem, id: kemId },
       }
-      expect(
-        refusal(() => acceptSession({ ...inputFor(talker, envelope), prekeys: renamed })),
-      ).toBe('SessionError ERR_NOT_AUTHENTIC')
+      expect(refused({ ...inputFor(talker, envelope), prekeys: renamed })).toBe(
+        'SessionError ERR_NOT_AUTHENTIC',
+      )
       expect(talker.receive(envelope)).toBe('ERR_UNKNOWN_PREKEY')
     }
   })
@@ -235,6 +228,11 @@ test('the same randomness gives the same handshake, other randomness another', (
   expect(encodeSession(make(ours))).toEqual(encodeSession(make(again)))
   expect(encodeSession(make(ours))).not.toEqual(encodeSession(make(new Talker('ours'))))
 })
+
+/** The code of a refusal, which has left no secret behind. */
+function refused(input: AcceptSessionInput): string {
+  return refusal(() => expectNothingLeft(() => acceptSession(input), input))
+}
 
 function strangers(lawful = true): { readonly ours: Talker; readonly theirs: Talker } {
   return { ours: new Talker('ours', lawful), theirs: new Talker('theirs', lawful) }

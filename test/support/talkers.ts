@@ -101,15 +101,17 @@ export class Talker {
     const ordinal = nextOrdinal({ previous: ours?.ordinal ?? 0, seenByThem, now: this.now })
     const { account } = other.person
     const pair = verifyOneTimePair(other.pair.signed, { account: account.key, now: this.now })
-    const session = initiateSession({
-      ours: this.person.device,
-      theirs: other.person.bundle,
-      oneTime: oneTime ? pair : undefined,
-      ordinal,
-      seen,
-      now: this.now,
-      random: this.random,
-    })
+    const session = this.#watched(() =>
+      initiateSession({
+        ours: this.person.device,
+        theirs: other.person.bundle,
+        oneTime: oneTime ? pair : undefined,
+        ordinal,
+        seen,
+        now: this.now,
+        random: this.random,
+      }),
+    )
     this.#keep(undefined, session)
     this.handshakes = handshakeMade(this.handshakes, session.handshake)
     return session
@@ -124,7 +126,7 @@ export class Talker {
     const { ours, stating: said } = this.handshakes
     const { items, next: stating } = stateHandshake(session, ours, said)
     const message = { content: utf8(text), items }
-    const { next, envelope, spent } = encryptMessage(session, message, this)
+    const { next, envelope, spent } = this.#watched(() => encryptMessage(session, message, this))
     this.#check({ before: session, beforeBytes, next, spent })
     this.#keep(session, next)
     this.handshakes = { ...this.handshakes, stating }
@@ -169,7 +171,9 @@ export class Talker {
     if (session === undefined) return this.#accept(envelope)
     const beforeBytes = encodeSession(session)
     const { now, random } = this
-    const { next, spent, ...opened } = openMessage(session, envelope, { now, random })
+    const { next, spent, ...opened } = this.#watched(() =>
+      openMessage(session, envelope, { now, random }),
+    )
     this.#check({ before: session, beforeBytes, next, spent })
     this.#keep(session, next, opened.skippedAdded, opened.skippedRemoved)
     wipeAll(spent)
@@ -186,15 +190,17 @@ export class Talker {
     if (this.#accepted.has(ephemeralKey)) throw new SessionError('ERR_DUPLICATE')
     const { device, signedPrekey, kemPrekey, bundle } = this.person
     const oneTime = this.#pairIsThere ? this.pair : undefined
-    const { session, spent, ...accepted } = acceptSession({
-      ours: device,
-      prekeys: { signed: signedPrekey, kem: kemPrekey, oneTime },
-      envelope,
-      bundleKnown: (sequence, digest) =>
-        sequence === bundle.sequence && toHex(digest) === toHex(bundle.digest),
-      now: this.now,
-      random: this.random,
-    })
+    const { session, spent, ...accepted } = this.#watched(() =>
+      acceptSession({
+        ours: device,
+        prekeys: { signed: signedPrekey, kem: kemPrekey, oneTime },
+        envelope,
+        bundleKnown: (sequence, digest) =>
+          sequence === bundle.sequence && toHex(digest) === toHex(bundle.digest),
+        now: this.now,
+        random: this.random,
+      }),
+    )
     expectSame(contradicts(this.handshakes, session.handshake), false)
     const isLate = session.handshake.ordinal < this.handshakes.seen
     this.#accepted.add(ephemeralKey)
@@ -230,6 +236,12 @@ export class Talker {
       expectSame(names.has(name), false)
       this.#store.delete(`${prefix}/${name}`)
     }
+  }
+
+  /** What `run` returns. No secret that it used is left over, whether it succeeds or not. */
+  #watched<T>(run: () => T): T {
+    if (!this.lawful) return run()
+    return expectNothingLeft(run, [this.person, this.pair, this.sessions])
   }
 
   #check(step: Step): void {
@@ -275,6 +287,38 @@ function expectSame(actual: unknown, expected: unknown): void {
 export function there<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('nothing is there')
   return value
+}
+
+/**
+ * What `run` returns. Whatever secret it used is in the result, belongs to one of the owners, or has been wiped; the same
+ * when it throws.
+ */
+export function expectNothingLeft<T>(run: () => T, owners: unknown): T {
+  const used = new Set<Secret>()
+  const { reveal } = Secret
+  Secret.reveal = (secret) => {
+    used.add(secret)
+    return reveal(secret)
+  }
+  let result: T | undefined
+  try {
+    result = run()
+    return result
+  } finally {
+    Secret.reveal = reveal
+    const kept = secretsIn([result, owners])
+    const left = [...used].filter((secret) => !kept.has(secret) && !isWiped(secret))
+    expect(left).toEqual([])
+  }
+}
+
+export function isWiped(secret: Secret): boolean {
+  try {
+    Secret.reveal(secret)
+    return false
+  } catch {
+    return true
+  }
 }
 
 /** Every secret that can be reached from a value. */
