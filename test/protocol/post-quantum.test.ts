@@ -22,7 +22,7 @@ import { receiveKeyParts } from '../../protocol/post-quantum-receive.ts'
 import { Secret, wipeAll } from '../../protocol/secret.ts'
 import { NOW } from '../support/people.ts'
 import { seededRandom } from '../support/random.ts'
-import { secretsIn, there } from '../support/talkers.ts'
+import { expectNothingLeft, secretsIn, there } from '../support/talkers.ts'
 
 // The state machine alone: no Double Ratchet, messages are the items they carry and an epoch.
 
@@ -46,7 +46,7 @@ class Side {
     this.sends = sends
     this.random = seededRandom(`side ${sends}`)
     const secret = importSecret('EpochSecret', new Uint8Array(32).fill(3))
-    this.state = startPostQuantum(secret, sends, NOW)
+    this.state = expectNothingLeft(() => startPostQuantum(secret, sends, NOW), [])
   }
 
   send(hasRoom = true): Message {
@@ -61,14 +61,14 @@ class Side {
 
   receive(message: Message, context: Partial<ReceiveContext> = {}): Received {
     const { now, random, sends } = this
-    const received = receiveKeyParts(
+    const whole = {
+      ...{ answeredChain: undefined, takesParts: true, now, random },
+      ...message,
+      ...context,
+    }
+    const received = expectNothingLeft(
+      () => receiveKeyParts(this.state, { sessionId, sends }, whole),
       this.state,
-      { sessionId, sends },
-      {
-        ...{ answeredChain: undefined, takesParts: true, now, random },
-        ...message,
-        ...context,
-      },
     )
     expectLawful(this.state, received.next, received.spent)
     this.state = received.next
