@@ -1,12 +1,15 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { utf8 } from '../../protocol/bytes.ts'
 import { acceptSession, initiateSession } from '../../protocol/begin-session.ts'
 import type { AcceptSessionInput } from '../../protocol/begin-session.ts'
-import { ready } from '../../protocol/crypto.ts'
+import { importSecret, ready } from '../../protocol/crypto.ts'
 import { certifyDevice } from '../../protocol/device.ts'
 import type { EphemeralKey, FirstEnvelope } from '../../protocol/envelope.ts'
 import { firstPrefix, readEnvelope } from '../../protocol/envelope.ts'
+import { CryptoError } from '../../protocol/errors.ts'
+import { offerOf } from '../../protocol/post-quantum.ts'
 import { createOneTimePair, verifyOneTimePair } from '../../protocol/prekeys.ts'
+import { NEVER_RODE } from '../../protocol/riding.ts'
 import { Secret } from '../../protocol/secret.ts'
 import type { Session } from '../../protocol/session.ts'
 import { encryptMessage } from '../../protocol/session.ts'
@@ -114,6 +117,36 @@ describe('refusals leave no trace', () => {
     expect(acceptSession(input).content).toBeDefined()
   })
 
+  test('a bundle that is not ours, with all that the session would have kept', () => {
+    const { ours, theirs } = strangers()
+    ours.begin(theirs, { oneTime: true })
+    const input = inputFor(theirs, ours.send())
+    const { result } = wipedBy(() => acceptSession(input))
+    const kept = [...secretsIn(result.session)].map(({ name }) => name).toSorted()
+    const { names } = wipedBy(() => refused({ ...input, bundleKnown: () => false }))
+    for (const name of kept) {
+      expect(names).toContain(name)
+      names.splice(names.indexOf(name), 1)
+    }
+  })
+
+  test('what they are refused for is kept as the cause; a fault of ours comes out as it is', () => {
+    const { ours, theirs } = strangers()
+    ours.begin(theirs)
+    const input = inputFor(theirs, ours.send())
+    const { envelope } = input
+    const wrong = { ...envelope, hiddenIdentity: envelope.hiddenIdentity.with(20, 0).with(21, 0) }
+    expect(() => acceptSession({ ...input, envelope: wrong })).toThrow(
+      expect.objectContaining({ code: 'ERR_NOT_AUTHENTIC', cause: expect.any(CryptoError) }),
+    )
+    const { signed } = input.prekeys
+    const privateKey = importSecret('SignedPrekey', new Uint8Array(32))
+    privateKey.wipe()
+    const keyPair = { ...signed.keyPair, privateKey }
+    const prekeys = { ...input.prekeys, signed: { ...signed, keyPair } }
+    expect(() => acceptSession({ ...input, prekeys })).toThrow('SignedPrekey was wiped')
+  })
+
   test('a device certificate that has lapsed, or was never valid', () => {
     const { ours, theirs } = strangers()
     ours.begin(theirs)
@@ -185,6 +218,21 @@ describe('refusals leave no trace', () => {
   })
 })
 
+test('a part of the post-quantum ratchet in a first message is reported, not taken', () => {
+  const { ours, theirs } = strangers()
+  const made = ours.begin(theirs)
+  const { epoch } = made.postQuantum
+  if (!('nextStepKey' in epoch)) throw new Error('it has begun')
+  const seed = importSecret('KemSeed', new Uint8Array(64).fill(9))
+  const offering = {
+    ...({ phase: 'offering', epoch, next: undefined, earlier: undefined, seed } as const),
+    ...{ part: offerOf(seed, 1), riding: NEVER_RODE },
+  }
+  const { envelope } = encryptMessage({ ...made, postQuantum: offering }, utf8('hello'), ours)
+  const accepted = acceptSession(inputFor(theirs, envelope))
+  expect(accepted).toMatchObject({ diverged: true, session: { postQuantum: { phase: 'idle' } } })
+})
+
 test('a replayed first message makes no second session, also when the first is gone', () => {
   const { ours, theirs } = strangers()
   ours.begin(theirs)
@@ -232,6 +280,21 @@ test('the same randomness gives the same handshake, other randomness another', (
 /** The code of a refusal, which has left no secret behind. */
 function refused(input: AcceptSessionInput): string {
   return refusal(() => expectNothingLeft(() => acceptSession(input), input))
+}
+
+/** What `run` returns, and the names of the secrets that were wiped meanwhile. */
+function wipedBy<T>(run: () => T): { readonly result: T; readonly names: string[] } {
+  const names: string[] = []
+  const { wipe } = Secret.prototype
+  const spy = vi.spyOn(Secret.prototype, 'wipe').mockImplementation(function (this: Secret) {
+    names.push(this.name)
+    wipe.call(this)
+  })
+  try {
+    return { result: run(), names }
+  } finally {
+    spy.mockRestore()
+  }
 }
 
 function strangers(lawful = true): { readonly ours: Talker; readonly theirs: Talker } {

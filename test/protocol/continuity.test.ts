@@ -5,7 +5,7 @@ import { keyedHash, ready } from '../../protocol/crypto.ts'
 import { readEnvelope } from '../../protocol/envelope.ts'
 import type { Item } from '../../protocol/padding.ts'
 import { encryptMessage, openMessage, type Session } from '../../protocol/session.ts'
-import { Talker, acquainted } from '../support/talkers.ts'
+import { Talker, acquainted, there } from '../support/talkers.ts'
 
 beforeAll(() => ready)
 
@@ -60,6 +60,26 @@ describe('a new session', () => {
     expect(provenBy(made, items.slice(1), ours.sessions)?.phase).toBe('initiating')
   })
 
+  test('proves a session of its maker beside a newer one that the peer began', () => {
+    const { session } = acquainted().ours
+    const made = initiating(session)
+    const named = (by: 'ours' | 'theirs', ordinal: number): Session => ({
+      ...session,
+      id: new Uint8Array(32).fill(ordinal + 1) as Session['id'],
+      handshake: { ...session.handshake, by, ordinal },
+    })
+    const [mine, hers] = [named('ours', 1), named('theirs', 2)]
+    const items = continuityItems(made, [mine, hers])
+    expect(items.map((item) => provenBy(made, [item], [mine, hers]))).toEqual([hers, mine])
+  })
+
+  test('is proved by items of their kind only', () => {
+    const { ours, theirs } = acquainted()
+    const { items, session } = renewed(ours, theirs)
+    const others = items.map((item) => ({ ...item, kind: 5 as const }))
+    expect(provenBy(session, others, theirs.sessions)).toBeUndefined()
+  })
+
   test('proves nothing when it is the first, and stops when it is answered', () => {
     const { ours } = acquainted()
     const [first] = ours.sessions
@@ -76,15 +96,39 @@ test('a proof holds in whichever of its newest two epochs the other side is', ()
   const { ours, theirs } = acquainted()
   const epochs = new Set<string>()
   for (let turn = 0; turn < 8; turn += 1) {
-    const [mine, hers] = [ours.session, theirs.session]
-    epochs.add(`${mine.postQuantum.epoch.number} ${hers.postQuantum.epoch.number}`)
-    const made = { ...mine, phase: 'initiating' as const, prefix: new Uint8Array(), id: NEW }
-    const items = continuityItems(made, [mine])
-    expect(provenBy(made, items, [hers])).toBe(hers)
+    for (const [{ session: mine }, { session: hers }] of [
+      [ours, theirs],
+      [theirs, ours],
+    ] as const) {
+      epochs.add(`${mine.postQuantum.epoch.number} ${hers.postQuantum.epoch.number}`)
+      const made = initiating(mine)
+      const items = continuityItems(made, [mine])
+      expect(provenBy(made, items, [hers])).toBe(hers)
+    }
     const [from, to] = turn % 2 ? [ours, theirs] : [theirs, ours]
     to.receive(from.send())
   }
-  expect(epochs.size).toBeGreaterThan(1)
+  expect([...epochs]).toEqual(expect.arrayContaining(['0 0', '0 1', '1 0', '1 1']))
+})
+
+test('the key of the epoch before proves nothing for another number', () => {
+  const { ours, theirs } = acquainted()
+  while (theirs.session.postQuantum.phase !== 'idle' || ours.session.postQuantum.epoch.number < 1) {
+    ours.receive(theirs.send())
+    theirs.receive(ours.send())
+  }
+  const { session } = ours
+  const { postQuantum } = session
+  if (postQuantum.phase !== 'idle') throw new Error(postQuantum.phase)
+  const { epoch } = postQuantum
+  const key = there(postQuantum.earlier)
+  const made = initiating(session)
+  for (let number = 0; number < epoch.number + 3; number += 1) {
+    const message = concat(session.id, u32(number), session.associatedData)
+    const value = concat(u32(number), keyedHash(32, key, 'continuity', message))
+    const proven = provenBy(made, [{ kind: 4, value }], [session])
+    expect(proven).toBe(number === epoch.number - 1 ? session : undefined)
+  }
 })
 
 test('proofs travel in the body of a message', () => {
@@ -100,5 +144,10 @@ test('proofs travel in the body of a message', () => {
   const { envelope } = encryptMessage(mine, message, ours)
   expect(openMessage(held, readEnvelope(envelope), theirs).items).toEqual(items)
 })
+
+/** A session that has just been begun beside this one. */
+function initiating(session: Session): Session {
+  return { ...session, phase: 'initiating', prefix: new Uint8Array(), id: NEW }
+}
 
 const NEW = new Uint8Array(32).fill(1) as Session['id']

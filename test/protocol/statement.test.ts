@@ -203,5 +203,7 @@ describe('while the winner is not held', () => {
     const known = handshakeMade(NO_HANDSHAKES, { by, ...base, seen: 10 })
     expect(sendingSession([hers], known)).toBe(hers)
     expect(sendingSession([], known)).toBeUndefined()
+    const older = { ...session, handshake: { by, ...base, ordinal: 5 } }
+    expect(sendingSession([older, hers], known)).toBe(hers)
   })
 })
