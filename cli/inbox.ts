@@ -116,5 +116,6 @@ function renderEntry(item: {
   const { contact, message } = item
   if (message.kind === 'text') return conversationLine(contact.name, message.sentAt, message.text)
   const count = message.to - message.from + 1
-  return `       (${count} of ${sanitizeLine(contact.name, 32)}'s messages did not arrive yet)`
+  const fate = message.state === 'open' ? 'did not arrive yet' : 'will not arrive'
+  return `       (${count} of ${sanitizeLine(contact.name, 32)}'s messages ${fate})`
 }

@@ -44,6 +44,7 @@ const contactOnly = { contact: ref }
 const eventTypes = oneOf<EventType>(
   'message.received',
   'message.state',
+  'message.gap',
   'contact.added',
   'contact.requested',
   'contact.trust',

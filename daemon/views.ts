@@ -5,6 +5,7 @@ import type {
   Contact,
   ContactShort,
   DeliveryState,
+  Gap,
   HistoryEntry,
   MailboxInfo,
   Message,
@@ -58,6 +59,7 @@ export interface GapView {
   readonly contact: string
   readonly from: number
   readonly to: number
+  readonly state: Gap['state']
 }
 
 /** The state behind `sotto status`. */
@@ -116,8 +118,8 @@ export function messageView(message: Message): MessageView {
 
 export function historyView(entry: HistoryEntry): MessageView | GapView {
   if (entry.kind === 'text') return messageView(entry)
-  const { kind, contact, from, to } = entry
-  return { kind, contact, from, to }
+  const { kind, contact, from, to, state } = entry
+  return { kind, contact, from, to, state }
 }
 
 export function mailboxView(info: MailboxInfo): MailboxInfo {

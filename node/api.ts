@@ -46,7 +46,8 @@ export type PathWord = 'direct lan' | 'direct' | 'mailbox only' | 'offline'
 /**
  * Why a session is replaced: nothing is held to open their mail with; two of their envelopes do not open; a position was used
  * twice (their copy or backup runs beside them); they refuse our first messages; age; key agreements that stay unanswered; they
- * write in an older session; our first messages stay unanswered; they cannot open what they could before.
+ * write in an older session; our first messages stay unanswered; they cannot open what they could before; messages of theirs stay
+ * missing that they were asked for; too many before the one that came.
  */
 export type RenewalReason =
   | 'no-session'
@@ -58,6 +59,8 @@ export type RenewalReason =
   | 'late'
   | 'unanswered'
   | 'lost'
+  | 'gap'
+  | 'too-far-ahead'
 export type BundlePath = 'direct' | 'mailbox' | 'dht'
 
 export interface Identity {
@@ -137,12 +140,16 @@ export interface Message {
   readonly late: boolean
 }
 
+/** 'open': the sender is asked for it. 'lost': it is not asked for any more, but still shown if it comes. */
+export type GapState = 'open' | 'filled' | 'lost'
+
 /** Messages of the other side that are known to be missing, counters `from` to `to`. */
 export interface Gap {
   readonly kind: 'gap'
   readonly contact: ContactId
   readonly from: number
   readonly to: number
+  readonly state: Exclude<GapState, 'filled'>
 }
 
 export type HistoryEntry = Message | Gap
@@ -177,6 +184,14 @@ export type NodeEvent = EventBase &
         readonly reason?: FailureReason
         readonly path?: 'direct' | 'mailbox'
         readonly keptUntil?: number
+      }
+    /** Messages of the contact are missing, or not any more: counters `from` to `to`. */
+    | {
+        readonly type: 'message.gap'
+        readonly contact: ContactShort
+        readonly from: number
+        readonly to: number
+        readonly state: GapState
       }
     | { readonly type: 'contact.added'; readonly contact: ContactShort }
     | { readonly type: 'contact.requested'; readonly contact: ContactShort }

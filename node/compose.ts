@@ -40,7 +40,7 @@ const MAX_UNANSWERED = 50
 
 /** How long a receipt is waited for before a message goes into the session that sends now; how many do so in one step. */
 const RECEIPT_AWAITED = DAY
-const MAX_SEALED_AGAIN = 64
+export const MAX_SEALED_AGAIN = 64
 
 /** One text: message, event and outbox entry. `done` gets the message with its number after the commit. */
 export function composeText(
@@ -85,11 +85,18 @@ export function composeText(
   })
   draft.committed.push(() => done(stored))
   composeProfile(draft, composer)
+  addText(draft, composer, base)
+}
+
+/** An outbox entry for a message of the history. */
+export function addText(
+  draft: Draft,
+  composer: Composer,
+  message: Pick<StoredMessage, 'id' | 'counter' | 'seen' | 'sentAt' | 'text'>,
+): void {
+  const { id, counter, seen, sentAt, text } = message
   addEntry(draft, composer, id, {
-    messageId: id,
-    counter,
-    seen: base.seen,
-    sentAt: draft.now,
+    ...{ messageId: id, counter, seen, sentAt },
     body: { kind: 'text', text },
   })
 }
@@ -159,7 +166,8 @@ function unsealOld(draft: Draft, composer: Composer, session: Session): void {
   }
 }
 
-function isSealedIn({ envelope, sessionId }: OutboxEntry, id: Uint8Array): boolean {
+/** Whether its envelope was made in the session with this id. */
+export function isSealedIn({ envelope, sessionId }: OutboxEntry, id: Uint8Array): boolean {
   return envelope !== undefined && equalBytes(sessionId, id)
 }
 
@@ -195,7 +203,8 @@ export function currentEntries(
   return entries.sort((a, b) => a.order - b.order)
 }
 
-function addUnlisted(draft: Draft, composer: Composer, body: Content['body']): void {
+/** Something that does not stand in the history: a receipt, a control message. */
+export function addUnlisted(draft: Draft, composer: Composer, body: Content['body']): void {
   const messageId = createMessageId(composer.salts)
   addEntry(draft, composer, NOTHING, {
     messageId,

@@ -14,8 +14,10 @@ import type { PeerName } from '../net/ports.ts'
 import type { BundlePath, ContactId, ContactShort, Trust } from './api.ts'
 import type { MailboxHint } from './bundle-finder.ts'
 import type { FreshStart } from './fresh-start.ts'
+import type { Gap } from './gaps.ts'
 import { NO_RENEWAL, type Renewal } from './renewal.ts'
 import type { Series } from './series.ts'
+import { readGap, storedGap } from './stored-gaps.ts'
 import { readRenewal, readSeries, storedRenewal, storedSeries } from './stored-renewal.ts'
 import { readHandshakes, storedHandshakes } from './stored-handshakes.ts'
 
@@ -49,7 +51,10 @@ export interface ContactState {
   readonly series: Series | undefined
   readonly freshStarts: readonly FreshStart[]
   readonly sentCounter: number
+  /** The highest of theirs. */
   readonly receivedCounter: number
+  /** What of theirs is missing below it, rising. */
+  readonly gaps: readonly Gap[]
   /** Envelopes opened since we last sent one. */
   readonly unanswered: number
   readonly profileSent: boolean
@@ -87,6 +92,7 @@ export function newContact(init: NewContact, random: RandomBytes): ContactState 
     freshStarts: [],
     sentCounter: 0,
     receivedCounter: 0,
+    gaps: [],
     unanswered: 0,
     profileSent: false,
   }
@@ -142,6 +148,7 @@ export function encodeContact(contact: ContactState): Uint8Array {
       freshStarts: contact.freshStarts.map(({ sessionId, at }) => ({ sessionId, at: BigInt(at) })),
       sentCounter: BigInt(contact.sentCounter),
       receivedCounter: BigInt(contact.receivedCounter),
+      gaps: contact.gaps.map(storedGap),
       unanswered: contact.unanswered,
       profileSent: contact.profileSent,
     }),
@@ -176,6 +183,7 @@ export function decodeContact(id: ContactId, bytes: Uint8Array, now: number): Co
     freshStarts: record.freshStarts.map(({ sessionId, at }) => ({ sessionId, at: Number(at) })),
     sentCounter: Number(record.sentCounter),
     receivedCounter: Number(record.receivedCounter),
+    gaps: record.gaps.map(readGap),
     unanswered: record.unanswered,
     profileSent: record.profileSent,
   }

@@ -35,6 +35,8 @@ export interface ConversationListener {
   /** Messages came by way of a mailbox: their sender waits for a receipt. */
   readonly receiptsDue: (conversation: Conversation) => void
   readonly session: (conversation: Conversation, session: Session) => void
+  /** Messages of theirs may be missing, and have to be asked for at another time than before. */
+  readonly gaps: (conversation: Conversation) => void
   /** The sessions with the contact need another one. */
   readonly trouble: (conversation: Conversation, reason: RenewalReason) => void
 }

@@ -3,26 +3,21 @@
 // (courier.ts) delivers, the introducer (introduce.ts) finds bundles.
 
 import { equalBytes, toHex, type RandomBytes } from '../protocol/bytes.ts'
-import type { MessageId } from '../protocol/content.ts'
+import type { CounterRange, MessageId } from '../protocol/content.ts'
 import type { FailedBodies } from '../protocol/failed-bodies.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { expireSkippedKeys, tagMatches, type Accepted, type Session } from '../protocol/session.ts'
 import { StoreError } from '../net/store-error.ts'
 import type { ContactId, StateChange } from './api.ts'
 import { adoptSession } from './adopt.ts'
-import {
-  composeControl,
-  composeReceipts,
-  encryptWaiting,
-  readPointer,
-  type Composer,
-} from './compose.ts'
+import { composeControl, composeReceipts, encryptWaiting } from './compose.ts'
 import type { ContactState } from './contact.ts'
 import type { Adoption, ConversationInit } from './conversation-init.ts'
 import { ConversationState } from './conversation-state.ts'
 import type { Draft } from './draft.ts'
 import { keys } from './keys.ts'
-import { decodeMessage, type StoredMessage } from './message.ts'
+import type { StoredMessage } from './message.ts'
+import { answerMissing, lookAtGaps, type Answerer } from './missing.ts'
 import { changeState, forgetRecords, openEnvelope, type Arrival, type Opener } from './open.ts'
 import type { HeldBy, OutboxEntry } from './outbox.ts'
 import type { Outcome } from './outcome.ts'
@@ -30,6 +25,7 @@ import { Refusals } from './refusals.ts'
 import { lookAtAge, lookForLost } from './renewal.ts'
 import { hasLapsed } from './series.ts'
 import { Steps } from './steps.ts'
+import { StoredMessages } from './stored-messages.ts'
 import { TextQueue } from './text-queue.ts'
 
 /** Ends a step without a trace. */
@@ -42,17 +38,19 @@ class Refused extends Error {
   }
 }
 
-export class Conversation implements Composer, Opener {
+export class Conversation implements Answerer, Opener {
   readonly #init: ConversationInit
   readonly #state: ConversationState
   readonly #steps: Steps
   readonly #texts: TextQueue
   readonly #refusals = new Refusals()
+  readonly #messages: StoredMessages
 
   private constructor(init: ConversationInit, persisted: boolean) {
     this.#init = init
     this.#state = new ConversationState(init.contact, persisted)
     const { records, events, clock } = init
+    this.#messages = new StoredMessages(init.contact.id, records, this.#state.unwritten)
     const taken = (draft: Draft): void => this.#tell(draft)
     const reloaded = (): void => this.#tellAll()
     this.#steps = new Steps({ state: this.#state, records, events, clock, taken, reloaded })
@@ -105,24 +103,12 @@ export class Conversation implements Composer, Opener {
   readonly orderOf = (id: Uint8Array): number | undefined => this.#state.orderOf(id)
   readonly mayBeCalled = (name: string): boolean => this.#init.mayBeCalled(name, this.id)
 
-  /** A message of ours as it is now, also when its last change is not in the store yet. */
-  readonly sentMessage = async (id: Uint8Array): Promise<StoredMessage | undefined> => {
-    const unwritten = this.#state.unwritten.get(id)
-    if (unwritten !== undefined) return unwritten
-    const value = await this.#init.records.get(keys.sentId(id))
-    if (value === undefined) return undefined
-    const { contact, counter } = readPointer(value)
-    if (contact !== this.id) return undefined
-    const stored = await this.#init.records.get(keys.sentMessage(contact, counter))
-    return stored === undefined ? undefined : decodeMessage(stored)
-  }
-
-  /** The message, or a newer form of it that is not in the store yet. */
-  readonly current = (message: StoredMessage): StoredMessage =>
-    this.#state.unwritten.get(message.id) ?? message
-
-  readonly wasReceived = async (id: Uint8Array): Promise<boolean> =>
-    (await this.#init.records.get(keys.receivedId(this.id, id))) !== undefined
+  readonly sentMessage = (id: Uint8Array): Promise<StoredMessage | undefined> =>
+    this.#messages.sent(id)
+  readonly current = (message: StoredMessage): StoredMessage => this.#messages.current(message)
+  readonly sentBetween = (range: CounterRange): AsyncIterable<StoredMessage> =>
+    this.#messages.sentBetween(range)
+  readonly wasReceived = (id: Uint8Array): Promise<boolean> => this.#messages.wasReceived(id)
 
   /** Accepts a text: resolves when it is on the disk. Texts given meanwhile share one step. */
   send(text: string): Promise<StoredMessage> {
@@ -136,6 +122,7 @@ export class Conversation implements Composer, Opener {
       for (const envelope of envelopes) {
         outcomes.push(await openEnvelope(draft, this, envelope, arrival))
       }
+      await answerMissing(draft, this, draft.missing)
       composeControl(draft, this)
       encryptWaiting(draft, this)
       return outcomes
@@ -149,6 +136,7 @@ export class Conversation implements Composer, Opener {
       if (!this.#state.persisted) draft.events.push({ event: requested })
       const outcome = await adoptSession(draft, this, accepted, context.arrival)
       if (outcome !== 'opened') throw new Refused(outcome)
+      await answerMissing(draft, this, draft.missing)
       draft.operations.push(...context.operations)
       draft.committed.push(context.committed, () =>
         this.#init.listener.session(this, accepted.session),
@@ -257,13 +245,14 @@ export class Conversation implements Composer, Opener {
   }
 
   /**
-   * Looks at what time alone makes due: messages that are to be encrypted again, sessions that are to be replaced; on request also
-   * whether a session is gone. Resolves to true if one is, and another is wanted.
+   * Looks at what time alone makes due: messages that are to be encrypted again or asked for, sessions that are to be replaced;
+   * on request also whether a session is gone. Resolves to true if one is, and another is wanted.
    */
   tend(options: { readonly lookForLost?: boolean } = {}): Promise<boolean> {
     return this.step((draft) => {
       lookAtAge(draft, this)
       if (options.lookForLost === true) lookForLost(draft)
+      lookAtGaps(draft, this)
       encryptWaiting(draft, this)
       return draft.troubles.includes('no-session')
     })
@@ -303,11 +292,13 @@ export class Conversation implements Composer, Opener {
     for (const { message, change } of draft.stateChanges) listener.state(message, change)
     for (const reason of draft.troubles) listener.trouble(this, reason)
     if (draft.outbox.size > 0 || draft.troubles.length > 0) listener.wake(this)
+    listener.gaps(this)
   }
 
   #tellAll(): void {
     const { listener } = this.#init
     if (this.due.length > 0) listener.receiptsDue(this)
     if (this.outbox.size > 0) listener.wake(this)
+    listener.gaps(this)
   }
 }

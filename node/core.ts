@@ -13,6 +13,7 @@ import type { Conversation } from './conversation.ts'
 import { Couriers } from './couriers.ts'
 import { DirectService } from './direct-service.ts'
 import { EventLog } from './event-log.ts'
+import { GapAsker } from './gap-asker.ts'
 import { Inbox } from './inbox.ts'
 import { Introducer } from './introduce.ts'
 import { keys } from './keys.ts'
@@ -70,6 +71,7 @@ export class ChatCore {
   readonly #init: CoreInit
   readonly #introducer: Introducer
   readonly #receipts: Receipts
+  readonly #gaps: GapAsker
   readonly #direct: DirectService
   readonly #couriers: Couriers
   #name = ''
@@ -103,6 +105,7 @@ export class ChatCore {
         wake: (conversation) => this.#wake(conversation),
         state: (message) => this.waiters.changed(message),
         receiptsDue: (conversation) => this.#receipts.due(conversation),
+        gaps: (conversation) => this.#gaps.look(conversation),
         session: (conversation) => this.#tellSession(conversation),
         trouble: (conversation, reason) => this.#tellRenewal(conversation, reason),
       },
@@ -114,6 +117,7 @@ export class ChatCore {
     this.#direct = new DirectService({ wire, clock, inbox: this.inbox })
     this.publisher = new Publisher({ wire, directory, clock, random: salts, keys: this.ownKeys })
     this.#receipts = new Receipts({ clock, random: salts })
+    this.#gaps = new GapAsker({ clock, random: salts })
     this.#introducer = new Introducer({
       finder: this.finder,
       pool: this.pool,
@@ -187,6 +191,7 @@ export class ChatCore {
     for (const conversation of this.book.all()) {
       this.#wake(conversation)
       if (conversation.due.length > 0) this.#receipts.due(conversation)
+      this.#gaps.look(conversation)
     }
     this.publisher.watch((published) => {
       const { sequence, holders } = published
@@ -218,6 +223,7 @@ export class ChatCore {
     this.#introducer.stop()
     await this.#publishing
     this.#receipts.stop()
+    this.#gaps.stop()
     this.#couriers.stop()
     await this.ownMailboxes.stop()
     await this.publisher.stop()

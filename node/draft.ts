@@ -1,7 +1,7 @@
 // One step of a conversation before its commit. A step reads and writes the draft only; when the batch is in the store the
 // conversation takes over what the draft says, and when it is not, the draft is dropped and nothing has happened.
 
-import type { MessageId } from '../protocol/content.ts'
+import type { CounterRange, MessageId } from '../protocol/content.ts'
 import type { Session } from '../protocol/session.ts'
 import type { Secret } from '../protocol/secret.ts'
 import type { Operation } from '../net/records.ts'
@@ -37,6 +37,8 @@ export class Draft {
   readonly stateChanges: { readonly message: StoredMessage; readonly change: StateChange }[] = []
   /** Ids of their messages that this step has stored, in hex. */
   readonly received = new Set<string>()
+  /** Counters of ours that they miss, as their last report says. */
+  missing: readonly CounterRange[] = []
   /** Ids of their messages that came by way of a mailbox, for a receipt. */
   readonly due: MessageId[] = []
 

@@ -5,10 +5,12 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { EventRecordSchema, type EventRecord } from '../protocol/generated/store_pb.ts'
 import type { Operation, Records } from '../net/records.ts'
-import type { EventOf, EventsOptions, EventType, NodeEvent } from './api.ts'
+import type { CounterRange } from '../protocol/content.ts'
+import type { EventOf, EventsOptions, EventType, GapState, NodeEvent } from './api.ts'
 import { SottoError } from './errors.ts'
 import { EventStream } from './event-stream.ts'
 import { keys } from './keys.ts'
+import { storedGapState } from './stored-gaps.ts'
 
 /** What is kept of an event; the rest is looked up when it is read. */
 export interface LoggedEvent {
@@ -21,6 +23,7 @@ export interface LoggedEvent {
   readonly to?: EventRecord['to']
   readonly trustFrom?: number
   readonly trustTo?: number
+  readonly gap?: CounterRange & { readonly state: GapState }
 }
 
 type Ephemeral = Extract<
@@ -136,6 +139,7 @@ export class EventLog {
         ...(event.to === undefined ? {} : { to: event.to }),
         trustFrom: event.trustFrom ?? 0,
         trustTo: event.trustTo ?? 0,
+        ...(event.gap === undefined ? {} : { gap: storedGapState(event.gap) }),
       }),
     )
     return { seq, operation: { type: 'put', key: keys.event(seq), value } }

@@ -2,7 +2,8 @@
 // arrived in; between the two sides, each message stands behind what its sender had seen. Clocks are asked last.
 
 import type { Records } from '../net/records.ts'
-import type { ContactId, HistoryEntry } from './api.ts'
+import type { CounterRange } from '../protocol/content.ts'
+import type { ContactId, Gap, HistoryEntry } from './api.ts'
 import { keys } from './keys.ts'
 import { decodeMessage, publicMessage, type StoredMessage } from './message.ts'
 
@@ -10,23 +11,39 @@ import { decodeMessage, publicMessage, type StoredMessage } from './message.ts'
 export interface HistoryOf {
   readonly id: ContactId
   readonly current: (message: StoredMessage) => StoredMessage
+  /** What the contact is asked for, rising. */
+  readonly contact: { readonly gaps: readonly CounterRange[] }
 }
 
 /** The conversation from its beginning, with an entry for every run of messages known to be missing. */
 export async function* history(
   records: Records,
-  { id: contact, current }: HistoryOf,
+  of: HistoryOf,
 ): AsyncGenerator<HistoryEntry, void, undefined> {
+  const { id: contact, current } = of
   let expected = 1
   for await (const message of merged(records, contact)) {
     if (!message.outgoing) {
       if (message.counter > expected) {
-        yield { kind: 'gap', contact, from: expected, to: message.counter - 1 }
+        yield* gapsIn(of, { first: expected, last: message.counter - 1 })
       }
       expected = Math.max(expected, message.counter + 1)
     }
     yield publicMessage(contact, message.outgoing ? current(message) : message)
   }
+}
+
+/** A run that is missing, in parts: those that are asked for, and those that are not any more. */
+function* gapsIn({ id: contact, contact: { gaps } }: HistoryOf, run: CounterRange): Iterable<Gap> {
+  let from = run.first
+  for (const gap of gaps) {
+    const [first, last] = [Math.max(gap.first, from), Math.min(gap.last, run.last)]
+    if (first > last) continue
+    if (first > from) yield { kind: 'gap', contact, from, to: first - 1, state: 'lost' }
+    yield { kind: 'gap', contact, from: first, to: last, state: 'open' }
+    from = last + 1
+  }
+  if (from <= run.last) yield { kind: 'gap', contact, from, to: run.last, state: 'lost' }
 }
 
 async function* merged(

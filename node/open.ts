@@ -30,6 +30,7 @@ import {
   stateOf,
   type StoredMessage,
 } from './message.ts'
+import { noteCounter, noteHeard, takeLost } from './missing.ts'
 import type { Outcome } from './outcome.ts'
 import { lookForLost, noteSpoken, noteUnknown, wantRenewal } from './renewal.ts'
 
@@ -86,6 +87,7 @@ export async function openEnvelope(
   noteProof(draft, opened.next, opened.items)
   noteSpoken(draft, opened.next)
   lookForLost(draft)
+  noteHeard(draft, session, opened.next)
   if (opened.diverged) wantRenewal(draft, 'diverged', opened.next)
   await takeContent(draft, opener, opened.content, arrival)
   return 'opened'
@@ -119,6 +121,8 @@ function tryOpen(
     if (outcome === 'not-authentic') failedBodies.set(id, countFailedBody(failed, now))
     if (!(error instanceof SessionError)) return outcome
     if (error.code === 'ERR_DIVERGED') wantRenewal(draft, 'diverged', session)
+    // Its sender keeps it, and encrypts it again in another session.
+    if (error.code === 'ERR_TOO_FAR_AHEAD') wantRenewal(draft, 'too-far-ahead', session)
     if (error.code !== 'ERR_NOT_AUTHENTIC') return outcome
     // The tag is right: a holder of the header key made it. One may be damage of ours; two are not.
     const digest = toHex(envelope.digest)
@@ -190,6 +194,11 @@ export async function takeContent(
       return takeReceipt(draft, opener, content.body.messageIds, 'read', arrival)
     case 'profile':
       return takeProfile(draft, opener, content.body.name)
+    case 'missing':
+      draft.missing = content.body.ranges
+      return undefined
+    case 'lost':
+      return takeLost(draft, content.body.ranges)
     case 'control':
       return undefined
   }
@@ -224,7 +233,7 @@ async function takeText(
   if (draft.received.has(hex) || (await opener.wasReceived(content.messageId))) return
   draft.received.add(hex)
   const late = content.counter <= contact.receivedCounter
-  draft.patch({ receivedCounter: Math.max(contact.receivedCounter, content.counter) })
+  noteCounter(draft, content.counter)
   const change: StateChange = { state: 'delivered', at: draft.now, path: arrival }
   const message = {
     id: content.messageId,

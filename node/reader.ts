@@ -17,6 +17,7 @@ import {
   publicMessage,
   type StoredMessage,
 } from './message.ts'
+import { readGapState } from './stored-gaps.ts'
 
 export interface FoundMessage {
   readonly conversation: Conversation
@@ -76,6 +77,8 @@ export class Reader {
       }
       case 'message.state':
         return describeState(base, record)
+      case 'message.gap':
+        return record.gap && { ...base, type: record.type, ...readGapState(record.gap) }
       case 'contact.added':
       case 'contact.requested':
         return { ...base, type: record.type }

@@ -21,6 +21,8 @@ const REASONS: readonly RenewalReason[] = [
   'late',
   'unanswered',
   'lost',
+  'gap',
+  'too-far-ahead',
 ]
 
 export function storedRenewal(renewal: Renewal): MessageInitShape<typeof StoredRenewalSchema> {

@@ -10,8 +10,8 @@ import { platformRandom } from '../net/platform/random.ts'
 import { peerName } from '../net/peer-name.ts'
 import type { PeerName } from '../net/ports.ts'
 import { Records } from '../net/records.ts'
-import type { ContactId, Message, StateChange } from '../node/api.ts'
-import { decodeContact } from '../node/contact.ts'
+import type { Message, StateChange } from '../node/api.ts'
+import { decodeContact, type ContactState } from '../node/contact.ts'
 import { history } from '../node/history.ts'
 import { keys } from '../node/keys.ts'
 
@@ -62,21 +62,21 @@ export function hashOf(text: string): string {
 }
 
 async function readConversations(records: Records): Promise<readonly Conversation[]> {
-  const contacts: { readonly id: ContactId; readonly peer: PeerName }[] = []
+  const contacts: ContactState[] = []
   for await (const { key, value } of records.range(keys.contacts)) {
     const id = key.slice(keys.contacts.length)
-    contacts.push({ id, peer: decodeContact(id, value, systemClock.now()).peer })
+    contacts.push(decodeContact(id, value, systemClock.now()))
   }
   const conversations: Conversation[] = []
-  for (const { id, peer } of contacts) {
+  for (const contact of contacts) {
     const messages: Message[] = []
     const current = <T>(stored: T): T => stored // a stopped node has written all that it knew
-    for await (const entry of history(records, { id, current })) {
+    for await (const entry of history(records, { id: contact.id, contact, current })) {
       if (entry.kind === 'text') messages.push(entry)
     }
     const sent = messages.filter(({ direction }) => direction === 'out').map(listed)
     const received = messages.filter(({ direction }) => direction === 'in').map(listed)
-    conversations.push({ with: peer, sent, received })
+    conversations.push({ with: contact.peer, sent, received })
   }
   return conversations
 }

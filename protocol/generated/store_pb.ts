@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file store.proto.
  */
 export const file_store: GenFile = /*@__PURE__*/
-  fileDesc("CgtzdG9yZS5wcm90bxIIc290dG8udjEisAYKDUNvbnRhY3RSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIPCgdhY2NvdW50GAIgASgMEgwKBG5hbWUYAyABKAkSDQoFc3RhdGUYBCABKA0SDQoFdHJ1c3QYBSABKA0SEAoIYWRkZWRfYXQYBiABKAQSEwoLdmVyaWZpZWRfYXQYByABKAQSEQoJYWRkcmVzc2VzGAggAygJEioKCW1haWxib3hlcxgJIAMoCzIXLnNvdHRvLnYxLlN0b3JlZE1haWxib3gSDgoGYnVuZGxlGAogASgMEhMKC2J1bmRsZV9wYXRoGAsgASgNEhMKC2J1bmRsZV9mcm9tGAwgASgJEhcKD2J1bmRsZV9zZXF1ZW5jZRgNIAEoBBIcChRjZXJ0aWZpY2F0ZV9zZXF1ZW5jZRgOIAEoBBIUCgxpZGVudGl0eV9rZXkYDyABKAwSFQoNdGhlaXJfb3JkaW5hbBgRIAEoBBIUCgxuYW1lZF9mb3JfdXMYEiABKAQSFAoMc2VudF9jb3VudGVyGBMgASgEEhgKEHJlY2VpdmVkX2NvdW50ZXIYFCABKAQSEgoKdW5hbnN3ZXJlZBgVIAEoDRIUCgxwcm9maWxlX3NlbnQYFiABKAgSMAoNb3VyX2hhbmRzaGFrZRgXIAEoCzIZLnNvdHRvLnYxLlN0b3JlZEhhbmRzaGFrZRIyCg90aGVpcl9oYW5kc2hha2UYGCABKAsyGS5zb3R0by52MS5TdG9yZWRIYW5kc2hha2USKAoHc3RhdGluZxgZIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFN0YXRpbmcSKAoHcmVuZXdhbBgaIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFJlbmV3YWwSMAoMZnJlc2hfc3RhcnRzGBsgAygLMhouc290dG8udjEuU3RvcmVkRnJlc2hTdGFydBImCgZzZXJpZXMYHCABKAsyFi5zb3R0by52MS5TdG9yZWRTZXJpZXMSGAoQdW5hbnN3ZXJlZF9zaW5jZRgdIAEoBBIpCgRpZGxlGB4gAygLMhsuc290dG8udjEuU3RvcmVkSWRsZVNlc3Npb25KBAgQEBEiVAoMU3RvcmVkU2VyaWVzEhIKCnN0YXJ0ZWRfYXQYASABKAQSDwoHbGFzdF9hdBgCIAEoBBIPCgdyZWZ1c2VkGAMgASgNEg4KBnVzZV9ieRgEIAEoBCI2ChFTdG9yZWRJZGxlU2Vzc2lvbhISCgpzZXNzaW9uX2lkGAEgASgMEg0KBXNpbmNlGAIgASgEIjIKEFN0b3JlZEZyZXNoU3RhcnQSEgoKc2Vzc2lvbl9pZBgBIAEoDBIKCgJhdBgCIAEoBCJzCg1TdG9yZWRSZW5ld2FsEg4KBnJlYXNvbhgBIAEoDRISCgpzZXNzaW9uX2lkGAIgASgMEgwKBG1hZGUYAyADKAQSEgoKbGF0ZV9zaW5jZRgEIAEoBBINCgViZWd1bhgFIAMoBBINCgV0YWtlbhgGIAMoBCI+Cg9TdG9yZWRIYW5kc2hha2USDwoHb3JkaW5hbBgBIAEoBBIMCgRzZWVuGAIgASgEEgwKBG1hcmsYAyABKAwiVwoNU3RvcmVkU3RhdGluZxISCgpzZXNzaW9uX2lkGAEgASgMEg8KB29yZGluYWwYAiABKAQSEgoKZnJvbV9jaGFpbhgDIAEoDRINCgVrbm93bhgEIAEoCCIzCg1TdG9yZWRNYWlsYm94Eg8KB2FjY291bnQYASABKAwSEQoJYWRkcmVzc2VzGAIgAygJIosCCg1NZXNzYWdlUmVjb3JkEg8KB3ZlcnNpb24YASABKA0SEgoKbWVzc2FnZV9pZBgCIAEoDBIQCghvdXRnb2luZxgDIAEoCBILCgNzZXEYBCABKAQSDwoHY291bnRlchgFIAEoBBIMCgRzZWVuGAYgASgEEg8KB3NlbnRfYXQYByABKAQSEwoLcmVjb3JkZWRfYXQYCCABKAQSDAoEdGV4dBgJIAEoCRIMCgRsYXRlGAogASgIEiUKBnN0YXRlcxgLIAMoCzIVLnNvdHRvLnYxLlN0b3JlZFN0YXRlEi4KCnByb3RlY3Rpb24YDCABKAsyGi5zb3R0by52MS5TdG9yZWRQcm90ZWN0aW9uIoEBChBTdG9yZWRQcm90ZWN0aW9uEhAKCG9uZV90aW1lGAEgASgIEhQKDHBvc3RfcXVhbnR1bRgCIAEoCBIXCg9oZWFsaW5nX3N0YWxsZWQYAyABKAgSEwoLZnJlc2hfc3RhcnQYBCABKAgSFwoPb2xkZXJfaGFuZHNoYWtlGAUgASgIIloKC1N0b3JlZFN0YXRlEg0KBXN0YXRlGAEgASgNEgoKAmF0GAIgASgEEgwKBHBhdGgYAyABKA0SEgoKa2VwdF91bnRpbBgEIAEoBBIOCgZyZWFzb24YBSABKAki+QEKDE91dGJveFJlY29yZBIPCgd2ZXJzaW9uGAEgASgNEhIKCm1lc3NhZ2VfaWQYAiABKAwSDwoHY29udGVudBgDIAEoDBIQCghlbnZlbG9wZRgEIAEoDBISCgpzZXNzaW9uX2lkGAUgASgMEhIKCmNyZWF0ZWRfYXQYBiABKAQSDwoHbWFpbGJveBgHIAEoDBIRCglzdG9yZWRfYXQYCCABKAQSEgoKa2VwdF91bnRpbBgJIAEoBBIRCglzZWFsZWRfYXQYCiABKAQSLgoKcHJvdGVjdGlvbhgLIAEoCzIaLnNvdHRvLnYxLlN0b3JlZFByb3RlY3Rpb24i3QEKC0V2ZW50UmVjb3JkEg8KB3ZlcnNpb24YASABKA0SCgoCYXQYAiABKAQSDAoEdHlwZRgDIAEoCRIPCgdjb250YWN0GAQgASgJEhIKCm1lc3NhZ2VfaWQYBSABKAwSIwoEZnJvbRgGIAEoCzIVLnNvdHRvLnYxLlN0b3JlZFN0YXRlEiEKAnRvGAcgASgLMhUuc290dG8udjEuU3RvcmVkU3RhdGUSEgoKdHJ1c3RfZnJvbRgIIAEoDRIQCgh0cnVzdF90bxgJIAEoDRIQCghvdXRnb2luZxgKIAEoCCJ4Cg9IYW5kc2hha2VSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIPCgdjb250YWN0GAIgASgJEhIKCnNlc3Npb25faWQYAyABKAwSGAoQc2lnbmVkX3ByZWtleV9pZBgEIAEoDRIVCg1rZW1fcHJla2V5X2lkGAUgASgNYgZwcm90bzM");
+  fileDesc("CgtzdG9yZS5wcm90bxIIc290dG8udjEi0wYKDUNvbnRhY3RSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIPCgdhY2NvdW50GAIgASgMEgwKBG5hbWUYAyABKAkSDQoFc3RhdGUYBCABKA0SDQoFdHJ1c3QYBSABKA0SEAoIYWRkZWRfYXQYBiABKAQSEwoLdmVyaWZpZWRfYXQYByABKAQSEQoJYWRkcmVzc2VzGAggAygJEioKCW1haWxib3hlcxgJIAMoCzIXLnNvdHRvLnYxLlN0b3JlZE1haWxib3gSDgoGYnVuZGxlGAogASgMEhMKC2J1bmRsZV9wYXRoGAsgASgNEhMKC2J1bmRsZV9mcm9tGAwgASgJEhcKD2J1bmRsZV9zZXF1ZW5jZRgNIAEoBBIcChRjZXJ0aWZpY2F0ZV9zZXF1ZW5jZRgOIAEoBBIUCgxpZGVudGl0eV9rZXkYDyABKAwSFQoNdGhlaXJfb3JkaW5hbBgRIAEoBBIUCgxuYW1lZF9mb3JfdXMYEiABKAQSFAoMc2VudF9jb3VudGVyGBMgASgEEhgKEHJlY2VpdmVkX2NvdW50ZXIYFCABKAQSEgoKdW5hbnN3ZXJlZBgVIAEoDRIUCgxwcm9maWxlX3NlbnQYFiABKAgSMAoNb3VyX2hhbmRzaGFrZRgXIAEoCzIZLnNvdHRvLnYxLlN0b3JlZEhhbmRzaGFrZRIyCg90aGVpcl9oYW5kc2hha2UYGCABKAsyGS5zb3R0by52MS5TdG9yZWRIYW5kc2hha2USKAoHc3RhdGluZxgZIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFN0YXRpbmcSKAoHcmVuZXdhbBgaIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFJlbmV3YWwSMAoMZnJlc2hfc3RhcnRzGBsgAygLMhouc290dG8udjEuU3RvcmVkRnJlc2hTdGFydBImCgZzZXJpZXMYHCABKAsyFi5zb3R0by52MS5TdG9yZWRTZXJpZXMSGAoQdW5hbnN3ZXJlZF9zaW5jZRgdIAEoBBIpCgRpZGxlGB4gAygLMhsuc290dG8udjEuU3RvcmVkSWRsZVNlc3Npb24SIQoEZ2FwcxgfIAMoCzITLnNvdHRvLnYxLlN0b3JlZEdhcEoECBAQESJUCgxTdG9yZWRTZXJpZXMSEgoKc3RhcnRlZF9hdBgBIAEoBBIPCgdsYXN0X2F0GAIgASgEEg8KB3JlZnVzZWQYAyABKA0SDgoGdXNlX2J5GAQgASgEIjYKEVN0b3JlZElkbGVTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAwSDQoFc2luY2UYAiABKAQingEKCVN0b3JlZEdhcBINCgVmaXJzdBgBIAEoBBIMCgRsYXN0GAIgASgEEg0KBXNpbmNlGAMgASgEEhIKCnNlc3Npb25faWQYBCABKAwSDAoEYXNrcxgFIAEoDRIQCghhc2tlZF9hdBgGIAEoBBINCgVjaGFpbhgHIAEoDRIQCghoZWFyZF9hdBgIIAEoBBIQCghyZXBsYWNlZBgJIAEoCCIyChBTdG9yZWRGcmVzaFN0YXJ0EhIKCnNlc3Npb25faWQYASABKAwSCgoCYXQYAiABKAQicwoNU3RvcmVkUmVuZXdhbBIOCgZyZWFzb24YASABKA0SEgoKc2Vzc2lvbl9pZBgCIAEoDBIMCgRtYWRlGAMgAygEEhIKCmxhdGVfc2luY2UYBCABKAQSDQoFYmVndW4YBSADKAQSDQoFdGFrZW4YBiADKAQiPgoPU3RvcmVkSGFuZHNoYWtlEg8KB29yZGluYWwYASABKAQSDAoEc2VlbhgCIAEoBBIMCgRtYXJrGAMgASgMIlcKDVN0b3JlZFN0YXRpbmcSEgoKc2Vzc2lvbl9pZBgBIAEoDBIPCgdvcmRpbmFsGAIgASgEEhIKCmZyb21fY2hhaW4YAyABKA0SDQoFa25vd24YBCABKAgiMwoNU3RvcmVkTWFpbGJveBIPCgdhY2NvdW50GAEgASgMEhEKCWFkZHJlc3NlcxgCIAMoCSKLAgoNTWVzc2FnZVJlY29yZBIPCgd2ZXJzaW9uGAEgASgNEhIKCm1lc3NhZ2VfaWQYAiABKAwSEAoIb3V0Z29pbmcYAyABKAgSCwoDc2VxGAQgASgEEg8KB2NvdW50ZXIYBSABKAQSDAoEc2VlbhgGIAEoBBIPCgdzZW50X2F0GAcgASgEEhMKC3JlY29yZGVkX2F0GAggASgEEgwKBHRleHQYCSABKAkSDAoEbGF0ZRgKIAEoCBIlCgZzdGF0ZXMYCyADKAsyFS5zb3R0by52MS5TdG9yZWRTdGF0ZRIuCgpwcm90ZWN0aW9uGAwgASgLMhouc290dG8udjEuU3RvcmVkUHJvdGVjdGlvbiKBAQoQU3RvcmVkUHJvdGVjdGlvbhIQCghvbmVfdGltZRgBIAEoCBIUCgxwb3N0X3F1YW50dW0YAiABKAgSFwoPaGVhbGluZ19zdGFsbGVkGAMgASgIEhMKC2ZyZXNoX3N0YXJ0GAQgASgIEhcKD29sZGVyX2hhbmRzaGFrZRgFIAEoCCJaCgtTdG9yZWRTdGF0ZRINCgVzdGF0ZRgBIAEoDRIKCgJhdBgCIAEoBBIMCgRwYXRoGAMgASgNEhIKCmtlcHRfdW50aWwYBCABKAQSDgoGcmVhc29uGAUgASgJIvkBCgxPdXRib3hSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRISCgptZXNzYWdlX2lkGAIgASgMEg8KB2NvbnRlbnQYAyABKAwSEAoIZW52ZWxvcGUYBCABKAwSEgoKc2Vzc2lvbl9pZBgFIAEoDBISCgpjcmVhdGVkX2F0GAYgASgEEg8KB21haWxib3gYByABKAwSEQoJc3RvcmVkX2F0GAggASgEEhIKCmtlcHRfdW50aWwYCSABKAQSEQoJc2VhbGVkX2F0GAogASgEEi4KCnByb3RlY3Rpb24YCyABKAsyGi5zb3R0by52MS5TdG9yZWRQcm90ZWN0aW9uIoQCCgtFdmVudFJlY29yZBIPCgd2ZXJzaW9uGAEgASgNEgoKAmF0GAIgASgEEgwKBHR5cGUYAyABKAkSDwoHY29udGFjdBgEIAEoCRISCgptZXNzYWdlX2lkGAUgASgMEiMKBGZyb20YBiABKAsyFS5zb3R0by52MS5TdG9yZWRTdGF0ZRIhCgJ0bxgHIAEoCzIVLnNvdHRvLnYxLlN0b3JlZFN0YXRlEhIKCnRydXN0X2Zyb20YCCABKA0SEAoIdHJ1c3RfdG8YCSABKA0SEAoIb3V0Z29pbmcYCiABKAgSJQoDZ2FwGAsgASgLMhguc290dG8udjEuU3RvcmVkR2FwU3RhdGUiPAoOU3RvcmVkR2FwU3RhdGUSDQoFZmlyc3QYASABKAQSDAoEbGFzdBgCIAEoBBINCgVzdGF0ZRgDIAEoDSJ4Cg9IYW5kc2hha2VSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIPCgdjb250YWN0GAIgASgJEhIKCnNlc3Npb25faWQYAyABKAwSGAoQc2lnbmVkX3ByZWtleV9pZBgEIAEoDRIVCg1rZW1fcHJla2V5X2lkGAUgASgNYgZwcm90bzM");
 
 /**
  * @generated from message sotto.v1.ContactRecord
@@ -184,6 +184,13 @@ export type ContactRecord = Message<"sotto.v1.ContactRecord"> & {
    * @generated from field: repeated sotto.v1.StoredIdleSession idle = 30;
    */
   idle: StoredIdleSession[];
+
+  /**
+   * Messages of theirs that are missing.
+   *
+   * @generated from field: repeated sotto.v1.StoredGap gaps = 31;
+   */
+  gaps: StoredGap[];
 };
 
 /**
@@ -256,6 +263,65 @@ export const StoredIdleSessionSchema: GenMessage<StoredIdleSession> = /*@__PURE_
   messageDesc(file_store, 2);
 
 /**
+ * @generated from message sotto.v1.StoredGap
+ */
+export type StoredGap = Message<"sotto.v1.StoredGap"> & {
+  /**
+   * @generated from field: uint64 first = 1;
+   */
+  first: bigint;
+
+  /**
+   * @generated from field: uint64 last = 2;
+   */
+  last: bigint;
+
+  /**
+   * How far asking for it has got: node/gaps.ts.
+   *
+   * @generated from field: uint64 since = 3;
+   */
+  since: bigint;
+
+  /**
+   * @generated from field: bytes session_id = 4;
+   */
+  sessionId: Uint8Array;
+
+  /**
+   * @generated from field: uint32 asks = 5;
+   */
+  asks: number;
+
+  /**
+   * @generated from field: uint64 asked_at = 6;
+   */
+  askedAt: bigint;
+
+  /**
+   * @generated from field: uint32 chain = 7;
+   */
+  chain: number;
+
+  /**
+   * @generated from field: uint64 heard_at = 8;
+   */
+  heardAt: bigint;
+
+  /**
+   * @generated from field: bool replaced = 9;
+   */
+  replaced: boolean;
+};
+
+/**
+ * Describes the message sotto.v1.StoredGap.
+ * Use `create(StoredGapSchema)` to create a new message.
+ */
+export const StoredGapSchema: GenMessage<StoredGap> = /*@__PURE__*/
+  messageDesc(file_store, 3);
+
+/**
  * @generated from message sotto.v1.StoredFreshStart
  */
 export type StoredFreshStart = Message<"sotto.v1.StoredFreshStart"> & {
@@ -275,7 +341,7 @@ export type StoredFreshStart = Message<"sotto.v1.StoredFreshStart"> & {
  * Use `create(StoredFreshStartSchema)` to create a new message.
  */
 export const StoredFreshStartSchema: GenMessage<StoredFreshStart> = /*@__PURE__*/
-  messageDesc(file_store, 3);
+  messageDesc(file_store, 4);
 
 /**
  * @generated from message sotto.v1.StoredRenewal
@@ -283,7 +349,7 @@ export const StoredFreshStartSchema: GenMessage<StoredFreshStart> = /*@__PURE__*
 export type StoredRenewal = Message<"sotto.v1.StoredRenewal"> & {
   /**
    * Why a new handshake is wanted: 1 no session, 2 cannot open, 3 diverged, 4 refused, 5 age, 6 stalled, 7 late, 8 unanswered,
-   * 9 lost; 0 it is not.
+   * 9 lost, 10 gap, 11 too far ahead; 0 it is not.
    *
    * @generated from field: uint32 reason = 1;
    */
@@ -326,7 +392,7 @@ export type StoredRenewal = Message<"sotto.v1.StoredRenewal"> & {
  * Use `create(StoredRenewalSchema)` to create a new message.
  */
 export const StoredRenewalSchema: GenMessage<StoredRenewal> = /*@__PURE__*/
-  messageDesc(file_store, 4);
+  messageDesc(file_store, 5);
 
 /**
  * @generated from message sotto.v1.StoredHandshake
@@ -355,7 +421,7 @@ export type StoredHandshake = Message<"sotto.v1.StoredHandshake"> & {
  * Use `create(StoredHandshakeSchema)` to create a new message.
  */
 export const StoredHandshakeSchema: GenMessage<StoredHandshake> = /*@__PURE__*/
-  messageDesc(file_store, 5);
+  messageDesc(file_store, 6);
 
 /**
  * @generated from message sotto.v1.StoredStating
@@ -387,7 +453,7 @@ export type StoredStating = Message<"sotto.v1.StoredStating"> & {
  * Use `create(StoredStatingSchema)` to create a new message.
  */
 export const StoredStatingSchema: GenMessage<StoredStating> = /*@__PURE__*/
-  messageDesc(file_store, 6);
+  messageDesc(file_store, 7);
 
 /**
  * @generated from message sotto.v1.StoredMailbox
@@ -409,7 +475,7 @@ export type StoredMailbox = Message<"sotto.v1.StoredMailbox"> & {
  * Use `create(StoredMailboxSchema)` to create a new message.
  */
 export const StoredMailboxSchema: GenMessage<StoredMailbox> = /*@__PURE__*/
-  messageDesc(file_store, 7);
+  messageDesc(file_store, 8);
 
 /**
  * @generated from message sotto.v1.MessageRecord
@@ -483,7 +549,7 @@ export type MessageRecord = Message<"sotto.v1.MessageRecord"> & {
  * Use `create(MessageRecordSchema)` to create a new message.
  */
 export const MessageRecordSchema: GenMessage<MessageRecord> = /*@__PURE__*/
-  messageDesc(file_store, 8);
+  messageDesc(file_store, 9);
 
 /**
  * The class of the session in which a message was sealed or opened.
@@ -524,7 +590,7 @@ export type StoredProtection = Message<"sotto.v1.StoredProtection"> & {
  * Use `create(StoredProtectionSchema)` to create a new message.
  */
 export const StoredProtectionSchema: GenMessage<StoredProtection> = /*@__PURE__*/
-  messageDesc(file_store, 9);
+  messageDesc(file_store, 10);
 
 /**
  * @generated from message sotto.v1.StoredState
@@ -565,7 +631,7 @@ export type StoredState = Message<"sotto.v1.StoredState"> & {
  * Use `create(StoredStateSchema)` to create a new message.
  */
 export const StoredStateSchema: GenMessage<StoredState> = /*@__PURE__*/
-  messageDesc(file_store, 10);
+  messageDesc(file_store, 11);
 
 /**
  * @generated from message sotto.v1.OutboxRecord
@@ -644,7 +710,7 @@ export type OutboxRecord = Message<"sotto.v1.OutboxRecord"> & {
  * Use `create(OutboxRecordSchema)` to create a new message.
  */
 export const OutboxRecordSchema: GenMessage<OutboxRecord> = /*@__PURE__*/
-  messageDesc(file_store, 11);
+  messageDesc(file_store, 12);
 
 /**
  * @generated from message sotto.v1.EventRecord
@@ -701,6 +767,13 @@ export type EventRecord = Message<"sotto.v1.EventRecord"> & {
    * @generated from field: bool outgoing = 10;
    */
   outgoing: boolean;
+
+  /**
+   * Of message.gap.
+   *
+   * @generated from field: sotto.v1.StoredGapState gap = 11;
+   */
+  gap?: StoredGapState | undefined;
 };
 
 /**
@@ -708,7 +781,36 @@ export type EventRecord = Message<"sotto.v1.EventRecord"> & {
  * Use `create(EventRecordSchema)` to create a new message.
  */
 export const EventRecordSchema: GenMessage<EventRecord> = /*@__PURE__*/
-  messageDesc(file_store, 12);
+  messageDesc(file_store, 13);
+
+/**
+ * @generated from message sotto.v1.StoredGapState
+ */
+export type StoredGapState = Message<"sotto.v1.StoredGapState"> & {
+  /**
+   * @generated from field: uint64 first = 1;
+   */
+  first: bigint;
+
+  /**
+   * @generated from field: uint64 last = 2;
+   */
+  last: bigint;
+
+  /**
+   * 1 open, 2 filled, 3 lost.
+   *
+   * @generated from field: uint32 state = 3;
+   */
+  state: number;
+};
+
+/**
+ * Describes the message sotto.v1.StoredGapState.
+ * Use `create(StoredGapStateSchema)` to create a new message.
+ */
+export const StoredGapStateSchema: GenMessage<StoredGapState> = /*@__PURE__*/
+  messageDesc(file_store, 14);
 
 /**
  * An accepted first message: its ephemeral key goes to this session and never makes another.
@@ -747,5 +849,5 @@ export type HandshakeRecord = Message<"sotto.v1.HandshakeRecord"> & {
  * Use `create(HandshakeRecordSchema)` to create a new message.
  */
 export const HandshakeRecordSchema: GenMessage<HandshakeRecord> = /*@__PURE__*/
-  messageDesc(file_store, 13);
+  messageDesc(file_store, 15);
 

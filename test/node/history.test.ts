@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import fc from 'fast-check'
 import { history } from '../../node/history.ts'
+import type { HistoryEntry } from '../../node/api.ts'
 import { keys } from '../../node/keys.ts'
 import { encodeMessage, type StoredMessage } from '../../node/message.ts'
-import { createMessageId } from '../../protocol/content.ts'
+import { createMessageId, type CounterRange } from '../../protocol/content.ts'
 import { importSecret, ready } from '../../protocol/crypto.ts'
 import { Records } from '../../net/records.ts'
 import { faultyStore } from '../support/faulty-store.ts'
@@ -62,11 +63,21 @@ describe('history', () => {
   async function listed(
     current = (one: StoredMessage): StoredMessage => one,
   ): Promise<readonly string[]> {
-    const lines: string[] = []
-    for await (const entry of history(records, { id: CONTACT, current })) {
-      lines.push(entry.kind === 'gap' ? `gap ${entry.from}-${entry.to}` : entry.text)
+    const entries = await list(current)
+    return entries.map((entry) =>
+      entry.kind === 'gap' ? `gap ${entry.from}-${entry.to}` : entry.text,
+    )
+  }
+
+  async function list(
+    current = (one: StoredMessage): StoredMessage => one,
+    gaps: readonly CounterRange[] = [],
+  ): Promise<readonly HistoryEntry[]> {
+    const entries: HistoryEntry[] = []
+    for await (const entry of history(records, { id: CONTACT, current, contact: { gaps } })) {
+      entries.push(entry)
     }
-    return lines
+    return entries
   }
 
   test('an answer stands behind what its writer had seen, whatever came first', async () => {
@@ -102,6 +113,28 @@ describe('history', () => {
     ])
     await store([1, 3, 5].map((counter) => theirs({ counter, late: true })))
     expect(await listed()).toEqual([1, 2, 3, 4, 5, 6].map((counter) => `theirs ${counter}`))
+  })
+
+  test('a gap says what of it is asked for and what is given up', async () => {
+    await store([theirs({ counter: 4 }), theirs({ counter: 12 })])
+    const asked = [
+      { first: 2, last: 3 },
+      { first: 5, last: 6 },
+      { first: 9, last: 9 },
+    ]
+    const entries = await list((one) => one, asked)
+    expect(
+      entries.flatMap((entry) =>
+        entry.kind === 'gap' ? [[entry.from, entry.to, entry.state]] : [],
+      ),
+    ).toEqual([
+      [1, 1, 'lost'],
+      [2, 3, 'open'],
+      [5, 6, 'open'],
+      [7, 8, 'lost'],
+      [9, 9, 'open'],
+      [10, 11, 'lost'],
+    ])
   })
 
   test('two messages under one counter are both shown, and make no gap', async () => {
@@ -153,7 +186,7 @@ describe('history', () => {
     records = new Records({ store: level, dataKey, clock: new ManualClock(), random })
     await store([ours({ counter: 1 }), theirs({ counter: 1 }), theirs({ counter: 2 })])
     const current = (one: StoredMessage): StoredMessage => one
-    for await (const entry of history(records, { id: CONTACT, current })) {
+    for await (const entry of history(records, { id: CONTACT, current, contact: { gaps: [] } })) {
       expect(entry.kind).toBe('text')
       break
     }
