@@ -15,9 +15,10 @@ import { currentEntries, type Composer } from './compose.ts'
 import { contactShort, trustNumber } from './contact.ts'
 import type { Draft } from './draft.ts'
 import { noteBeginning } from './fresh-start.ts'
-import { hasSaidEnough, keepRecords, takeContent, type Arrival, type Opener } from './open.ts'
+import { hasSaidEnough, keepRecords, takeContent, type Opener } from './open.ts'
 import type { Outcome } from './outcome.ts'
 import { lookForLost, mayTake, noteLate, noteSpoken, noteTaken } from './renewal.ts'
+import type { CameAs } from './seen-envelopes.ts'
 
 /** Sessions begun by each side that are kept per contact (docs/protocol.md, "Limits"). */
 const MAX_SESSIONS_A_SIDE = 5
@@ -26,7 +27,7 @@ export async function adoptSession(
   draft: Draft,
   opener: Opener & Outbox,
   accepted: Accepted,
-  arrival: Arrival,
+  came: CameAs,
 ): Promise<Outcome> {
   const { handshake } = accepted.session
   if (!deviceHolds(draft, accepted.theirs)) return 'not-authentic'
@@ -48,7 +49,7 @@ export async function adoptSession(
   noteTaken(draft, accepted.session)
   if (!late) noteSpoken(draft, accepted.session)
   lookForLost(draft)
-  await takeContent(draft, opener, accepted.content, arrival)
+  await takeContent(draft, opener, accepted.content, came)
   return 'opened'
 }
 

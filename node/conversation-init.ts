@@ -9,7 +9,7 @@ import type { ContactState } from './contact.ts'
 import type { Conversation } from './conversation.ts'
 import type { EventLog } from './event-log.ts'
 import type { StoredMessage } from './message.ts'
-import type { Arrival } from './open.ts'
+import type { CameAs } from './seen-envelopes.ts'
 
 export interface ConversationInit {
   readonly contact: ContactState
@@ -42,8 +42,7 @@ export interface ConversationListener {
 }
 
 /** What goes with a session that a first message made. */
-export interface Adoption {
-  readonly arrival: Arrival
+export interface Adoption extends CameAs {
   /** In the same commit. */
   readonly operations: readonly Operation[]
   /** Runs after it, before anybody hears of it. */

@@ -24,6 +24,7 @@ import type { Outcome } from './outcome.ts'
 import { Refusals } from './refusals.ts'
 import { lookAtAge, lookForLost } from './renewal.ts'
 import { hasLapsed } from './series.ts'
+import { SeenEnvelopes } from './seen-envelopes.ts'
 import { Steps } from './steps.ts'
 import { StoredMessages } from './stored-messages.ts'
 import { TextQueue } from './text-queue.ts'
@@ -45,11 +46,13 @@ export class Conversation implements Answerer, Opener {
   readonly #texts: TextQueue
   readonly #refusals = new Refusals()
   readonly #messages: StoredMessages
+  readonly seen: SeenEnvelopes
 
   private constructor(init: ConversationInit, persisted: boolean) {
     this.#init = init
     this.#state = new ConversationState(init.contact, persisted)
     const { records, events, clock } = init
+    this.seen = new SeenEnvelopes(init.contact.id, records)
     this.#messages = new StoredMessages(init.contact.id, records, this.#state.unwritten)
     const taken = (draft: Draft): void => this.#tell(draft)
     const reloaded = (): void => this.#tellAll()
@@ -134,7 +137,7 @@ export class Conversation implements Answerer, Opener {
     const outcomes = await this.#guarded(1, async (draft) => {
       const requested = { type: 'contact.requested', at: draft.now, contact: this.id }
       if (!this.#state.persisted) draft.events.push({ event: requested })
-      const outcome = await adoptSession(draft, this, accepted, context.arrival)
+      const outcome = await adoptSession(draft, this, accepted, context)
       if (outcome !== 'opened') throw new Refused(outcome)
       await answerMissing(draft, this, draft.missing)
       draft.operations.push(...context.operations)

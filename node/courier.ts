@@ -52,7 +52,7 @@ export class Courier {
   readonly #resting = new Map<number, { readonly envelope: Uint8Array; readonly until: number }>()
   /**
    * Were on a stream that ended before the acknowledgement: the contact may have them, and then what a mailbox hands over is a
-   * repeat that brings no receipt. So they are offered directly again, held or not. After a start this may be true of all.
+   * repeat, which brings a receipt only once in a while. So they are offered directly again, held or not. After a start this may be true of all.
    */
   readonly #unsure = new Set<number>()
   #sender: DirectSender | undefined

@@ -1,5 +1,5 @@
-// What is let go by its age or because nothing needs it any more: keys of skipped messages, and marks of handshakes whose
-// prekeys and session are gone. Called every hour, and only while the clock may be believed.
+// What is let go by its age or because nothing needs it any more: keys of skipped messages, marks of envelopes, and
+// marks of handshakes whose prekeys and session are gone. Called every hour, and only while the clock may be believed.
 
 import { fromBinary } from '@bufbuild/protobuf'
 import { equalBytes } from '../protocol/bytes.ts'
@@ -9,6 +9,7 @@ import type { ContactBook } from './contacts.ts'
 import { keys } from './keys.ts'
 import { SKIPPED_KEYS_KEPT } from './lifetimes.ts'
 import type { OwnKeys } from './own-keys.ts'
+import { forgetSeen } from './seen-envelopes.ts'
 
 export interface Expiring {
   readonly book: ContactBook
@@ -22,6 +23,7 @@ export async function expireOld(from: Expiring, now: number): Promise<void> {
     await conversation.expireSkipped(now - SKIPPED_KEYS_KEPT)
   }
   await forgetHandshakes(from)
+  await forgetSeen(from.records, now)
 }
 
 /** An accepted ephemeral key is remembered as long as any prekey it used, or the session that it made. */

@@ -206,11 +206,11 @@ export class Inbox {
       { type: 'put', key: marker, value: handshakeRecord(envelope, accepted, conversation.id) },
       ...(envelope.oneTime ? ownKeys.spendOneTime(envelope.kemId) : []),
     ]
-    const { arrival } = from
+    const came = { arrival: from.arrival, digest: envelope.digest }
     const committed = (): void => book.register(conversation)
     let outcome: Outcome | undefined
     try {
-      outcome = await conversation.adopt(accepted, { operations, arrival, committed })
+      outcome = await conversation.adopt(accepted, { ...came, operations, committed })
       return outcome
     } finally {
       if (outcome === 'opened') ownKeys.forgetOneTime(envelope.kemId)

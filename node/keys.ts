@@ -30,6 +30,13 @@ export const keys = {
   sentId: (id: Uint8Array) => `id/out/${toHex(id)}`,
   /** Where their message with this id is; also the mark that it was seen. */
   receivedId: (contact: ContactId, id: Uint8Array) => `id/in/${contact}/${toHex(id)}`,
+  seenMarks: 'seen/',
+  /** Marks of a day (days since 1970) and of those after it are not before this. */
+  seenFrom: (day: number) => `seen/${padded(day)}/`,
+  seenOn: (day: number, contact: ContactId) => `seen/${padded(day)}/${contact}/`,
+  /** What an envelope brought, by the beginning of its digest. */
+  seen: (day: number, contact: ContactId, digest: Uint8Array) =>
+    `seen/${padded(day)}/${contact}/${toHex(digest)}`,
   outbox: 'outbox/',
   outboxOf: (contact: ContactId) => `outbox/${contact}/`,
   outboxEntry: (contact: ContactId, order: number) => `outbox/${contact}/${padded(order)}`,

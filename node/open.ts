@@ -33,9 +33,10 @@ import {
 import { noteCounter, noteHeard, takeLost } from './missing.ts'
 import type { Outcome } from './outcome.ts'
 import { lookForLost, noteSpoken, noteUnknown, wantRenewal } from './renewal.ts'
+import { oweReceipt, type CameAs, type SeenEnvelopes } from './seen-envelopes.ts'
 
 /** How an envelope reached us. */
-export type Arrival = 'direct' | 'mailbox'
+export type Arrival = CameAs['arrival']
 
 /** What opening needs besides the draft. */
 export interface Opener {
@@ -51,6 +52,7 @@ export interface Opener {
   readonly sentMessage: (id: Uint8Array) => Promise<StoredMessage | undefined>
   /** Whether the contact may be listed under a name that it has given itself. */
   readonly mayBeCalled: (name: string) => boolean
+  readonly seen: SeenEnvelopes
   /** Whether their message with this id is stored. */
   readonly wasReceived: (id: Uint8Array) => Promise<boolean>
 }
@@ -76,7 +78,12 @@ export async function openEnvelope(
     return 'no-session'
   }
   const opened = tryOpen(draft, session, envelope, opener)
-  if (typeof opened === 'string') return opened
+  if (typeof opened === 'string') {
+    if (opened === 'duplicate' && arrival === 'mailbox') {
+      await opener.seen.repeated(draft, envelope.digest)
+    }
+    return opened
+  }
   if (hasSaidEnough(draft.contact)) return 'blocked' // not before: what is stored already is a duplicate
   draft.replaceSession(session, opened.next)
   draft.spent.push(...opened.spent)
@@ -89,7 +96,7 @@ export async function openEnvelope(
   lookForLost(draft)
   noteHeard(draft, session, opened.next)
   if (opened.diverged) wantRenewal(draft, 'diverged', opened.next)
-  await takeContent(draft, opener, opened.content, arrival)
+  await takeContent(draft, opener, opened.content, { arrival, digest: envelope.digest })
   return 'opened'
 }
 
@@ -181,17 +188,17 @@ export async function takeContent(
   draft: Draft,
   opener: Opener,
   bytes: Uint8Array,
-  arrival: Arrival,
+  came: CameAs,
 ): Promise<void> {
   const content = readContent(bytes)
   if (content === undefined) return
   switch (content.body.kind) {
     case 'text':
-      return takeText(draft, opener, content, content.body.text, arrival)
+      return takeText(draft, opener, content, content.body.text, came)
     case 'delivery-receipt':
       return takeReceipt(draft, opener, content.body.messageIds, 'delivered', 'mailbox')
     case 'read-receipt':
-      return takeReceipt(draft, opener, content.body.messageIds, 'read', arrival)
+      return takeReceipt(draft, opener, content.body.messageIds, 'read', came.arrival)
     case 'profile':
       return takeProfile(draft, opener, content.body.name)
     case 'missing':
@@ -218,18 +225,13 @@ async function takeText(
   opener: Opener,
   content: Content,
   text: string,
-  arrival: Arrival,
+  came: CameAs,
 ): Promise<void> {
   const { contact } = draft
+  const { arrival } = came
   const hex = toHex(content.messageId)
-  if (arrival === 'mailbox' && contact.state === 'accepted') {
-    draft.operations.push({
-      type: 'put',
-      key: keys.receiptDue(contact.id, content.messageId),
-      value: new Uint8Array(1),
-    })
-    draft.due.push(content.messageId)
-  }
+  if (arrival === 'mailbox' && contact.state === 'accepted') oweReceipt(draft, content.messageId)
+  await opener.seen.note(draft, came, content.messageId)
   if (draft.received.has(hex) || (await opener.wasReceived(content.messageId))) return
   draft.received.add(hex)
   const late = content.counter <= contact.receivedCounter

@@ -1,5 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { StateChange } from '../../node/api.ts'
+import { keys } from '../../node/keys.ts'
+import { DAY } from '../../node/lifetimes.ts'
+import { forgetSeen } from '../../node/seen-envelopes.ts'
 import {
   ChatWorld,
   envelopes,
@@ -95,6 +98,67 @@ describe('receipts', () => {
     world.network.join(ada.peer, bob.peer)
     await clock.advance(60 * SECOND)
     expect((await states(id)).at(-1)).toMatchObject({ state: 'delivered' })
+  })
+
+  describe('an envelope that was opened and comes again by way of a mailbox', () => {
+    let again: readonly Uint8Array[]
+
+    beforeEach(async () => {
+      await send('first')
+      world.network.part(ada.peer, bob.peer)
+      await send('the acknowledgement of this got lost')
+      again = envelopes(ada, bob)
+      expect(await bob.core.inbox.fromPeer(ada.account.key, again)).toEqual(['opened'])
+      await clock.advance(10 * SECOND)
+      expect(envelopes(bob, ada)).toEqual([])
+    })
+
+    async function handOver(): Promise<void> {
+      expect(await bob.core.inbox.fromMailbox(ada.peer, again)).toEqual(['duplicate'])
+      await clock.advance(10 * SECOND)
+    }
+
+    test('brings a receipt, also after a restart', async () => {
+      await world.restart(bob)
+      await handOver()
+      expect(envelopes(bob, ada)).toHaveLength(1)
+      await ada.core.inbox.fromPeer(bob.account.key, envelopes(bob, ada))
+      expect(envelopes(ada, bob)).toEqual([])
+      expect(await received(bob)).toHaveLength(2)
+    })
+
+    test('brings another one only after an hour', async () => {
+      await handOver()
+      await handOver()
+      await clock.advance(3500 * SECOND)
+      await handOver()
+      expect(envelopes(bob, ada)).toHaveLength(1)
+      await clock.advance(100 * SECOND)
+      await handOver()
+      expect(envelopes(bob, ada)).toHaveLength(2)
+    })
+
+    test('brings none where the sender is no contact', async () => {
+      const conversation = bob.core.book.byAccount(ada.account.key)
+      await conversation?.step((draft) => draft.patch({ state: 'requested' }))
+      await handOver()
+      expect(envelopes(bob, ada)).toEqual([])
+    })
+
+    test('brings none for a month-old one, whose mark is gone', async () => {
+      const marks = async (): Promise<number> => {
+        let count = 0
+        for await (const { key } of bob.core.records.range(keys.seenMarks)) if (key !== '') count++
+        return count
+      }
+      expect(await marks()).toBe(2)
+      await forgetSeen(bob.core.records, clock.now() + 29 * DAY)
+      expect(await marks()).toBe(2)
+      await forgetSeen(bob.core.records, clock.now() + 32 * DAY)
+      expect(await marks()).toBe(0)
+      await handOver()
+      expect(envelopes(bob, ada)).toEqual([])
+    })
   })
 
   test('a receipt for a message of somebody else changes nothing', async () => {
