@@ -1,17 +1,18 @@
 /**
  * Mutation testing of protocol/ with Stryker:
  *
- *   npm run mutate -- [--file protocol/reader.ts]... [--group codec]... [--resume] [--force] [--workers N] [--state FOLDER]
+ *   npm run mutate -- [--file protocol/reader.ts]... [--group codec]... [--resume] [--force] [--timeouts]
+ *     [--workers N] [--state FOLDER]
  *
  * Without file or group: everything. Of a mutant that has been run, only what its source or its tests changed is run
- * again; --force runs it all, --resume leaves out files whose source is the one in the results. A run that was stopped
+ * again; --force runs it all, --timeouts what timed out, --resume leaves out files whose source is the one in the results. A run that was stopped
  * goes on with the same command: results are written every few files. Exit code 1 when a score is too low or a survivor
  * has no argument (`why` in tools/mutation/results.json, written by hand, kept from run to run).
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { format, resolveConfig } from 'prettier'
 import {
@@ -54,6 +55,7 @@ const { values } = parseArgs({
     file: { type: 'string', multiple: true, default: [] },
     group: { type: 'string', multiple: true, default: [] },
     workers: { type: 'string', default: '1' },
+    timeouts: { type: 'boolean', default: false },
     resume: { type: 'boolean', default: false },
     force: { type: 'boolean', default: false },
     state: { type: 'string', default: `${root}node_modules/.cache/sotto-mutation` },
@@ -67,11 +69,22 @@ if (chosen.length === 0) {
 }
 ensureTools(folder, ['--legacy-peer-deps']) // Stryker's runner takes the vitest that is there
 mkdirSync(values.state, { recursive: true })
+if (values.timeouts) forgetTimeouts()
 for (let at = 0; at < chosen.length; at += FILES_PER_RUN) {
   await save(await mutate(chosen.slice(at, at + FILES_PER_RUN)))
 }
 await save({})
 process.exitCode = verdict()
+
+/** So that they are run again: a machine that was too busy looks like a fault that runs for ever. */
+function forgetTimeouts(): void {
+  const path = join(values.state, 'incremental.json')
+  const { files, ...rest } = JSON.parse(readFileSync(path, 'utf8')) as Report
+  const kept = Object.entries(files).map(([name, { mutants, ...file }]) => {
+    return [name, { ...file, mutants: mutants.filter(({ status }) => status !== 'Timeout') }]
+  })
+  writeFileSync(path, JSON.stringify({ ...rest, files: Object.fromEntries(kept) }))
+}
 
 function chosenFiles(): readonly string[] {
   const known = readResults()
@@ -91,6 +104,7 @@ function chosenFiles(): readonly string[] {
 async function mutate(files: readonly string[]): Promise<Results> {
   const config = join(values.state, 'stryker.json')
   const report = join(values.state, 'report.json')
+  const names = files.map((path) => basename(path, '.ts'))
   const sources = files.map((path) => [path, read(path)] as const) // they may change meanwhile
   writeFileSync(config, JSON.stringify(configuration(files, report)))
   const child = spawn(
@@ -103,7 +117,7 @@ async function mutate(files: readonly string[]): Promise<Results> {
       'run',
       config,
     ],
-    { cwd: root, stdio: 'inherit' },
+    { cwd: root, stdio: 'inherit', env: { ...process.env, SOTTO_MUTATED: names.join(',') } },
   )
   const [code] = (await once(child, 'exit')) as [number | null]
   if (code !== 0) throw new Error(`Stryker failed on ${files.join(', ')}`)
@@ -123,7 +137,7 @@ function configuration(files: readonly string[], report: string): object {
     tsconfigFile: 'none', // it would be read with a programming interface that TypeScript 7 does not have
     coverageAnalysis: 'perTest',
     concurrency: Number(values.workers),
-    timeoutMS: 20_000, // beside 1.5 times what the tests took: on a busy machine, slow is not for ever
+    timeoutMS: 90_000, // beside 1.5 times what the tests took: on a busy machine, slow is not for ever
     force: values.force,
     incremental: true,
     incrementalFile: join(values.state, 'incremental.json'),

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs'
+import { basename } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
@@ -11,7 +12,10 @@ const LEFT_OUT = ['test/protocol/session-model.test.ts', 'test/protocol/session-
 /** They take longer than the others of their size. */
 const SLOW = /\/(?:begin-session|bytes|padding|ratchet|session)\.test\.ts$/
 
-/** The first failure ends a run, so that quick files go first. */
+/** Names of the files that have mutants, from `mutate.ts`. */
+const mutated = (process.env['SOTTO_MUTATED'] ?? '').split(',')
+
+/** The first failure ends a run, so that the tests that mirror these files go first, and then the quick ones. */
 class QuickFirst extends BaseSequencer {
   override sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     return Promise.resolve(files.toSorted((a, b) => cost(a) - cost(b)))
@@ -19,6 +23,8 @@ class QuickFirst extends BaseSequencer {
 }
 
 function cost({ moduleId }: TestSpecification): number {
+  const [name = ''] = basename(moduleId).split('.')
+  if (mutated.includes(name)) return 0
   return statSync(moduleId).size * (SLOW.test(moduleId) ? 1000 : 1)
 }
 
