@@ -1,7 +1,11 @@
+import { create } from '@bufbuild/protobuf'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { concat, toHex } from '../../protocol/bytes.ts'
-import { ready } from '../../protocol/crypto.ts'
+import { importSecret, ready } from '../../protocol/crypto.ts'
+import { StoredPostQuantumSchema } from '../../protocol/generated/session_pb.ts'
+import { readPostQuantum } from '../../protocol/post-quantum-codec.ts'
 import type { PostQuantum } from '../../protocol/post-quantum.ts'
+import { wipeAll } from '../../protocol/secret.ts'
 import type { KeptRecord, Session } from '../../protocol/session.ts'
 import { receiveOnly } from '../../protocol/session.ts'
 import {
@@ -11,7 +15,7 @@ import {
   skippedKeyName,
 } from '../../protocol/session-codec.ts'
 import { expectExact, refusal } from '../support/refusals.ts'
-import { Talker, acquainted, there } from '../support/talkers.ts'
+import { Talker, acquainted, secretsIn, there } from '../support/talkers.ts'
 
 beforeAll(() => ready)
 
@@ -67,9 +71,14 @@ describe('a stored session', () => {
         ...state,
         epoch: { ...state.epoch, sendingKey: state.next.sendingKey },
       })),
+      changed(switched, 'switched', (state) => ({
+        ...state,
+        epoch: { ...state.epoch, nextStepKey: state.next.nextStepKey },
+      })),
       changed(switched, 'switched', (state) => ({ ...state, keyDigest: new Uint8Array(31) })),
       changed(offering, 'offering', (state) => ({
         ...state,
+        earlier: state.epoch.continuityKey,
         epoch: { ...state.epoch, number: 0xffff_ffff },
       })),
       changed(idle, 'idle', (state) => ({ ...state, earlier: undefined })),
@@ -79,6 +88,21 @@ describe('a stored session', () => {
       const bytes = encodeSession(session)
       expect(refusal(() => decodeSession(bytes, []))).toBe('DecodeError ERR_MALFORMED')
     }
+  })
+
+  test('is refused without a post-quantum ratchet, or with one that is in no phase', () => {
+    const epoch = { number: 0, receivingKey: new Uint8Array(32) }
+    const nowhere = create(StoredPostQuantumSchema, { epoch })
+    for (const stored of [undefined, nowhere]) {
+      expect(refusal(() => readPostQuantum(stored))).toBe('DecodeError ERR_MALFORMED')
+    }
+  })
+
+  test('keeps its stored bytes when its secrets are wiped', () => {
+    const bytes = encodeSession(acquainted().ours.session)
+    const before = bytes.slice()
+    wipeAll(secretsIn(decodeSession(bytes, [])))
+    expect(bytes).toEqual(before)
   })
 
   test('is refused when a byte is missing or added', () => {
@@ -123,6 +147,22 @@ describe('the records beside it', () => {
     expect(recordsOf(again).map(encodeSkippedKey)).toEqual(encoded)
   })
 
+  test('hold both keys of a position that may be of either of two epochs', () => {
+    const { session } = acquainted().ours
+    const [bodyKey, nextBodyKey] = [1, 2].map((byte) =>
+      importSecret('BodyKey', new Uint8Array(32).fill(byte)),
+    )
+    const at = { kind: 'skipped', chain: 3, number: 4, epoch: 5, skippedAt: 6 } as const
+    for (const record of [
+      { ...at, bodyKey: there(bodyKey), nextBodyKey: undefined },
+      { ...at, bodyKey: there(bodyKey), nextBodyKey: there(nextBodyKey) },
+    ]) {
+      const again = decodeSession(encodeSession(session), [encodeSkippedKey(record)])
+      expect(again.ratchet.skipped).toEqual([record])
+      expect(again.ratchet.skipped.map(encodeSkippedKey)).toEqual([encodeSkippedKey(record)])
+    }
+  })
+
   test('have names that sort by kind and place', () => {
     expect(skippedKeyName({ kind: 'skipped', chain: 1, number: 255 })).toBe('k00000001-000000ff')
     expect(skippedKeyName({ kind: 'marks', chain: 16, number: 32 })).toBe('m00000010-00000020')
@@ -146,6 +186,7 @@ describe('the records beside it', () => {
     const marks = there(records.find((record) => record.kind === 'marks'))
     const wrong = [
       { ...marks, present: 0 },
+      { ...marks, present: 0, digests: new Uint8Array(0) },
       { ...marks, number: 1 },
       { ...marks, digests: concat(marks.digests, new Uint8Array(16)) },
     ]

@@ -309,6 +309,8 @@ export function expectNothingLeft<T>(run: () => T, owners: unknown): T {
     const kept = secretsIn([result, owners])
     const left = [...used].filter((secret) => !kept.has(secret) && !isWiped(secret))
     expect(left).toEqual([])
+    // What is printed in the place of a secret is its name.
+    expect([...used].filter(({ name }) => name === '')).toEqual([])
   }
 }
 
