@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test, vi } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { utf8 } from '../../protocol/bytes.ts'
 import { acceptSession, initiateSession } from '../../protocol/begin-session.ts'
 import type { AcceptSessionInput } from '../../protocol/begin-session.ts'
@@ -16,7 +16,8 @@ import { encryptMessage } from '../../protocol/session.ts'
 import { encodeSession } from '../../protocol/session-codec.ts'
 import { DAY, NOW, testPerson } from '../support/people.ts'
 import { refusal } from '../support/refusals.ts'
-import { Talker, expectNothingLeft, secretsIn, there } from '../support/talkers.ts'
+import { expectNothingLeft, secretsIn, wipedBy } from '../support/secrets.ts'
+import { Talker, there } from '../support/talkers.ts'
 
 beforeAll(() => ready)
 
@@ -280,21 +281,6 @@ test('the same randomness gives the same handshake, other randomness another', (
 /** The code of a refusal, which has left no secret behind. */
 function refused(input: AcceptSessionInput): string {
   return refusal(() => expectNothingLeft(() => acceptSession(input), input))
-}
-
-/** What `run` returns, and the names of the secrets that were wiped meanwhile. */
-function wipedBy<T>(run: () => T): { readonly result: T; readonly names: string[] } {
-  const names: string[] = []
-  const { wipe } = Secret.prototype
-  const spy = vi.spyOn(Secret.prototype, 'wipe').mockImplementation(function (this: Secret) {
-    names.push(this.name)
-    wipe.call(this)
-  })
-  try {
-    return { result: run(), names }
-  } finally {
-    spy.mockRestore()
-  }
 }
 
 function strangers(lawful = true): { readonly ours: Talker; readonly theirs: Talker } {

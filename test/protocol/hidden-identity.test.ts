@@ -6,7 +6,7 @@ import { openIdentity, sealIdentity } from '../../protocol/hidden-identity.ts'
 import type { Secret } from '../../protocol/secret.ts'
 import { NOW, testPerson } from '../support/people.ts'
 import { refusal } from '../support/refusals.ts'
-import { expectNothingLeft, isWiped } from '../support/talkers.ts'
+import { expectNothingLeft, isWiped } from '../support/secrets.ts'
 
 beforeAll(() => ready)
 

@@ -22,7 +22,8 @@ import { receiveKeyParts } from '../../protocol/post-quantum-receive.ts'
 import { Secret, wipeAll } from '../../protocol/secret.ts'
 import { NOW } from '../support/people.ts'
 import { seededRandom } from '../support/random.ts'
-import { expectNothingLeft, secretsIn, there } from '../support/talkers.ts'
+import { expectNothingLeft, secretsIn } from '../support/secrets.ts'
+import { there } from '../support/talkers.ts'
 
 // The state machine alone: no Double Ratchet, messages are the items they carry and an epoch.
 

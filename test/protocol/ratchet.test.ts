@@ -2,8 +2,10 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { importSecret, ready } from '../../protocol/crypto.ts'
 import { expandEpoch } from '../../protocol/epoch.ts'
 import type { Epoch } from '../../protocol/epoch.ts'
-import { readEnvelope, SESSION_PREFIX } from '../../protocol/envelope.ts'
+import { envelopeBodyDigest, readEnvelope, SESSION_PREFIX } from '../../protocol/envelope.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
+import { CryptoError } from '../../protocol/errors.ts'
+import { envelopeTag } from '../../protocol/header.ts'
 import { encodeBody } from '../../protocol/padding.ts'
 import { handshakeSecrets } from '../../protocol/pqxdh.ts'
 import type { HandshakeSecrets } from '../../protocol/pqxdh.ts'
@@ -20,6 +22,7 @@ import {
 } from '../../protocol/ratchet.ts'
 import { seededRandom } from '../support/random.ts'
 import { outcome, refusal } from '../support/refusals.ts'
+import { expectNothingLeft, wipedBy } from '../support/secrets.ts'
 import { there } from '../support/talkers.ts'
 
 // The ratchet alone, with states that no honest peer has: what a holder of the keys could send.
@@ -143,6 +146,58 @@ test('a body whose padding holds no content is refused, though it is authentic',
   expect(open(theirs, envelope, context.theirs)).toBe('SessionError ERR_NOT_AUTHENTIC')
 })
 
+describe('a body that does not hold under a header that does', () => {
+  /** Names of what is wiped when such an envelope comes, where the next epoch may have begun. */
+  function wipedFor(from: Ratchet, to: Ratchet, epoch: Epoch, receiving: Epoch): readonly string[] {
+    const another = new Uint8Array(64).fill(2)
+    const next = { ...epoch, number: 1 }
+    const envelope = sealed(from, next, undefined, another)
+    const epochs = { epoch: receiving, next: { ...receiving, number: 1 } }
+    const context = { ...contextOf(envelope, receiving), epochs }
+    const { result, names } = wipedBy(() => refused(() => ratchetDecrypt(to, context)))
+    expect(result).toBe('SessionError ERR_NOT_AUTHENTIC')
+    return names
+  }
+  const count = (names: readonly string[], name: string): number =>
+    names.filter((one) => one === name).length
+
+  test('costs the keys of the positions it passed, in both epochs, and the chain’s own', () => {
+    const { ours, theirs, context } = started()
+    const { next } = ratchetDecrypt(theirs, contextOf(sealed(ours, context.ours), context.theirs))
+    const names = wipedFor(advanced(ours, 4), next, context.ours, context.theirs)
+    expect(count(names, 'BodyKey')).toBe(2 * 3 + 1)
+    expect(count(names, 'ChainKey')).toBe(4)
+    expect(open(next, sealed(advanced(ours, 4), context.ours), context.theirs)).toBe('opened')
+  })
+
+  test('costs a whole turn: root, header keys, chain, and what was missing of the one before', () => {
+    const { ours, theirs, context } = started()
+    const heard = ratchetDecrypt(theirs, contextOf(sealed(ours, context.ours), context.theirs)).next
+    const answer = sealed(heard, context.theirs)
+    // Of five in the chain before, one was opened; two of the new one are passed.
+    const turned = ratchetDecrypt(advanced(ours, 5), contextOf(answer, context.ours)).next
+    const names = wipedFor(advanced(turned, 2), heard, context.ours, context.theirs)
+    expect(count(names, 'BodyKey')).toBe(2 * (4 + 2) + 1)
+    for (const name of ['RootKey', 'HeaderKey', 'TagKey']) expect(count(names, name)).toBe(1)
+    expect(open(heard, sealed(advanced(turned, 2), context.ours), context.theirs)).toBe('opened')
+  })
+})
+
+test('what is refused names its cause', () => {
+  const { ours, theirs, context } = started()
+  const envelope = sealed(ours, context.ours, undefined, new Uint8Array(64).fill(2))
+  expect(() => ratchetDecrypt(theirs, contextOf(envelope, context.theirs))).toThrow(
+    expect.objectContaining({ code: 'ERR_NOT_AUTHENTIC', cause: expect.any(CryptoError) }),
+  )
+  const header = envelope.sealedHeader.with(0, (envelope.sealedHeader[0] ?? 0) ^ 1)
+  const digest = envelopeBodyDigest(envelope.prefix, header, envelope.body)
+  const forged = { ...envelope, sealedHeader: header, digest }
+  const tagged = { ...forged, tag: envelopeTag(theirs.nextReceivingKeys, envelope.salt, digest) }
+  expect(() => ratchetDecrypt(theirs, contextOf(tagged, context.theirs))).toThrow(
+    expect.objectContaining({ code: 'ERR_NOT_AUTHENTIC', cause: expect.any(CryptoError) }),
+  )
+})
+
 test('chains that wait for messages are at most 400: the oldest goes with its keys', () => {
   const start = started()
   const { context } = start
@@ -192,9 +247,12 @@ function sealed(
   ratchet: Ratchet,
   epoch: Epoch,
   paddedBody = encodeBody(new Uint8Array(3), []),
+  associatedData = TRANSCRIPT,
 ): Envelope {
-  const input = { paddedBody, prefix: SESSION_PREFIX, associatedData: TRANSCRIPT, epoch }
-  return readEnvelope(ratchetEncrypt(ratchet, input, random).envelope)
+  const input = { paddedBody, prefix: SESSION_PREFIX, associatedData, epoch }
+  const owners = [ratchet, epoch]
+  const sealed = expectNothingLeft(() => ratchetEncrypt(ratchet, input, random), owners)
+  return readEnvelope(sealed.envelope)
 }
 
 /** The state after `count` messages were sealed and lost. */
@@ -213,7 +271,8 @@ function contextOf(envelope: Envelope, epoch: Epoch): OpenContext {
 }
 
 function open(ratchet: Ratchet, envelope: Envelope, epoch: Epoch): string {
-  return refused(() => ratchetDecrypt(ratchet, contextOf(envelope, epoch)))
+  const context = contextOf(envelope, epoch)
+  return refused(() => expectNothingLeft(() => ratchetDecrypt(ratchet, context), [ratchet, epoch]))
 }
 
 function refused(run: () => unknown): string {

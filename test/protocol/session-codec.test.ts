@@ -15,7 +15,8 @@ import {
   skippedKeyName,
 } from '../../protocol/session-codec.ts'
 import { expectExact, refusal } from '../support/refusals.ts'
-import { Talker, acquainted, secretsIn, there } from '../support/talkers.ts'
+import { secretsIn } from '../support/secrets.ts'
+import { Talker, acquainted, there } from '../support/talkers.ts'
 
 beforeAll(() => ready)
 

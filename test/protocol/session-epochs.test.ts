@@ -14,7 +14,8 @@ import {
 import { decodeSession, encodeSession } from '../../protocol/session-codec.ts'
 import { DAY, NOW } from '../support/people.ts'
 import { seededRandom } from '../support/random.ts'
-import { Talker, acquainted, expectKeysAgree, secretsIn, there } from '../support/talkers.ts'
+import { secretsIn } from '../support/secrets.ts'
+import { Talker, acquainted, expectKeysAgree, there } from '../support/talkers.ts'
 
 // The post-quantum ratchet inside sessions: `ours` is the initiator, `theirs` the responder.
 

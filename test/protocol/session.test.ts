@@ -15,7 +15,8 @@ import {
 } from '../../protocol/session.ts'
 import { DAY, NOW } from '../support/people.ts'
 import { refusal } from '../support/refusals.ts'
-import { Talker, acquainted, secretsIn, there } from '../support/talkers.ts'
+import { secretsIn } from '../support/secrets.ts'
+import { Talker, acquainted, there } from '../support/talkers.ts'
 
 beforeAll(() => ready)
 

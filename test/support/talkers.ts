@@ -38,6 +38,7 @@ import { stateHandshake, statementAnswered, statementIn } from '../../protocol/s
 import type { Person } from './people.ts'
 import { DAY, NOW, testPerson } from './people.ts'
 import { seededRandom } from './random.ts'
+import { expectNothingLeft, secretsIn } from './secrets.ts'
 
 /** One step of a session, for the step law. */
 interface Step {
@@ -287,49 +288,6 @@ function expectSame(actual: unknown, expected: unknown): void {
 export function there<T>(value: T | undefined): T {
   if (value === undefined) throw new Error('nothing is there')
   return value
-}
-
-/**
- * What `run` returns. Whatever secret it used is in the result, belongs to one of the owners, or has been wiped; the same
- * when it throws.
- */
-export function expectNothingLeft<T>(run: () => T, owners: unknown): T {
-  const used = new Set<Secret>()
-  const { reveal } = Secret
-  Secret.reveal = (secret) => {
-    used.add(secret)
-    return reveal(secret)
-  }
-  let result: T | undefined
-  try {
-    result = run()
-    return result
-  } finally {
-    Secret.reveal = reveal
-    const kept = secretsIn([result, owners])
-    const left = [...used].filter((secret) => !kept.has(secret) && !isWiped(secret))
-    expect(left).toEqual([])
-    // What is printed in the place of a secret is its name.
-    expect([...used].filter(({ name }) => name === '')).toEqual([])
-  }
-}
-
-export function isWiped(secret: Secret): boolean {
-  try {
-    Secret.reveal(secret)
-    return false
-  } catch {
-    return true
-  }
-}
-
-/** Every secret that can be reached from a value. */
-export function secretsIn(value: unknown, found = new Set<Secret>()): Set<Secret> {
-  if (value instanceof Secret) found.add(value)
-  else if (typeof value === 'object' && value !== null && !ArrayBuffer.isView(value)) {
-    for (const part of Object.values(value)) secretsIn(part, found)
-  }
-  return found
 }
 
 /** Two talkers whose session both have used. */
