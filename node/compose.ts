@@ -35,8 +35,9 @@ export interface Composer {
 
 const NOTHING = new Uint8Array(0)
 
-/** Envelopes opened without one of ours after which a control message turns the ratchet. */
+/** Envelopes opened without one of ours after which a control message turns the ratchet, and how long a text stays without. */
 const MAX_UNANSWERED = 50
+const UNANSWERED_AT_MOST = DAY
 
 /** How long a receipt is waited for before a message goes into the session that sends now; how many do so in one step. */
 const RECEIPT_AWAITED = DAY
@@ -120,17 +121,24 @@ export function composeReceipts(
   }
 }
 
-/** Something without content when `unanswered` came in and nothing went out, so that one-way traffic heals too. */
+/**
+ * Something without content when `unanswered` came in and nothing went out, or a text did and a day has passed, so that one-way
+ * traffic heals too; false if it was not due. What is no text does not count for the day: two sides would turn the ratchet for ever.
+ */
 export function composeControl(
   draft: Draft,
   composer: Composer,
   unanswered = MAX_UNANSWERED,
-): void {
-  if (draft.contact.unanswered < unanswered || draft.contact.state !== 'accepted') return
+): boolean {
+  const { contact, now } = draft
+  const { unansweredSince } = contact
+  const waits = unansweredSince !== 0 && hasPassed(UNANSWERED_AT_MOST, unansweredSince, now)
+  if ((contact.unanswered < unanswered && !waits) || contact.state !== 'accepted') return false
   // What waits for an envelope will turn the ratchet as well.
   const entries = currentEntries(draft, composer.outbox)
-  if (entries.some((entry) => entry.envelope === undefined)) return
+  if (entries.some((entry) => entry.envelope === undefined)) return false
   addUnlisted(draft, composer, { kind: 'control' })
+  return true
 }
 
 /** Encrypts what waits without an envelope, oldest first, as far as the sending session and its window allow. */
@@ -187,7 +195,7 @@ function encryptEntry(
   draft.replaceSession(session, next)
   draft.spent.push(...spent)
   draft.outbox.set(entry.order, { ...entry, envelope, sessionId: next.id, sealedAt: draft.now })
-  draft.patch({ unanswered: 0, handshakes: { ...handshakes, stating } })
+  draft.patch({ unanswered: 0, unansweredSince: 0, handshakes: { ...handshakes, stating } })
   return next
 }
 

@@ -15,6 +15,7 @@ import type { BundlePath, ContactId, ContactShort, Trust } from './api.ts'
 import type { MailboxHint } from './bundle-finder.ts'
 import type { FreshStart } from './fresh-start.ts'
 import type { Gap } from './gaps.ts'
+import type { IdleSession } from './idle.ts'
 import { NO_RENEWAL, type Renewal } from './renewal.ts'
 import type { Series } from './series.ts'
 import { readGap, storedGap } from './stored-gaps.ts'
@@ -50,6 +51,8 @@ export interface ContactState {
   /** Undefined when our last handshake is answered. */
   readonly series: Series | undefined
   readonly freshStarts: readonly FreshStart[]
+  /** Sessions that do not send any more. */
+  readonly idle: readonly IdleSession[]
   readonly sentCounter: number
   /** The highest of theirs. */
   readonly receivedCounter: number
@@ -57,6 +60,8 @@ export interface ContactState {
   readonly gaps: readonly Gap[]
   /** Envelopes opened since we last sent one. */
   readonly unanswered: number
+  /** Unix ms when a text of theirs opened that nothing of ours was sealed after; 0 if there is none. */
+  readonly unansweredSince: number
   readonly profileSent: boolean
 }
 
@@ -90,10 +95,12 @@ export function newContact(init: NewContact, random: RandomBytes): ContactState 
     renewal: NO_RENEWAL,
     series: undefined,
     freshStarts: [],
+    idle: [],
     sentCounter: 0,
     receivedCounter: 0,
     gaps: [],
     unanswered: 0,
+    unansweredSince: 0,
     profileSent: false,
   }
 }
@@ -146,10 +153,12 @@ export function encodeContact(contact: ContactState): Uint8Array {
       renewal: storedRenewal(contact.renewal),
       ...storedSeries(contact.series),
       freshStarts: contact.freshStarts.map(({ sessionId, at }) => ({ sessionId, at: BigInt(at) })),
+      idle: contact.idle.map(({ sessionId, since }) => ({ sessionId, since: BigInt(since) })),
       sentCounter: BigInt(contact.sentCounter),
       receivedCounter: BigInt(contact.receivedCounter),
       gaps: contact.gaps.map(storedGap),
       unanswered: contact.unanswered,
+      unansweredSince: BigInt(contact.unansweredSince),
       profileSent: contact.profileSent,
     }),
   )
@@ -181,10 +190,12 @@ export function decodeContact(id: ContactId, bytes: Uint8Array, now: number): Co
     renewal: readRenewal(record.renewal),
     series: readSeries(record.series),
     freshStarts: record.freshStarts.map(({ sessionId, at }) => ({ sessionId, at: Number(at) })),
+    idle: record.idle.map(({ sessionId, since }) => ({ sessionId, since: Number(since) })),
     sentCounter: Number(record.sentCounter),
     receivedCounter: Number(record.receivedCounter),
     gaps: record.gaps.map(readGap),
     unanswered: record.unanswered,
+    unansweredSince: Number(record.unansweredSince),
     profileSent: record.profileSent,
   }
 }

@@ -15,6 +15,7 @@ import type { ContactState } from './contact.ts'
 import type { Adoption, ConversationInit } from './conversation-init.ts'
 import { ConversationState } from './conversation-state.ts'
 import type { Draft } from './draft.ts'
+import { endIdle } from './idle.ts'
 import { keys } from './keys.ts'
 import type { StoredMessage } from './message.ts'
 import { answerMissing, lookAtGaps, type Answerer } from './missing.ts'
@@ -256,7 +257,8 @@ export class Conversation implements Answerer, Opener {
       lookAtAge(draft, this)
       if (options.lookForLost === true) lookForLost(draft)
       lookAtGaps(draft, this)
-      encryptWaiting(draft, this)
+      encryptWaiting(draft, this) // what is encrypted again answers as well
+      if (composeControl(draft, this)) encryptWaiting(draft, this)
       return draft.troubles.includes('no-session')
     })
   }
@@ -271,11 +273,12 @@ export class Conversation implements Answerer, Opener {
     })
   }
 
-  /** Gives up messages that were skipped before a time (Unix ms). */
-  expireSkipped(before: number): Promise<void> {
+  /** Gives up messages that were skipped before a time (Unix ms), and sessions that have not sent for long. */
+  expire(skippedBefore: number): Promise<void> {
     return this.step((draft) => {
+      endIdle(draft)
       for (const session of draft.sessions) {
-        const { next, spent, skippedRemoved } = expireSkippedKeys(session, before)
+        const { next, spent, skippedRemoved } = expireSkippedKeys(session, skippedBefore)
         if (next === session) continue
         draft.replaceSession(session, next)
         draft.spent.push(...spent)

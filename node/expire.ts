@@ -1,5 +1,6 @@
-// What is let go by its age or because nothing needs it any more: keys of skipped messages, marks of envelopes, and
-// marks of handshakes whose prekeys and session are gone. Called every hour, and only while the clock may be believed.
+// What is let go by its age or because nothing needs it any more: keys of skipped messages, sessions that do not send, marks
+// of envelopes, and marks of handshakes whose prekeys and session are gone. Called every hour, and only while the clock may
+// be believed.
 
 import { fromBinary } from '@bufbuild/protobuf'
 import { equalBytes } from '../protocol/bytes.ts'
@@ -20,7 +21,7 @@ export interface Expiring {
 /** Rejects with `StoreError`; what was not let go stays for the next time. */
 export async function expireOld(from: Expiring, now: number): Promise<void> {
   for (const conversation of from.book.all()) {
-    await conversation.expireSkipped(now - SKIPPED_KEYS_KEPT)
+    await conversation.expire(now - SKIPPED_KEYS_KEPT)
   }
   await forgetHandshakes(from)
   await forgetSeen(from.records, now)

@@ -234,6 +234,7 @@ async function takeText(
   await opener.seen.note(draft, came, content.messageId)
   if (draft.received.has(hex) || (await opener.wasReceived(content.messageId))) return
   draft.received.add(hex)
+  if (contact.unansweredSince === 0) draft.patch({ unansweredSince: draft.now })
   const late = content.counter <= contact.receivedCounter
   noteCounter(draft, content.counter)
   const change: StateChange = { state: 'delivered', at: draft.now, path: arrival }

@@ -14,6 +14,7 @@ import {
 import { ManualClock, settle } from '../support/manual-clock.ts'
 
 const SECOND = 1000
+const HOUR = 3600 * SECOND
 
 describe('receipts', () => {
   let clock: ManualClock
@@ -218,6 +219,20 @@ describe('receipts', () => {
     expect(bob.core.events.head).toBe(before.head + 120)
     expect(await texts(ada, bob)).toHaveLength(121)
     expect(envelopes(bob, ada)).toEqual([])
+  })
+
+  test('who has got a text and sent nothing for a day turns the ratchet once', async () => {
+    const fromBob = (): number => ada.core.inbox.counts.get('opened') ?? 0
+    await send('hello')
+    await clock.advance(22 * HOUR)
+    expect(fromBob()).toBe(0)
+    await clock.advance(3 * HOUR)
+    expect(fromBob()).toBe(1)
+    const { head } = bob.core.events
+    await clock.advance(4 * 24 * HOUR)
+    expect(fromBob()).toBe(1)
+    expect(bob.core.inbox.counts.get('opened')).toBe(2) // our name and the text: no answer to the answer
+    expect(bob.core.events.head).toBe(head)
   })
 
   test('while nothing can be encrypted, no control messages pile up', async () => {
