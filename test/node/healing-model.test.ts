@@ -39,6 +39,7 @@ async function holds(people: number, restores: boolean, runs: number): Promise<v
       for (const happening of events) await group.run(happening)
       await group.calm()
       expect(await group.converges()).toBe(true)
+      await group.agree()
       expect(await group.check()).toEqual([])
       expect(watched.sealed.size).toBeGreaterThan(0)
       const reused = [...watched.sealed.values()].some((times) => times > 1)

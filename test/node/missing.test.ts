@@ -140,7 +140,7 @@ describe('messages that do not arrive', () => {
     expect(heard).toEqual(['2-4 open'])
     expect(await gaps(bob, ada)).toEqual(['2-4 open'])
     await clock.advance(9 * MINUTE)
-    expect(waiting(bob, ada)).toEqual([])
+    expect(reports(bob, ada)).toEqual([])
     await clock.advance(2 * MINUTE + 1)
     expect(waiting(bob, ada)).toHaveLength(1)
     await carry(bob, ada)
@@ -163,7 +163,7 @@ describe('messages that do not arrive', () => {
     expect(heard).toEqual(['2-4 open', '2-2 filled', '3-3 filled', '4-4 filled'])
     expect(conversation(bob, ada).contact.gaps).toEqual([])
     await clock.advance(2 * DAY)
-    expect(waiting(bob, ada)).toEqual([])
+    expect(reports(bob, ada)).toEqual([])
   })
 
   test('are encrypted anew, and shown once when the first envelopes come as well', async () => {
@@ -225,7 +225,7 @@ describe('messages that do not arrive', () => {
     expect(heard).toEqual(['2-4 open', '4-4 filled', '2-3 lost'])
     expect(await gaps(bob, ada)).toEqual(['2-3 lost'])
     await clock.advance(2 * DAY)
-    expect(waiting(bob, ada)).toEqual([])
+    expect(reports(bob, ada)).toEqual([])
   })
 
   test('that are lost and come all the same are shown', async () => {
@@ -286,7 +286,7 @@ describe('messages that do not arrive', () => {
   test('are asked for at once when the session was replaced', async () => {
     await forget(ada, bob, await lose(1))
     await clock.advance(2 * MINUTE)
-    expect(waiting(bob, ada)).toEqual([])
+    expect(reports(bob, ada)).toEqual([])
     await conversation(bob, ada).step((draft) => wantRenewal(draft, 'age', sending(bob, ada)))
     await clock.advance(2 * MINUTE)
     // a control message and the report
@@ -299,7 +299,7 @@ describe('messages that do not arrive', () => {
     await forget(ada, bob, await lose(1))
     await conversation(bob, ada).step((draft) => draft.patch({ state: 'requested' }))
     await clock.advance(DAY)
-    expect(waiting(bob, ada)).toEqual([])
+    expect(reports(bob, ada)).toEqual([])
     await conversation(bob, ada).step((draft) => draft.patch({ state: 'accepted' }))
     await conversation(ada, bob).step((draft) => draft.patch({ state: 'requested' }))
     await clock.advance(2 * MINUTE)

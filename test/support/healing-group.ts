@@ -189,6 +189,28 @@ export class Group {
     await this.#days(2)
   }
 
+  /** Whether something that was accepted still waits. */
+  #waits(): boolean {
+    return this.members.some(({ person }) =>
+      person.core.book.all().some(({ queued }) => queued > 0),
+    )
+  }
+
+  /**
+   * Who waits although there was time is told that a contact started afresh, again and again perhaps, and agrees after a look at
+   * the safety number.
+   */
+  async agree(): Promise<void> {
+    for (let day = 0; day < 2 && this.#waits(); day++) await this.#days(1)
+    for (const { person } of this.members) {
+      const { contacts } = person.node
+      for (const { id, session } of contacts.list()) {
+        if (session?.freshStart === true) await contacts.verify(id, contacts.safetyNumber(id))
+      }
+    }
+    for (let day = 0; day < 2 && this.#waits(); day++) await this.#days(1)
+  }
+
   async #days(count: number): Promise<void> {
     for (let day = 0; day < count; day++) {
       await this.clock.advance(26 * HOUR)
