@@ -249,8 +249,12 @@ function blake2b(
   message: readonly (Uint8Array | Secret)[],
 ): Uint8Array {
   if (length < MIN_HASH_BYTES || length > MAX_HASH_BYTES) throw new CryptoError('ERR_LENGTH')
-  const parts = [labelBytes(label)]
-  for (const part of message) parts.push(part instanceof Secret ? Secret.reveal(part) : part)
+  const parts = new Array<Uint8Array>(message.length + 1) // of its final size: this is done ten times for a message
+  parts[0] = labelBytes(label)
+  for (let i = 0; i < message.length; i += 1) {
+    const part = message[i]
+    if (part !== undefined) parts[i + 1] = part instanceof Secret ? Secret.reveal(part) : part
+  }
   return primitives().blake2b(length, key, parts)
 }
 
