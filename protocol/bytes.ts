@@ -65,6 +65,21 @@ export function u64(value: number): Uint8Array {
   return bigEndian(value, 8)
 }
 
+/** Writes an unsigned big-endian integer of 32 bits in place. */
+export function putU32(bytes: Uint8Array, offset: number, value: number): void {
+  bytes[offset] = value >>> 24
+  bytes[offset + 1] = value >>> 16
+  bytes[offset + 2] = value >>> 8
+  bytes[offset + 3] = value
+}
+
+/** The unsigned big-endian integer of 32 bits at `offset`; bytes beyond the end count as zero. */
+export function getU32(bytes: Uint8Array, offset: number): number {
+  const high = ((bytes[offset] ?? 0) << 8) | (bytes[offset + 1] ?? 0)
+  const low = ((bytes[offset + 2] ?? 0) << 8) | (bytes[offset + 3] ?? 0)
+  return ((high << 16) | low) >>> 0
+}
+
 /** `LP(a, b, ...)` of docs/protocol.md, "Notation": each item after its u32 length; absent is length 0. */
 export function lp(...items: readonly (Uint8Array | undefined)[]): Uint8Array {
   const parts: Uint8Array[] = []

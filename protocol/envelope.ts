@@ -107,14 +107,20 @@ export function envelopeBodyDigest(
  */
 export function readEnvelope(bytes: Uint8Array): Envelope {
   if (bytes.length > MAX_ENVELOPE_BYTES) throw new DecodeError('ERR_TOO_LARGE')
-  const input = reader(bytes)
-  if (input.u8() !== PROTOCOL_VERSION) throw new DecodeError('ERR_UNKNOWN_VERSION')
+  const version = bytes[0]
+  const kind = bytes[1]
+  if (version !== PROTOCOL_VERSION && version !== undefined) {
+    throw new DecodeError('ERR_UNKNOWN_VERSION')
+  }
+  if (kind === undefined) throw new DecodeError('ERR_TRUNCATED')
+  if (kind === SESSION) return { kind: 'session', ...readRest(bytes, SESSION_PREFIX) }
 
-  const kind = input.u8()
-  if (kind === SESSION) return { kind: 'session', ...readRest(bytes, input) }
   if (kind !== FIRST) throw new DecodeError('ERR_MALFORMED')
+  const input = reader(bytes)
+  input.take(SESSION_PREFIX.length)
   const handshake = readHandshake(input)
-  return { kind: 'first', ...handshake, ...readRest(bytes, input) }
+  const prefix = bytes.subarray(0, bytes.length - input.left)
+  return { kind: 'first', ...handshake, ...readRest(bytes, prefix) }
 }
 
 const SESSION = 1
@@ -139,13 +145,17 @@ function readHandshake(input: Reader): HandshakePrefix {
   return { signedPrekeyId, kemId, oneTime: flag === 1, ephemeralKey, kemCiphertext, hiddenIdentity }
 }
 
-function readRest(bytes: Uint8Array, input: Reader): EnvelopeParts {
-  const prefix = bytes.subarray(0, bytes.length - input.left)
-  const salt = input.take(SALT_BYTES)
-  const tag = input.take(TAG_BYTES)
-  const sealedHeader = input.take(SEALED_HEADER_BYTES)
-  if (input.left < MIN_BODY_BYTES) throw new DecodeError('ERR_TRUNCATED')
-  const body = input.rest()
+/** What follows the prefix, split without a reader: this is done for every message. */
+function readRest(bytes: Uint8Array, prefix: Uint8Array): EnvelopeParts {
+  const saltAt = prefix.length
+  const tagAt = saltAt + SALT_BYTES
+  const headerAt = tagAt + TAG_BYTES
+  const bodyAt = headerAt + SEALED_HEADER_BYTES
+  if (bytes.length < bodyAt + MIN_BODY_BYTES) throw new DecodeError('ERR_TRUNCATED')
+  const salt = bytes.subarray(saltAt, tagAt)
+  const tag = bytes.subarray(tagAt, headerAt)
+  const sealedHeader = bytes.subarray(headerAt, bodyAt)
+  const body = bytes.subarray(bodyAt)
   const digest = envelopeBodyDigest(prefix, sealedHeader, body)
   return { bytes, prefix, salt, tag, sealedHeader, body, digest }
 }

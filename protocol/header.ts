@@ -4,7 +4,7 @@
 //   ratchet public key 32 | u32 previous chain length PN | u32 number N | u32 epoch     44 bytes
 
 import type { Brand } from './bytes.ts'
-import { equalBytes } from './bytes.ts'
+import { equalBytes, getU32, putU32 } from './bytes.ts'
 import { aeadOpen, aeadSeal, kdf, keyedHash } from './crypto.ts'
 import type { EnvelopeParts } from './envelope.ts'
 import { TAG_BYTES } from './envelope.ts'
@@ -38,23 +38,19 @@ export interface HeaderKeys {
 export function encodeHeader(header: RatchetHeader): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES)
   bytes.set(header.ratchetKey)
-  const view = new DataView(bytes.buffer)
-  view.setUint32(32, header.previousChainLength)
-  view.setUint32(36, header.number)
-  view.setUint32(40, header.epoch)
+  putU32(bytes, 32, header.previousChainLength)
+  putU32(bytes, 36, header.number)
+  putU32(bytes, 40, header.epoch)
   return bytes
 }
 
-/**
- * The inverse of `encodeHeader`, for exactly 44 bytes that were authenticated. The key is a view.
- */
+/** The inverse of `encodeHeader`, for exactly 44 bytes that were authenticated. */
 export function decodeHeader(bytes: Uint8Array): RatchetHeader {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES)
   return {
-    ratchetKey: bytes.subarray(0, 32) as RatchetPublicKey,
-    previousChainLength: view.getUint32(32),
-    number: view.getUint32(36),
-    epoch: view.getUint32(40),
+    ratchetKey: bytes.slice(0, 32) as RatchetPublicKey,
+    previousChainLength: getU32(bytes, 32),
+    number: getU32(bytes, 36),
+    epoch: getU32(bytes, 40),
   }
 }
 
@@ -86,7 +82,7 @@ export function openHeader(keys: HeaderKeys, envelope: EnvelopeParts): RatchetHe
 
 /** `tag = G(16, HT, "tag"; salt | digest)[0..8)`. */
 export function envelopeTag(keys: HeaderKeys, salt: Uint8Array, digest: Uint8Array): Uint8Array {
-  return keyedHash(16, keys.tag, 'tag', salt, digest).subarray(0, TAG_BYTES)
+  return keyedHash(16, keys.tag, 'tag', salt, digest).slice(0, TAG_BYTES)
 }
 
 /** Whether a holder of this header key made the whole envelope. Constant time in the tag. */

@@ -1,6 +1,7 @@
 // From a chain's message key and the epoch's key to the key of one body and the salt of one
 // envelope.
 
+import { putU32 } from './bytes.ts'
 import { deriveSecret, keyedHash, splitSecret } from './crypto.ts'
 import type { ReceivingEpoch } from './epoch.ts'
 import type { Secret } from './secret.ts'
@@ -71,9 +72,8 @@ function bothKeys(
   at: MessagePosition,
 ): [BodyKey, SaltKey] {
   const position = new Uint8Array(8)
-  const view = new DataView(position.buffer)
-  view.setUint32(0, at.epoch)
-  view.setUint32(4, at.number)
+  putU32(position, 0, at.epoch)
+  putU32(position, 4, at.number)
   const both = deriveSecret('MessageKeys', 64, [messageKey, epochKey], 'message', position)
   return splitSecret(both, 'BodyKey', 'SaltKey')
 }

@@ -3,8 +3,8 @@
 //
 //   raw = u32 len ‖ content[len] ‖ item*     item = u8 kind ‖ u16 len ‖ value     then zeros up to padme(len raw)
 
-import { u16, u32 } from './bytes.ts'
-import { reader } from './reader.ts'
+import { getU32, putU32, u16 } from './bytes.ts'
+import { DecodeError } from './errors.ts'
 
 /** Kinds of items. Kind 0 is the padding. */
 export const itemKinds = {
@@ -33,6 +33,8 @@ export interface Body {
 }
 
 const MIN_PADDED_BYTES = 256
+/** Length of the content. */
+const LENGTH_BYTES = 4
 /** Kind and length of an item. */
 const ITEM_HEAD_BYTES = 3
 /** A signed note of a mailbox takes about 200 bytes. */
@@ -50,7 +52,7 @@ export function padme(length: number): number {
 
 /** Length of a body before its padding. */
 export function bodyLength(content: Uint8Array, items: readonly Item[]): number {
-  let length = 4 + content.length
+  let length = LENGTH_BYTES + content.length
   for (const { value } of items) length += ITEM_HEAD_BYTES + value.length
   return length
 }
@@ -58,9 +60,9 @@ export function bodyLength(content: Uint8Array, items: readonly Item[]): number 
 /** The padded body. The caller keeps to the rules that `decodeBody` checks. */
 export function encodeBody(content: Uint8Array, items: readonly Item[]): Uint8Array {
   const padded = new Uint8Array(padme(bodyLength(content, items)))
-  padded.set(u32(content.length))
-  padded.set(content, 4)
-  let offset = 4 + content.length
+  putU32(padded, 0, content.length)
+  padded.set(content, LENGTH_BYTES)
+  let offset = LENGTH_BYTES + content.length
   for (const { kind, value } of items) {
     padded[offset] = kind
     padded.set(u16(value.length), offset + 1)
@@ -75,10 +77,12 @@ export function encodeBody(content: Uint8Array, items: readonly Item[]): Uint8Ar
  * content that is not there throws `DecodeError` ERR_TRUNCATED. The parts are views of `padded`.
  */
 export function decodeBody(padded: Uint8Array): Body {
-  const input = reader(padded)
-  const content = input.take(input.u32())
-  const found = readItems(input.rest())
+  const end = LENGTH_BYTES + getU32(padded, 0)
+  if (end > padded.length) throw new DecodeError('ERR_TRUNCATED')
+  const content = padded.subarray(LENGTH_BYTES, end)
+  const found = readItems(padded, end)
   if (found === undefined) return { content, items: [], malformed: true }
+  if (found.length === 0) return { content, items: [], malformed: false }
   const known = found.filter(isKnown)
   const items = known.filter((item) => isAllowed(item, known))
   return { content, items, malformed: items.length !== known.length }
@@ -99,9 +103,9 @@ const LENGTHS: Readonly<Record<ItemKind, number | undefined>> = {
 }
 
 /** `undefined` where the items run over the end or the padding is not zero. */
-function readItems(bytes: Uint8Array): readonly RawItem[] | undefined {
+function readItems(bytes: Uint8Array, start: number): readonly RawItem[] | undefined {
   const items: RawItem[] = []
-  let offset = 0
+  let offset = start
   while (offset < bytes.length) {
     const kind = bytes[offset] ?? 0
     if (kind === 0) return isZero(bytes, offset) ? items : undefined

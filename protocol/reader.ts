@@ -31,8 +31,11 @@ export function reader(bytes: Uint8Array): Reader {
   }
 
   function integer(size: number): number {
+    if (size > bytes.length - offset) throw new DecodeError('ERR_TRUNCATED')
     let value = 0
-    for (const byte of take(size)) value = value * 256 + byte
+    for (const end = offset + size; offset < end; offset += 1) {
+      value = value * 256 + (bytes[offset] ?? 0)
+    }
     if (value > MAX_INTEGER) throw new DecodeError('ERR_MALFORMED')
     return value
   }

@@ -6,8 +6,10 @@ import {
   equalBytes,
   fromHex,
   fromUtf8,
+  getU32,
   lp,
   MAX_INTEGER,
+  putU32,
   toHex,
   u16,
   u32,
@@ -52,6 +54,21 @@ test('integers are unsigned and big-endian', () => {
   expect(toHex(u32(0xfedcba98))).toBe('fedcba98')
   expect(toHex(u64(MAX_INTEGER))).toBe('001fffffffffffff')
   expect(toHex(u64(0x0123456789ab))).toBe('00000123456789ab')
+})
+
+test('integers of 32 bits are written and read in place', () => {
+  fc.assert(
+    fc.property(fc.nat(0xffff_ffff), fc.nat(3), (value, offset) => {
+      const into = new Uint8Array(7).fill(0xa7)
+      putU32(into, offset, value)
+      expect(into.slice(offset, offset + 4)).toEqual(u32(value))
+      expect(into.filter((byte, i) => (i < offset || i >= offset + 4) && byte !== 0xa7)).toEqual(
+        new Uint8Array(0),
+      )
+      expect(getU32(into, offset)).toBe(value)
+    }),
+  )
+  expect(getU32(Uint8Array.of(1, 2), 0)).toBe(0x01020000)
 })
 
 test('integers come back', () => {
