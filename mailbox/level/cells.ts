@@ -1,7 +1,7 @@
 // Single values that change from one to the next: replaced only by those who know what they replace.
 
-import { equalBytes } from '../../protocol/bytes.ts'
 import { KeyedLock } from '../../net/lock.ts'
+import { isSame } from '../same.ts'
 import { Damaged } from './sound-records.ts'
 import type { Records } from '../../net/records.ts'
 import type { SoundRecords } from './sound-records.ts'
@@ -41,9 +41,4 @@ export class Cells {
   async replace(key: string, value: Uint8Array, instead: Uint8Array | undefined): Promise<boolean> {
     return await this.update(key, (held) => (isSame(held, instead) ? value : undefined))
   }
-}
-
-/** Whether both are missing, or have the same bytes. */
-export function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  return a === undefined || b === undefined ? a === b : equalBytes(a, b)
 }

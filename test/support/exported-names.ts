@@ -10,6 +10,7 @@ const ENTRY_POINTS: Readonly<Record<string, string>> = {
   sotto: 'node/index.ts',
   'sotto/protocol': 'protocol/index.ts',
   'sotto/mailbox': 'mailbox/index.ts',
+  'sotto/mailbox/store-contract': 'mailbox/store-contract.ts',
 }
 
 /** The content of `test/api.txt`: a heading for each entry point, then its names in order. */

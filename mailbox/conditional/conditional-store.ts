@@ -1,0 +1,213 @@
+// A mailbox over any engine that has conditional writes, in as many processes as it likes.
+
+import { accountKey } from '../../protocol/account.ts'
+import { u64, toHex } from '../../protocol/bytes.ts'
+import { reader } from '../../protocol/reader.ts'
+import { StoreError } from '../../net/store-error.ts'
+import { newFlow } from '../flow.ts'
+import { isSame } from '../same.ts'
+import { bytesOf } from './box.ts'
+import { Boxes } from './boxes.ts'
+import { SealedEntries } from './entries.ts'
+import { Mail } from './mail.ts'
+import { names } from './names.ts'
+import { accountsOf, Roster } from './roster.ts'
+import { Shelf } from './shelf.ts'
+import { Sweep } from './sweep.ts'
+import type { AccountKey } from '../../protocol/account.ts'
+import type { Custody } from '../../protocol/custody.ts'
+import type { Flow } from '../flow.ts'
+import type {
+  HeldBundle,
+  MailboxStore,
+  Member,
+  MemberPolicy,
+  NewMail,
+  NewPair,
+  QueuedRun,
+  Room,
+  SettingName,
+  Statistics,
+  StoreLimits,
+} from '../store.ts'
+import type { Box } from './box.ts'
+import type { SealedEntriesInit } from './entries.ts'
+
+export interface ConditionalStoreInit extends SealedEntriesInit {
+  readonly limits: StoreLimits
+}
+
+/** After so long, in the time base, a bundle that is not the newest any more is surely not being written. */
+const BUNDLE_MS = 62 * 24 * 60 * 60 * 1000
+
+const MAX_TRIES = 1000
+
+export class ConditionalMailboxStore implements MailboxStore {
+  readonly #entries: SealedEntries
+  readonly #boxes: Boxes
+  readonly #roster: Roster
+  readonly #mail: Mail
+  readonly #shelf: Shelf
+  readonly #sweep: Sweep
+  readonly #flow: Flow = newFlow()
+  readonly #mailListeners: ((owner: AccountKey) => void)[] = []
+
+  constructor(init: ConditionalStoreInit) {
+    const { limits, random } = init
+    const flow = this.#flow
+    this.#entries = new SealedEntries(init)
+    const boxes = new Boxes(this.#entries, random)
+    this.#boxes = boxes
+    this.#roster = new Roster({ boxes, limits, flow })
+    const onStored = (owner: AccountKey): void => {
+      for (const listener of this.#mailListeners) listener(owner)
+    }
+    this.#mail = new Mail({ boxes, limits, flow, onStored })
+    this.#shelf = new Shelf({ boxes, limits })
+    this.#sweep = new Sweep({ boxes, mail: this.#mail, shelf: this.#shelf })
+  }
+
+  async start(): Promise<void> {
+    await this.#roster.settle()
+  }
+
+  async stop(): Promise<void> {
+    // Everything that was answered is with the engine.
+  }
+
+  onFailure(listener: () => void): void {
+    this.#entries.onFailure(listener)
+  }
+
+  onMail(listener: (owner: AccountKey) => void): void {
+    this.#mailListeners.push(listener)
+  }
+
+  async join(account: AccountKey): Promise<void> {
+    await this.#roster.join(account)
+  }
+
+  async member(account: Uint8Array): Promise<Member | undefined> {
+    const box = await this.#boxes.find(account)
+    return box === undefined ? undefined : shown(accountKey(account), box)
+  }
+
+  async members(limit: number, after?: AccountKey): Promise<readonly Member[]> {
+    const members: Member[] = []
+    const from = after === undefined ? '' : names.box(after)
+    for await (const account of accountsOf(this.#boxes, from)) {
+      if (members.length >= limit) break
+      const member = await this.member(account)
+      if (member !== undefined) members.push(member)
+    }
+    return members
+  }
+
+  async setPolicy(account: AccountKey, policy: MemberPolicy): Promise<void> {
+    await this.#boxes.change(account, async (box) => ({
+      next: { ...box, policy },
+      result: undefined,
+    }))
+  }
+
+  async remove(account: AccountKey): Promise<boolean> {
+    return await this.#roster.leave(account)
+  }
+
+  async deposit(mail: NewMail): Promise<Custody> {
+    return await this.#mail.deposit(mail)
+  }
+
+  async read(owner: AccountKey, after: number, room: Room): Promise<QueuedRun> {
+    return await this.#mail.read(owner, after, room)
+  }
+
+  async acknowledge(owner: AccountKey, ids: readonly number[]): Promise<void> {
+    await this.#mail.acknowledge(owner, ids)
+  }
+
+  async bundle(account: Uint8Array): Promise<HeldBundle | undefined> {
+    const box = await this.#boxes.find(account)
+    if (box?.bundle === undefined) return undefined
+    const bytes = await this.#boxes.readBlob(box.id, box.bundle)
+    return bytes === undefined ? undefined : { owner: accountKey(account), bytes }
+  }
+
+  async replaceBundle(
+    account: AccountKey,
+    bundle: Uint8Array,
+    instead?: Uint8Array,
+  ): Promise<boolean> {
+    const boxes = this.#boxes
+    const at = ((await this.time()) ?? 0) + BUNDLE_MS
+    return await boxes.change(account, async (box) => {
+      const old = box.bundle
+      const held = old === undefined ? undefined : await boxes.readBlob(box.id, old)
+      if (!isSame(held, instead)) return { result: false }
+      const due = { kind: 'bundle', account: toHex(account), box: box.id } as const
+      const blob = await boxes.writeBlob(due, at, bundle)
+      const garbage = old === undefined ? [] : [names.blob(box.id, old)]
+      return { next: { ...box, bundle: blob, garbage }, result: true }
+    })
+  }
+
+  async putPairs(owner: AccountKey, pairs: readonly NewPair[], shelfUntil: number): Promise<void> {
+    await this.#shelf.put(owner, pairs, shelfUntil)
+  }
+
+  async takePair(owner: AccountKey, now: number, knownUntil: number): Promise<NewPair | undefined> {
+    return await this.#shelf.take(owner, now, knownUntil)
+  }
+
+  async expire(now: number): Promise<boolean> {
+    await this.#roster.settle()
+    return await this.#sweep.run(now)
+  }
+
+  async time(): Promise<number | undefined> {
+    const value = (await this.#entries.get(names.time))?.value
+    return value === undefined ? undefined : reader(value).u64()
+  }
+
+  async setTime(time: number): Promise<void> {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const held = await this.#entries.get(names.time)
+      if (held?.value !== undefined && reader(held.value).u64() >= time) return
+      if (await this.#entries.put(names.time, u64(time), held?.revision ?? 0)) return
+    }
+    throw new StoreError('ERR_IO')
+  }
+
+  async setting(name: SettingName): Promise<Uint8Array | undefined> {
+    return (await this.#entries.get(names.setting(name)))?.value
+  }
+
+  async replaceSetting(
+    name: SettingName,
+    value: Uint8Array,
+    instead?: Uint8Array,
+  ): Promise<boolean> {
+    const held = await this.#entries.get(names.setting(name))
+    if (!isSame(held?.value, instead)) return false
+    return await this.#entries.put(names.setting(name), value, held?.revision ?? 0)
+  }
+
+  async statistics(): Promise<Statistics> {
+    let [members, waiting, waitingBytes, oneTimePairs] = [0, 0, 0, 0]
+    for await (const account of accountsOf(this.#boxes)) {
+      const box = await this.#boxes.find(account)
+      if (box === undefined) continue
+      members++
+      waiting += box.mail.length
+      waitingBytes += bytesOf(box)
+      oneTimePairs += box.pairs.length
+    }
+    const { damaged } = this.#entries
+    return { members, waiting, waitingBytes, oneTimePairs, ...this.#flow, damaged }
+  }
+}
+
+function shown(account: AccountKey, box: Box): Member {
+  const { mail, pairs, policy } = box
+  return { account, messages: mail.length, bytes: bytesOf(box), pairs: pairs.length, ...policy }
+}

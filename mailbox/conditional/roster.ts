@@ -1,0 +1,179 @@
+// How many members there are, and the one joining or leaving that is on its way. Whoever finds one on its way finishes it first.
+//
+//   join:   box "joining" ──▶ roster counts it, and names it ──▶ box active ──▶ roster names nobody
+//   leave:  roster counts it out, and names it ──▶ box deleted ──▶ everything of the box deleted ──▶ roster names nobody
+
+import { concat, fromHex, toHex, u32, u8 } from '../../protocol/bytes.ts'
+import { DecodeError } from '../../protocol/errors.ts'
+import { reader } from '../../protocol/reader.ts'
+import { StoreError } from '../../net/store-error.ts'
+import { Refusal } from '../refusal.ts'
+import { newBox } from './box.ts'
+import { names } from './names.ts'
+import type { AccountKey } from '../../protocol/account.ts'
+import type { Flow } from '../flow.ts'
+import type { StoreLimits } from '../store.ts'
+import type { Boxes } from './boxes.ts'
+
+const VERSION = 1
+const MAX_TRIES = 1000
+
+/** Entries deleted between two looks at what is left. */
+const RUN = 256
+
+interface Pending {
+  readonly kind: 'join' | 'leave'
+  readonly account: Uint8Array
+  /** Id of the membership. */
+  readonly box: string
+}
+
+interface Count {
+  readonly members: number
+  readonly pending: Pending | undefined
+}
+
+export interface RosterInit {
+  readonly boxes: Boxes
+  readonly limits: StoreLimits
+  readonly flow: Flow
+}
+
+export class Roster {
+  readonly #init: RosterInit
+
+  constructor(init: RosterInit) {
+    this.#init = init
+  }
+
+  async join(account: AccountKey): Promise<void> {
+    const { boxes, limits } = this.#init
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      // Before the box is read: if anybody joins or leaves after this, the roster cannot be written.
+      const { count, revision } = await this.settle()
+      const held = await boxes.get(account)
+      if (held?.box?.joining === false) return
+      if (held !== undefined && held.box === undefined) {
+        // A damaged member is counted already.
+        const fresh = { ...newBox(boxes.newId()), joining: false }
+        if (await boxes.put(account, fresh, held.revision)) return
+        continue
+      }
+      if (count.members >= limits.members) throw new Refusal('quota')
+      if (held?.box === undefined) {
+        await boxes.put(account, newBox(boxes.newId()), 0)
+        continue
+      }
+      const pending: Pending = { kind: 'join', account, box: held.box.id }
+      await this.#put({ members: count.members + 1, pending }, revision)
+    }
+    throw new StoreError('ERR_IO')
+  }
+
+  /** False if there was no member. */
+  async leave(account: AccountKey): Promise<boolean> {
+    const { boxes } = this.#init
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const { count, revision } = await this.settle()
+      const box = await boxes.find(account)
+      if (box === undefined) return false
+      const pending: Pending = { kind: 'leave', account, box: box.id }
+      const members = Math.max(0, count.members - 1)
+      if (!(await this.#put({ members, pending }, revision))) continue
+      await this.settle()
+      return true
+    }
+    throw new StoreError('ERR_IO')
+  }
+
+  /** Finishes what is on its way. */
+  async settle(): Promise<{ readonly count: Count; readonly revision: number }> {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const held = await this.#init.boxes.entries.get(names.roster)
+      const count = held?.value === undefined ? await this.#recount() : decodeCount(held.value)
+      const revision = held?.revision ?? 0
+      if (count.pending === undefined) return { count, revision }
+      if (count.pending.kind === 'join') await this.#activate(count.pending)
+      else await this.#wipe(count.pending)
+      await this.#put({ ...count, pending: undefined }, revision)
+    }
+    throw new StoreError('ERR_IO')
+  }
+
+  async #activate({ account, box: id }: Pending): Promise<void> {
+    const { boxes } = this.#init
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const held = await boxes.get(account)
+      if (held?.box?.id !== id || !held.box.joining) return
+      if (await boxes.put(account, { ...held.box, joining: false }, held.revision)) return
+    }
+  }
+
+  async #wipe({ account, box: id }: Pending): Promise<void> {
+    const { boxes, flow } = this.#init
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const held = await boxes.get(account)
+      if (held?.box?.id !== id) break
+      if (!(await boxes.entries.delete(names.box(account), held.revision))) continue
+      flow.removed += held.box.mail.length
+      break
+    }
+    for (const prefix of names.ofBox(id)) await this.#clearAll(prefix)
+  }
+
+  async #clearAll(prefix: string): Promise<void> {
+    const { entries } = this.#init.boxes
+    for (;;) {
+      const found = await entries.list(prefix, '', RUN)
+      for (const name of found) await entries.clear(name)
+      if (found.length < RUN) return
+    }
+  }
+
+  /** For the first start, or when it is damaged. */
+  async #recount(): Promise<Count> {
+    const { boxes } = this.#init
+    let members = 0
+    for await (const account of accountsOf(boxes)) {
+      const held = await boxes.get(account)
+      if (held !== undefined && held.box?.joining !== true) members++
+    }
+    return { members, pending: undefined }
+  }
+
+  async #put(count: Count, revision: number): Promise<boolean> {
+    return await this.#init.boxes.entries.put(names.roster, encodeCount(count), revision)
+  }
+}
+
+/** All accounts with a box, also those that are joining. */
+export async function* accountsOf(boxes: Boxes, after = ''): AsyncGenerator<Uint8Array> {
+  for (let last = after; ;) {
+    const page = await boxes.entries.list(names.boxes, last, RUN)
+    for (const name of page) yield fromHex(name.slice(names.boxes.length))
+    last = page.at(-1) ?? ''
+    if (page.length < RUN) return
+  }
+}
+
+/** `u8 1 ‖ u32 members ‖ u8 kind`, with kind 1 (join) or 2 (leave) `‖ account[32] ‖ id[16]` */
+function encodeCount({ members, pending }: Count): Uint8Array {
+  const head = [u8(VERSION), u32(members)]
+  if (pending === undefined) return concat(...head, u8(0))
+  const kind = u8(pending.kind === 'join' ? 1 : 2)
+  return concat(...head, kind, pending.account, fromHex(pending.box))
+}
+
+function decodeCount(value: Uint8Array): Count {
+  const from = reader(value)
+  if (from.u8() !== VERSION) throw new DecodeError('ERR_UNKNOWN_VERSION')
+  const members = from.u32()
+  const kind = from.u8()
+  if (kind === 0) return { members, pending: undefined }
+  const pending: Pending = {
+    kind: kind === 1 ? 'join' : 'leave',
+    account: from.take(32).slice(),
+    box: toHex(from.take(16)),
+  }
+  return { members, pending }
+}
