@@ -6,11 +6,13 @@
  * switched off is not a jump: nothing measured it, and a node that was in a drawer for a month is more common than a clock
  * that went wrong while nobody looked. A computer that slept with the node running looks like a jump, and only delays.
  */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, toBinary } from '@bufbuild/protobuf'
 import { OwnClockSchema } from '../protocol/generated/own_pb.ts'
 import { CLOCK_JUMP } from './lifetimes.ts'
 import type { Clock, Timer } from '../net/ports.ts'
 import type { Operation, Records } from '../net/records.ts'
+import { toInteger } from '../protocol/protobuf.ts'
+import { decodeRecord, RECORD_VERSION } from './stored-record.ts'
 
 export type ClockJump = 'none' | 'back' | 'ahead'
 
@@ -28,7 +30,6 @@ const HEARTBEAT = 10 * 60_000
 const CONTACTS_NEEDED = 2
 
 const KEY = 'own/clock'
-const VERSION = 1
 const JUMPS: readonly ClockJump[] = ['none', 'back', 'ahead']
 
 export class ClockGuard {
@@ -130,8 +131,8 @@ export class ClockGuard {
   }
 
   #load(bytes: Uint8Array): void {
-    const stored = fromBinary(OwnClockSchema, bytes)
-    this.#lastSeen = Number(stored.lastSeen)
+    const stored = decodeRecord(OwnClockSchema, bytes)
+    this.#lastSeen = toInteger(stored.lastSeen)
     this.#jump = JUMPS[stored.jump] ?? 'none'
   }
 
@@ -139,7 +140,7 @@ export class ClockGuard {
     const value = toBinary(
       OwnClockSchema,
       create(OwnClockSchema, {
-        version: VERSION,
+        version: RECORD_VERSION,
         lastSeen: BigInt(this.#lastSeen),
         jump: JUMPS.indexOf(this.#jump),
       }),

@@ -1,7 +1,15 @@
 // The writing half of a step: contents become outbox entries, entries become envelopes. All within a draft; nothing leaves
 // the node before its commit.
 
-import { concat, equalBytes, toHex, type RandomBytes } from '../protocol/bytes.ts'
+import {
+  concat,
+  equalBytes,
+  fromUtf8,
+  toHex,
+  u64,
+  utf8,
+  type RandomBytes,
+} from '../protocol/bytes.ts'
 import {
   createMessageId,
   encodeContent,
@@ -10,6 +18,7 @@ import {
   type MessageId,
 } from '../protocol/content.ts'
 import { continuityItems } from '../protocol/continuity.ts'
+import { reader } from '../protocol/reader.ts'
 import { hasPassed } from '../protocol/riding.ts'
 import { encryptMessage, type Session } from '../protocol/session.ts'
 import { stateHandshake } from '../protocol/statement.ts'
@@ -237,17 +246,17 @@ function addEntry(draft: Draft, composer: Composer, listedId: Uint8Array, conten
   })
 }
 
-/** Value of an id record: contact and counter, where the message is. */
+/** Value of an id record: counter and contact, where the message is. */
 export function pointer(contact: string, counter: number): Uint8Array {
-  const value = new Uint8Array(8)
-  new DataView(value.buffer).setBigUint64(0, BigInt(counter))
-  return concat(value, new TextEncoder().encode(contact))
+  return concat(u64(counter), utf8(contact))
 }
 
+/** The inverse of `pointer`. Throws `DecodeError`. */
 export function readPointer(value: Uint8Array): {
   readonly contact: string
   readonly counter: number
 } {
-  const counter = new DataView(value.buffer, value.byteOffset).getBigUint64(0)
-  return { contact: new TextDecoder().decode(value.subarray(8)), counter: Number(counter) }
+  const input = reader(value)
+  const counter = input.u64()
+  return { contact: fromUtf8(input.rest()), counter }
 }

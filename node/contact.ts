@@ -1,7 +1,7 @@
 // What a node knows of one contact, as a value, and its stored form. Who may change it: the conversation with that contact,
 // under its lock (conversation.ts).
 
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, toBinary } from '@bufbuild/protobuf'
 import { ContactRecordSchema } from '../protocol/generated/store_pb.ts'
 import { verifyBundle } from '../protocol/bundle.ts'
 import type { AccountKey } from '../protocol/account.ts'
@@ -21,6 +21,8 @@ import type { Series } from './series.ts'
 import { readGap, storedGap } from './stored-gaps.ts'
 import { readRenewal, readSeries, storedRenewal, storedSeries } from './stored-renewal.ts'
 import { readHandshakes, storedHandshakes } from './stored-handshakes.ts'
+import { toInteger } from '../protocol/protobuf.ts'
+import { decodeRecord, RECORD_VERSION } from './stored-record.ts'
 
 export interface KnownBundle {
   readonly verified: VerifiedBundle
@@ -131,7 +133,7 @@ export function encodeContact(contact: ContactState): Uint8Array {
   return toBinary(
     ContactRecordSchema,
     create(ContactRecordSchema, {
-      version: 1,
+      version: RECORD_VERSION,
       account: contact.account,
       name: contact.name,
       state: STATES.indexOf(contact.state) + 1,
@@ -166,7 +168,7 @@ export function encodeContact(contact: ContactState): Uint8Array {
 
 /** Reads the stored form. A bundle that is no longer valid at `now` is left out; its sequence stays remembered. */
 export function decodeContact(id: ContactId, bytes: Uint8Array, now: number): ContactState {
-  const record = fromBinary(ContactRecordSchema, bytes)
+  const record = decodeRecord(ContactRecordSchema, bytes)
   const account = accountKey(record.account)
   return {
     id,
@@ -175,27 +177,27 @@ export function decodeContact(id: ContactId, bytes: Uint8Array, now: number): Co
     name: record.name,
     state: STATES[record.state - 1] ?? 'requested',
     trust: trustFrom(record.trust),
-    addedAt: Number(record.addedAt),
-    verifiedAt: Number(record.verifiedAt),
+    addedAt: toInteger(record.addedAt),
+    verifiedAt: toInteger(record.verifiedAt),
     addresses: record.addresses,
     mailboxes: record.mailboxes.map((mailbox) => ({
       account: accountKey(mailbox.account),
       addresses: mailbox.addresses,
     })),
     bundle: storedBundle(record, account, now),
-    bundleSequence: Number(record.bundleSequence),
-    certificateSequence: Number(record.certificateSequence),
+    bundleSequence: toInteger(record.bundleSequence),
+    certificateSequence: toInteger(record.certificateSequence),
     identityKey: record.identityKey,
     handshakes: readHandshakes(record),
     renewal: readRenewal(record.renewal),
     series: readSeries(record.series),
-    freshStarts: record.freshStarts.map(({ sessionId, at }) => ({ sessionId, at: Number(at) })),
-    idle: record.idle.map(({ sessionId, since }) => ({ sessionId, since: Number(since) })),
-    sentCounter: Number(record.sentCounter),
-    receivedCounter: Number(record.receivedCounter),
+    freshStarts: record.freshStarts.map(({ sessionId, at }) => ({ sessionId, at: toInteger(at) })),
+    idle: record.idle.map(({ sessionId, since }) => ({ sessionId, since: toInteger(since) })),
+    sentCounter: toInteger(record.sentCounter),
+    receivedCounter: toInteger(record.receivedCounter),
     gaps: record.gaps.map(readGap),
     unanswered: record.unanswered,
-    unansweredSince: Number(record.unansweredSince),
+    unansweredSince: toInteger(record.unansweredSince),
     profileSent: record.profileSent,
   }
 }

@@ -1,26 +1,18 @@
-// Frames of /sotto/direct/1 (docs/protocol.md, "Direct delivery"): envelopes one way, cumulative acknowledgements the other.
+// Streams of /sotto/direct/1 (docs/protocol.md, "Direct delivery"): envelopes one way, cumulative acknowledgements the other.
 // The sender keeps a window of unacknowledged envelopes; the receiver acknowledges a run of frames once it is committed.
 
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { pipe } from 'it-pipe'
-import { DirectFrameSchema, type DirectFrame } from '../protocol/generated/direct_pb.ts'
-import { MAX_ENVELOPE_BYTES } from '../protocol/envelope.ts'
 import { DecodeError } from '../protocol/errors.ts'
 import type { Channel, Clock, Timer } from '../net/ports.ts'
 import { timeoutError } from './deadline.ts'
+import type { DirectFrame } from './direct-frames.ts'
+import { decodeDirectFrame, encodeDirectFrame } from './direct-frames.ts'
 import { decide, type Outcome } from './outcome.ts'
 
-/** An envelope with its number and the fields around it. */
-export const MAX_DIRECT_FRAME_BYTES = MAX_ENVELOPE_BYTES + 64
-
-/** Unacknowledged envelopes on one stream. */
-export const WINDOW = 256
+export { MAX_DIRECT_FRAME_BYTES, WINDOW } from './direct-frames.ts'
 
 /** The sender closes a stream that is idle for a minute; one that does not keep to that is ended for it. */
 const MAX_SILENCE = 180_000
-
-/** Refusals in one acknowledgement: as many as a window has envelopes. */
-const MAX_REFUSALS = WINDOW
 
 export interface Settled {
   /** Orders of entries that the other side has committed. */
@@ -47,25 +39,21 @@ export class DirectSender {
   send(order: number, envelope: Uint8Array): void {
     const number = this.#next++
     this.#orders.set(number, order)
-    this.#channel.send(
-      encodeFrame({ case: 'deliver', value: { number: BigInt(number), envelope } }),
-    )
+    this.#channel.send(encodeDirectFrame({ kind: 'deliver', number, envelope }))
   }
 
   /** Acknowledgements as they come; ends with the stream. Throws `DecodeError` when the peer breaks the rules. */
   async *settled(): AsyncGenerator<Settled, void, undefined> {
     for await (const frames of this.#channel.incoming) {
-      for (const bytes of frames) yield this.#settle(decodeFrame(bytes))
+      for (const bytes of frames) yield this.#settle(decodeDirectFrame(bytes))
     }
   }
 
-  #settle({ frame }: DirectFrame): Settled {
-    if (frame.case !== 'acknowledge') throw new DecodeError('ERR_MALFORMED')
-    const { upTo, refusals } = frame.value
-    const last = Number(upTo)
+  #settle(frame: DirectFrame): Settled {
+    if (frame.kind !== 'acknowledge') throw new DecodeError('ERR_MALFORMED')
+    const { upTo: last, refusals } = frame
     if (last <= this.#acknowledged || last >= this.#next) throw new DecodeError('ERR_MALFORMED')
-    if (refusals.length > MAX_REFUSALS) throw new DecodeError('ERR_TOO_LARGE')
-    const codes = new Map(refusals.map(({ number, code }) => [Number(number), code]))
+    const codes = new Map(refusals.map(({ number, code }) => [number, code]))
     const delivered: number[] = []
     const refused: { order: number; code: number }[] = []
     for (let number = this.#acknowledged + 1; number <= last; number++) {
@@ -124,9 +112,9 @@ interface Run {
 async function* readRuns(runs: AsyncIterable<readonly Uint8Array[]>): AsyncGenerator<Run> {
   let last = 0
   for await (const frames of runs) {
-    const delivered = frames.map((bytes) => deliverOf(decodeFrame(bytes)))
+    const delivered = frames.map((bytes) => deliverOf(decodeDirectFrame(bytes)))
     for (const { number } of delivered) {
-      if (Number(number) !== ++last) throw new DecodeError('ERR_MALFORMED')
+      if (number !== ++last) throw new DecodeError('ERR_MALFORMED')
     }
     yield { last, envelopes: delivered.map(({ envelope }) => envelope) }
   }
@@ -147,34 +135,12 @@ function acknowledgement(last: number, outcomes: readonly Outcome[]): Uint8Array
   const first = last - outcomes.length + 1
   const refusals = outcomes.flatMap((outcome, index) => {
     const code = decide(outcome).direct
-    return code === undefined ? [] : [{ number: BigInt(first + index), code }]
+    return code === undefined ? [] : [{ number: first + index, code }]
   })
-  return encodeFrame({ case: 'acknowledge', value: { upTo: BigInt(last), refusals } })
+  return encodeDirectFrame({ kind: 'acknowledge', upTo: last, refusals })
 }
 
-function deliverOf({ frame }: DirectFrame): {
-  readonly number: bigint
-  readonly envelope: Uint8Array
-} {
-  if (frame.case !== 'deliver') throw new DecodeError('ERR_MALFORMED')
-  return frame.value
-}
-
-type FrameInit =
-  | { case: 'deliver'; value: { number: bigint; envelope: Uint8Array } }
-  | {
-      case: 'acknowledge'
-      value: { upTo: bigint; refusals: { number: bigint; code: number }[] }
-    }
-
-function encodeFrame(frame: FrameInit): Uint8Array {
-  return toBinary(DirectFrameSchema, create(DirectFrameSchema, { frame }))
-}
-
-function decodeFrame(bytes: Uint8Array): DirectFrame {
-  try {
-    return fromBinary(DirectFrameSchema, bytes, { readUnknownFields: false })
-  } catch (cause) {
-    throw new DecodeError('ERR_MALFORMED', { cause })
-  }
+function deliverOf(frame: DirectFrame): DirectFrame & { readonly kind: 'deliver' } {
+  if (frame.kind !== 'deliver') throw new DecodeError('ERR_MALFORMED')
+  return frame
 }

@@ -2,7 +2,7 @@
 // tells of; it is handed out only after that batch is in the store. Numbers are given at the moment a batch is queued, and
 // batches are written in that order, so the log has no holes and no number stands for two things.
 
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, toBinary } from '@bufbuild/protobuf'
 import { EventRecordSchema, type EventRecord } from '../protocol/generated/store_pb.ts'
 import type { Operation, Records } from '../net/records.ts'
 import type { CounterRange } from '../protocol/content.ts'
@@ -11,6 +11,9 @@ import { SottoError } from './errors.ts'
 import { EventStream } from './event-stream.ts'
 import { keys } from './keys.ts'
 import { storedGapState } from './stored-gaps.ts'
+import { decodeRecord, RECORD_VERSION } from './stored-record.ts'
+import { u64 } from '../protocol/bytes.ts'
+import { reader } from '../protocol/reader.ts'
 
 /** What is kept of an event; the rest is looked up when it is read. */
 export interface LoggedEvent {
@@ -129,7 +132,7 @@ export class EventLog {
     const value = toBinary(
       EventRecordSchema,
       create(EventRecordSchema, {
-        version: 1,
+        version: RECORD_VERSION,
         at: BigInt(event.at),
         type: event.type,
         contact: event.contact,
@@ -223,18 +226,15 @@ export class EventLog {
       throw new SottoError('INVALID_ARGUMENT', 'a consumer name has 1 to 64 letters, digits, . _ -')
     }
     const value = await this.#records.get(keys.consumer(consumer))
-    return value === undefined
-      ? undefined
-      : Number(new DataView(value.buffer, value.byteOffset).getBigUint64(0))
+    return value && reader(value).u64()
   }
 
   #deliver(event: NodeEvent, { consumer }: EventsOptions): DeliveredEvent {
     const { seq } = event
     const ack = async (): Promise<void> => {
       if (consumer === undefined || seq === undefined) return
-      const value = new Uint8Array(8)
-      new DataView(value.buffer).setBigUint64(0, BigInt(seq))
-      await this.#records.later([{ type: 'put', key: keys.consumer(consumer), value }])
+      const operation = { type: 'put', key: keys.consumer(consumer), value: u64(seq) } as const
+      await this.#records.later([operation])
     }
     return Object.freeze({ ...event, ack })
   }
@@ -253,7 +253,7 @@ export class EventLog {
     })) {
       const seq = Number.parseInt(key.slice(keys.events.length), 16)
       if (seq > to) return
-      yield { seq, event: await this.#describe(seq, fromBinary(EventRecordSchema, value)) }
+      yield { seq, event: await this.#describe(seq, decodeRecord(EventRecordSchema, value)) }
     }
   }
 

@@ -2,7 +2,6 @@
 // of envelopes, and marks of handshakes whose prekeys and session are gone. Called every hour, and only while the clock may
 // be believed.
 
-import { fromBinary } from '@bufbuild/protobuf'
 import { equalBytes } from '../protocol/bytes.ts'
 import { HandshakeRecordSchema, type HandshakeRecord } from '../protocol/generated/store_pb.ts'
 import type { Operation, Records } from '../net/records.ts'
@@ -11,6 +10,7 @@ import { keys } from './keys.ts'
 import { SKIPPED_KEYS_KEPT } from './lifetimes.ts'
 import type { OwnKeys } from './own-keys.ts'
 import { forgetSeen } from './seen-envelopes.ts'
+import { decodeRecord } from './stored-record.ts'
 
 export interface Expiring {
   readonly book: ContactBook
@@ -31,7 +31,7 @@ export async function expireOld(from: Expiring, now: number): Promise<void> {
 async function forgetHandshakes({ book, records, ownKeys }: Expiring): Promise<void> {
   const gone: Operation[] = []
   for await (const { key, value } of records.range(keys.handshakes)) {
-    const mark = fromBinary(HandshakeRecordSchema, value)
+    const mark = decodeRecord(HandshakeRecordSchema, value)
     const used = ownKeys.holds(mark.signedPrekeyId) || ownKeys.holds(mark.kemPrekeyId)
     if (!used && !hasSession(book, mark)) gone.push({ type: 'del', key })
   }

@@ -24,6 +24,7 @@ import { CLOCK_MARGIN } from './lifetimes.ts'
 import type { NamedPrekeys, OwnKeys } from './own-keys.ts'
 import { outcomeOf, type Arrival } from './open.ts'
 import type { Outcome } from './outcome.ts'
+import { RECORD_VERSION } from './stored-record.ts'
 
 export interface InboxInit {
   readonly book: ContactBook
@@ -277,7 +278,7 @@ function handshakeRecord(envelope: FirstEnvelope, accepted: Accepted, contact: s
   return toBinary(
     HandshakeRecordSchema,
     create(HandshakeRecordSchema, {
-      version: 1,
+      version: RECORD_VERSION,
       contact,
       sessionId: accepted.session.id,
       signedPrekeyId: envelope.signedPrekeyId,

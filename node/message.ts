@@ -1,7 +1,7 @@
 // A message as it is kept: text, counters, and every delivery state with its time. States only move forward
 // (interfaces "Delivery states"); the one exception, an explicit retry of a failed message, is not part of this module.
 
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, toBinary } from '@bufbuild/protobuf'
 import {
   MessageRecordSchema,
   StoredStateSchema,
@@ -10,6 +10,7 @@ import {
 import { toHex } from '../protocol/bytes.ts'
 import { messageId as wireMessageId, type MessageId as WireMessageId } from '../protocol/content.ts'
 import { DecodeError } from '../protocol/errors.ts'
+import { toInteger } from '../protocol/protobuf.ts'
 import type {
   ContactId,
   DeliveryState,
@@ -18,6 +19,7 @@ import type {
   MessageId,
   StateChange,
 } from './api.ts'
+import { decodeRecord, RECORD_VERSION } from './stored-record.ts'
 
 /** One message of a conversation; the bytes of the id are 16. */
 export interface StoredMessage {
@@ -103,9 +105,9 @@ export function encodeStateChange(change: StateChange): StoredState {
 export function decodeStateChange(stored: StoredState): StateChange {
   return {
     state: stateFrom(stored.state),
-    at: Number(stored.at),
+    at: toInteger(stored.at),
     ...(stored.path === 0 ? {} : { path: stored.path === 1 ? 'direct' : 'mailbox' }),
-    ...(stored.keptUntil === 0n ? {} : { keptUntil: Number(stored.keptUntil) }),
+    ...(stored.keptUntil === 0n ? {} : { keptUntil: toInteger(stored.keptUntil) }),
     ...(stored.reason === '' ? {} : { reason: stored.reason as FailureReason }),
   }
 }
@@ -114,7 +116,7 @@ export function encodeMessage(message: StoredMessage): Uint8Array {
   return toBinary(
     MessageRecordSchema,
     create(MessageRecordSchema, {
-      version: 1,
+      version: RECORD_VERSION,
       messageId: message.id,
       outgoing: message.outgoing,
       seq: BigInt(message.seq),
@@ -130,16 +132,15 @@ export function encodeMessage(message: StoredMessage): Uint8Array {
 }
 
 export function decodeMessage(bytes: Uint8Array): StoredMessage {
-  const record = fromBinary(MessageRecordSchema, bytes)
-  if (record.version !== 1) throw new DecodeError('ERR_UNKNOWN_VERSION')
+  const record = decodeRecord(MessageRecordSchema, bytes)
   return {
     id: wireMessageId(record.messageId),
     outgoing: record.outgoing,
-    seq: Number(record.seq),
-    counter: Number(record.counter),
-    seen: Number(record.seen),
-    sentAt: Number(record.sentAt),
-    recordedAt: Number(record.recordedAt),
+    seq: toInteger(record.seq),
+    counter: toInteger(record.counter),
+    seen: toInteger(record.seen),
+    sentAt: toInteger(record.sentAt),
+    recordedAt: toInteger(record.recordedAt),
     text: record.text,
     late: record.late,
     states: record.states.map(decodeStateChange),

@@ -1,12 +1,13 @@
 // What waits to be delivered to one contact. An entry lives from the commit that accepted it until the recipient's own proof
 // of delivery; until there is a session it has no envelope, and a retry sends the same envelope, byte for byte.
 
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, toBinary } from '@bufbuild/protobuf'
 import { OutboxRecordSchema } from '../protocol/generated/store_pb.ts'
-import { DecodeError } from '../protocol/errors.ts'
 import type { Operation } from '../net/records.ts'
 import type { ContactId } from './api.ts'
 import { keys } from './keys.ts'
+import { toInteger } from '../protocol/protobuf.ts'
+import { decodeRecord, RECORD_VERSION } from './stored-record.ts'
 
 /** A mailbox's signed word that it holds the envelope. */
 export interface HeldBy {
@@ -46,7 +47,7 @@ export function putEntry(contact: ContactId, entry: OutboxEntry): Operation {
   const value = toBinary(
     OutboxRecordSchema,
     create(OutboxRecordSchema, {
-      version: 1,
+      version: RECORD_VERSION,
       messageId: entry.messageId,
       content: entry.content,
       envelope: entry.envelope ?? new Uint8Array(0),
@@ -67,23 +68,22 @@ export function removeEntry(contact: ContactId, order: number): Operation {
 
 /** Reads a record of `outbox/<contact>/<order>`. */
 export function decodeEntry(key: string, bytes: Uint8Array): OutboxEntry {
-  const record = fromBinary(OutboxRecordSchema, bytes)
-  if (record.version !== 1) throw new DecodeError('ERR_UNKNOWN_VERSION')
+  const record = decodeRecord(OutboxRecordSchema, bytes)
   return {
     order: Number.parseInt(key.slice(key.lastIndexOf('/') + 1), 16),
     messageId: record.messageId,
     content: record.content,
     envelope: record.envelope.length === 0 ? undefined : record.envelope,
     sessionId: record.sessionId,
-    createdAt: Number(record.createdAt),
-    sealedAt: Number(record.sealedAt),
+    createdAt: toInteger(record.createdAt),
+    sealedAt: toInteger(record.sealedAt),
     held:
       record.mailbox.length === 0
         ? undefined
         : {
             mailbox: record.mailbox,
-            storedAt: Number(record.storedAt),
-            keptUntil: Number(record.keptUntil),
+            storedAt: toInteger(record.storedAt),
+            keptUntil: toInteger(record.keptUntil),
           },
   }
 }

@@ -2,8 +2,8 @@
  * Records of our own private keys: one of the few places where secrets become bytes. The bytes are sealed by `Records` as soon
  * as they are handed over; whoever encodes wipes them then. Public halves are derived again, never trusted from the store.
  */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
-import { importSecret, kemKeyPair, x25519KeyPair } from '../protocol/crypto.ts'
+import { create, toBinary } from '@bufbuild/protobuf'
+import { importSecret, KEM_SEED_BYTES, kemKeyPair, x25519KeyPair } from '../protocol/crypto.ts'
 import { verifyDeviceCertificate } from '../protocol/device.ts'
 import { DecodeError } from '../protocol/errors.ts'
 import {
@@ -17,6 +17,8 @@ import type { KeyPair } from '../protocol/crypto.ts'
 import type { Operation } from '../net/records.ts'
 import type { DeviceCertificate } from '../protocol/device.ts'
 import type { KemPrekey, OneTimePair, SignedPrekey } from '../protocol/prekeys.ts'
+import { toInteger } from '../protocol/protobuf.ts'
+import { decodeRecord, RECORD_VERSION } from './stored-record.ts'
 
 /** The device key of this node. Its certificates are kept with the prekeys that were published with them. */
 export interface StoredDevice {
@@ -60,21 +62,18 @@ export interface StoredPair {
   readonly uploaded: boolean
 }
 
-const VERSION = 1
-
 /** Holds a private key: wipe it once it is sealed. */
 export function encodeDevice({ account, device, identityKeyPair }: StoredDevice): Uint8Array {
   const identityKey = Secret.reveal(identityKeyPair.privateKey)
   return toBinary(
     OwnDeviceSchema,
-    create(OwnDeviceSchema, { version: VERSION, account, device, identityKey }),
+    create(OwnDeviceSchema, { version: RECORD_VERSION, account, device, identityKey }),
   )
 }
 
-/** Throws `DecodeError` where a newer version wrote it. */
+/** Throws `DecodeError`: ERR_UNKNOWN_VERSION where a newer version wrote it, else ERR_MALFORMED. */
 export function decodeDevice(bytes: Uint8Array): StoredDevice {
-  const { version, account, device, identityKey } = fromBinary(OwnDeviceSchema, bytes)
-  checkVersion(version)
+  const { account, device, identityKey } = decodeRecord(OwnDeviceSchema, bytes)
   return { account, device, identityKeyPair: x25519KeyPair(take('IdentityKey', identityKey)) }
 }
 
@@ -84,7 +83,7 @@ export function encodeGeneration(generation: PrekeyGeneration): Uint8Array {
   return toBinary(
     OwnPrekeysSchema,
     create(OwnPrekeysSchema, {
-      version: VERSION,
+      version: RECORD_VERSION,
       signedPrekeyId: signed.id,
       signedPrekey: Secret.reveal(signed.keyPair.privateKey),
       kemPrekeyId: kem.id,
@@ -98,11 +97,10 @@ export function encodeGeneration(generation: PrekeyGeneration): Uint8Array {
   )
 }
 
-/** Throws `DecodeError` where a newer version wrote it, `RecordError` where the certificate is not one. */
+/** Throws `DecodeError` as `decodeDevice` does, `RecordError` where the certificate is not one. */
 export function decodeGeneration(bytes: Uint8Array): PrekeyGeneration {
-  const stored = fromBinary(OwnPrekeysSchema, bytes)
-  checkVersion(stored.version)
-  const seed = take('KemSeed', stored.kemSeed)
+  const stored = decodeRecord(OwnPrekeysSchema, bytes)
+  const seed = take('KemSeed', stored.kemSeed, KEM_SEED_BYTES)
   return {
     signed: {
       id: stored.signedPrekeyId,
@@ -110,10 +108,10 @@ export function decodeGeneration(bytes: Uint8Array): PrekeyGeneration {
     },
     kem: { id: stored.kemPrekeyId, publicKey: kemKeyPair(seed).publicKey, seed },
     // Our own: read as of its issue, since prekeys may outlive the certificate they were published with.
-    certificate: verifyDeviceCertificate(stored.certificate, Number(stored.certificateIssuedAt)),
-    createdAt: Number(stored.createdAt),
-    lastIssuedAt: Number(stored.lastIssuedAt),
-    lastExpiresAt: Number(stored.lastExpiresAt),
+    certificate: verifyDeviceCertificate(stored.certificate, toInteger(stored.certificateIssuedAt)),
+    createdAt: toInteger(stored.createdAt),
+    lastIssuedAt: toInteger(stored.lastIssuedAt),
+    lastExpiresAt: toInteger(stored.lastExpiresAt),
   }
 }
 
@@ -122,7 +120,7 @@ export function encodeIssuedBundle(bundle: IssuedBundle): Uint8Array {
   return toBinary(
     OwnBundleSchema,
     create(OwnBundleSchema, {
-      version: VERSION,
+      version: RECORD_VERSION,
       sequence: BigInt(sequence),
       digest,
       signedPrekeyId,
@@ -131,11 +129,10 @@ export function encodeIssuedBundle(bundle: IssuedBundle): Uint8Array {
   )
 }
 
-/** Throws `DecodeError` where a newer version wrote it. */
+/** Throws `DecodeError`: ERR_UNKNOWN_VERSION where a newer version wrote it, else ERR_MALFORMED. */
 export function decodeIssuedBundle(bytes: Uint8Array): IssuedBundle {
-  const { version, sequence, digest, signedPrekeyId, issuedAt } = fromBinary(OwnBundleSchema, bytes)
-  checkVersion(version)
-  return { sequence: Number(sequence), digest, signedPrekeyId, issuedAt: Number(issuedAt) }
+  const { sequence, digest, signedPrekeyId, issuedAt } = decodeRecord(OwnBundleSchema, bytes)
+  return { sequence: toInteger(sequence), digest, signedPrekeyId, issuedAt: toInteger(issuedAt) }
 }
 
 /** Holds private keys: wipe it once it is sealed. */
@@ -143,7 +140,7 @@ export function encodePair(pair: StoredPair): Uint8Array {
   return toBinary(
     OwnOneTimePairSchema,
     create(OwnOneTimePairSchema, {
-      version: VERSION,
+      version: RECORD_VERSION,
       id: pair.id,
       mailbox: pair.mailbox,
       oneTimePrekey: Secret.reveal(pair.oneTimePrekey),
@@ -156,18 +153,17 @@ export function encodePair(pair: StoredPair): Uint8Array {
   )
 }
 
-/** Throws `DecodeError` where a newer version wrote it. */
+/** Throws `DecodeError`: ERR_UNKNOWN_VERSION where a newer version wrote it, else ERR_MALFORMED. */
 export function decodePair(bytes: Uint8Array): StoredPair {
-  const stored = fromBinary(OwnOneTimePairSchema, bytes)
-  checkVersion(stored.version)
+  const stored = decodeRecord(OwnOneTimePairSchema, bytes)
   return {
     id: stored.id,
     mailbox: stored.mailbox,
     oneTimePrekey: take('OneTimePrekey', stored.oneTimePrekey),
-    kemSeed: take('KemSeed', stored.kemSeed),
+    kemSeed: take('KemSeed', stored.kemSeed, KEM_SEED_BYTES),
     signed: stored.signed,
-    issuedAt: Number(stored.issuedAt),
-    expiresAt: Number(stored.expiresAt),
+    issuedAt: toInteger(stored.issuedAt),
+    expiresAt: toInteger(stored.expiresAt),
     uploaded: stored.uploaded,
   }
 }
@@ -184,12 +180,9 @@ export function wipeValues(operations: readonly Operation[]): void {
   for (const operation of operations) if (operation.type === 'put') operation.value.fill(0)
 }
 
-function checkVersion(version: number): void {
-  if (version !== VERSION) throw new DecodeError('ERR_UNKNOWN_VERSION')
-}
-
 /** A copy of its own, so that wiping it does not depend on the record's bytes; those are overwritten. */
-function take<Name extends string>(name: Name, bytes: Uint8Array): Secret<Name> {
+function take<Name extends string>(name: Name, bytes: Uint8Array, length = 32): Secret<Name> {
+  if (bytes.length !== length) throw new DecodeError('ERR_MALFORMED')
   const secret = importSecret(name, bytes.slice())
   bytes.fill(0)
   return secret

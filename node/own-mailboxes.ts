@@ -2,10 +2,9 @@
  * The mailboxes we have enrolled with. Enrolling joins, stores the mailbox together with a bundle that names it, and only then
  * uploads; from then on own-mailbox.ts keeps the connection.
  */
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { create, toBinary } from '@bufbuild/protobuf'
 import { accountKey } from '../protocol/account.ts'
 import { toHex } from '../protocol/bytes.ts'
-import { DecodeError } from '../protocol/errors.ts'
 import { OwnMailboxSchema } from '../protocol/generated/own_pb.ts'
 import { decodeMailboxLink } from '../protocol/link.ts'
 import { addressTexts } from '../net/address.ts'
@@ -24,6 +23,8 @@ import type { Operation, Records } from '../net/records.ts'
 import type { MailboxInfo } from './api.ts'
 import type { ConnectOwn, TakeItems } from './own-mailbox.ts'
 import type { OwnKeys } from './own-keys.ts'
+import { toInteger } from '../protocol/protobuf.ts'
+import { decodeRecord, RECORD_VERSION } from './stored-record.ts'
 
 export interface OwnMailboxesInit {
   readonly wire: Wire
@@ -61,7 +62,6 @@ const JOIN_TIMEOUT = 30_000
 const SETTLE_TIMEOUT = 60_000
 
 const PREFIX = 'own/mailbox/'
-const VERSION = 1
 const LOCK = 'use'
 
 export class OwnMailboxes {
@@ -214,7 +214,7 @@ function putOf({ account, addresses, joinedAt, refilledAt }: Enrolment): Operati
   const value = toBinary(
     OwnMailboxSchema,
     create(OwnMailboxSchema, {
-      version: VERSION,
+      version: RECORD_VERSION,
       account,
       addresses: [...addresses],
       joinedAt: BigInt(joinedAt),
@@ -225,12 +225,11 @@ function putOf({ account, addresses, joinedAt, refilledAt }: Enrolment): Operati
 }
 
 function decode(bytes: Uint8Array): Enrolment {
-  const stored = fromBinary(OwnMailboxSchema, bytes)
-  if (stored.version !== VERSION) throw new DecodeError('ERR_UNKNOWN_VERSION')
+  const stored = decodeRecord(OwnMailboxSchema, bytes)
   return {
     account: accountKey(stored.account),
     addresses: stored.addresses,
-    joinedAt: Number(stored.joinedAt),
-    refilledAt: Number(stored.refilledAt),
+    joinedAt: toInteger(stored.joinedAt),
+    refilledAt: toInteger(stored.refilledAt),
   }
 }

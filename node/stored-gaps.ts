@@ -11,6 +11,7 @@ import type {
 import type { CounterRange } from '../protocol/content.ts'
 import type { GapState } from './api.ts'
 import type { Gap } from './gaps.ts'
+import { toInteger } from '../protocol/protobuf.ts'
 
 export function storedGap(gap: Gap): MessageInitShape<typeof StoredGapSchema> {
   const { sessionId, asks, chain, replaced } = gap
@@ -28,11 +29,11 @@ export function readGap(stored: StoredGap): Gap {
   const { sessionId, asks, chain, replaced } = stored
   return {
     ...{ sessionId, asks, chain, replaced },
-    first: Number(stored.first),
-    last: Number(stored.last),
-    since: Number(stored.since),
-    askedAt: Number(stored.askedAt),
-    heardAt: Number(stored.heardAt),
+    first: toInteger(stored.first),
+    last: toInteger(stored.last),
+    since: toInteger(stored.since),
+    askedAt: toInteger(stored.askedAt),
+    heardAt: toInteger(stored.heardAt),
   }
 }
 
@@ -54,5 +55,5 @@ export function readGapState({ first, last, state: number }: StoredGapState): {
 } {
   const state = STATES[number - 1]
   if (state === undefined) throw new DecodeError('ERR_MALFORMED')
-  return { from: Number(first), to: Number(last), state }
+  return { from: toInteger(first), to: toInteger(last), state }
 }

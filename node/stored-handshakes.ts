@@ -9,6 +9,7 @@ import type {
 import type { SessionId } from '../protocol/session.ts'
 import type { Handshakes } from '../protocol/sessions.ts'
 import type { KnownHandshake } from '../protocol/statement.ts'
+import { toInteger } from '../protocol/protobuf.ts'
 
 type Fields = Pick<
   Exclude<MessageInitShape<typeof ContactRecordSchema>, ContactRecord>,
@@ -31,11 +32,11 @@ export function readHandshakes(record: ContactRecord): Handshakes {
   return {
     ours: read(record.ourHandshake),
     theirs: read(record.theirHandshake),
-    seen: Number(record.theirOrdinal),
-    seenByThem: Number(record.namedForUs),
+    seen: toInteger(record.theirOrdinal),
+    seenByThem: toInteger(record.namedForUs),
     stating: stating && {
       sessionId: stating.sessionId as SessionId,
-      ordinal: Number(stating.ordinal),
+      ordinal: toInteger(stating.ordinal),
       fromChain: stating.fromChain,
       known: stating.known,
     },
@@ -49,5 +50,5 @@ function stored({ ordinal, seen, mark }: KnownHandshake) {
 function read(handshake: StoredHandshake | undefined): KnownHandshake | undefined {
   if (handshake === undefined) return undefined
   const { ordinal, seen, mark } = handshake
-  return { ordinal: Number(ordinal), seen: Number(seen), mark }
+  return { ordinal: toInteger(ordinal), seen: toInteger(seen), mark }
 }

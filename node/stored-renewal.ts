@@ -10,6 +10,7 @@ import type {
 import type { RenewalReason } from './api.ts'
 import { NO_RENEWAL, type Renewal } from './renewal.ts'
 import type { Series } from './series.ts'
+import { toInteger } from '../protocol/protobuf.ts'
 
 const REASONS: readonly RenewalReason[] = [
   'no-session',
@@ -41,10 +42,10 @@ export function readRenewal(stored: StoredRenewal | undefined): Renewal {
   const reason = REASONS[stored.reason - 1]
   return {
     wanted: reason && { reason, sessionId: stored.sessionId },
-    made: stored.made.map(Number),
-    begun: stored.begun.map(Number),
-    taken: stored.taken.map(Number),
-    lateSince: Number(stored.lateSince),
+    made: stored.made.map(toInteger),
+    begun: stored.begun.map(toInteger),
+    taken: stored.taken.map(toInteger),
+    lateSince: toInteger(stored.lateSince),
   }
 }
 
@@ -67,9 +68,9 @@ export function readSeries(stored: StoredSeries | undefined): Series | undefined
   if (stored === undefined) return undefined
   const { startedAt, lastAt, refused, useBy } = stored
   return {
-    startedAt: Number(startedAt),
-    lastAt: Number(lastAt),
+    startedAt: toInteger(startedAt),
+    lastAt: toInteger(lastAt),
     refused,
-    useBy: Number(useBy),
+    useBy: toInteger(useBy),
   }
 }
