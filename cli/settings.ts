@@ -49,13 +49,17 @@ export async function readSettings(home: string): Promise<Settings> {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return {}
     throw new SottoError('CONFIG_INVALID', `${path} cannot be read`, { cause })
   }
-  const problems = text.length > MAX_BYTES ? ['is too long'] : problemsOf(parse(text))
-  if (problems.length > 0) {
-    throw new SottoError('CONFIG_INVALID', `${path}: ${problems.join('; ')}`, {
-      hint: 'correct the file, or delete it to use the defaults',
-    })
-  }
-  return parse(text) as Settings
+  return parseSettings(text, path)
+}
+
+/** What the text of a file says. Throws SottoError CONFIG_INVALID that lists every problem and names the file. */
+export function parseSettings(text: string, path: string): Settings {
+  const settings = text.length > MAX_BYTES ? undefined : parse(text)
+  const problems = text.length > MAX_BYTES ? ['is too long'] : problemsOf(settings)
+  if (problems.length === 0) return settings as Settings
+  throw new SottoError('CONFIG_INVALID', `${path}: ${problems.join('; ')}`, {
+    hint: 'correct the file, or delete it to use the defaults',
+  })
 }
 
 /** Writes them, replacing the file in one step. Nothing is written when there is nothing to say. */

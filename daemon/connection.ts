@@ -8,13 +8,8 @@ import type { Node } from '../node/api.ts'
 import { LineSplitter } from './lines.ts'
 import { MAX_IN_FLIGHT } from './limits.ts'
 import { methods } from './methods.ts'
-import {
-  INVALID_REQUEST,
-  METHOD_NOT_FOUND,
-  PARSE_ERROR,
-  refusal,
-  toRpcError,
-} from './rpc-errors.ts'
+import { readRequest, type RequestId } from './request.ts'
+import { INVALID_REQUEST, METHOD_NOT_FOUND, refusal, toRpcError } from './rpc-errors.ts'
 import type { RpcError } from './rpc-errors.ts'
 import { Session } from './session.ts'
 
@@ -26,8 +21,6 @@ const MAX_UNREAD_BYTES = 16 * 1024 * 1024
 
 /** What a client has to take its last answers before the socket is torn down. */
 const CLOSE_AFTER_MS = 1000
-
-type RequestId = string | number | null
 
 interface Call {
   readonly signal: AbortSignal
@@ -90,11 +83,12 @@ export class Connection {
   }
 
   async #answer(line: string): Promise<void> {
-    const request = parse(line)
-    if ('error' in request) {
-      this.#refuse(request.id, request.error)
+    const read = readRequest(line)
+    if (read.kind === 'refused') {
+      this.#refuse(read.id, read.error)
       return
     }
+    const { request } = read
     if (request.method === '$/cancel') {
       this.#cancel(request.params)
       return
@@ -182,41 +176,6 @@ function rpcServer(session: Session, init: ConnectionInit): JSONRPCServer<Call> 
     )
   }
   return rpc
-}
-
-/** One request, or why it is none and the id that can be told from it. */
-function parse(
-  line: string,
-): JSONRPCRequest | { readonly id: RequestId; readonly error: RpcError } {
-  let document: unknown
-  try {
-    document = JSON.parse(line)
-  } catch {
-    return { id: null, error: refusal(PARSE_ERROR, 'the line is not JSON') }
-  }
-  if (typeof document !== 'object' || document === null || Array.isArray(document)) {
-    const error = refusal(INVALID_REQUEST, 'send one request object per line')
-    return { id: null, error }
-  }
-  const id = 'id' in document && isId(document.id) ? document.id : null
-  if (!isRequest(document)) {
-    return { id, error: refusal(INVALID_REQUEST, 'this is not a JSON-RPC 2.0 request') }
-  }
-  return document
-}
-
-function isRequest(document: object): document is JSONRPCRequest {
-  return (
-    'jsonrpc' in document &&
-    document.jsonrpc === '2.0' &&
-    'method' in document &&
-    typeof document.method === 'string' &&
-    (!('id' in document) || isId(document.id))
-  )
-}
-
-function isId(id: unknown): id is RequestId {
-  return id === null || typeof id === 'number' || (typeof id === 'string' && id.length <= 256)
 }
 
 function unknownMethod(method: string): RpcError {
