@@ -50,6 +50,12 @@ export function median(values: readonly number[]): number {
   return (lower + upper) / 2
 }
 
+/** The value that `share` of all are not above, nearest rank. NaN for none. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN
+}
+
 /** For people: a line for each result, by job. */
 export function table({ results }: Report): string {
   const rows = results.map((result) => [

@@ -55,7 +55,8 @@ export class Talker {
 export interface Found {
   readonly account: Uint8Array
   readonly bundle: Uint8Array
-  readonly pair: Uint8Array
+  /** Absent: the last-resort prekey is used. */
+  readonly pair?: Uint8Array
 }
 
 /** Verifies what was found, makes a session and its first envelope. */
@@ -69,7 +70,7 @@ export function sendFirst(
   const session = initiateSession({
     ours: we.device,
     theirs: verifyBundle(found.bundle, { account, now }),
-    oneTime: verifyOneTimePair(found.pair, { account, now }),
+    oneTime: found.pair && verifyOneTimePair(found.pair, { account, now }),
     ordinal: now,
     seen: 0,
     now,

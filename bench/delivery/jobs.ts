@@ -1,14 +1,14 @@
-/** What the two processes of a subject and the benchmark say to each other, and the jobs that a sender does. */
+/** What the benchmark says to the two processes of a subject, and the jobs that a sender does. */
 
 export type Job = 'one-at-a-time' | 'windowed'
 
 export type Order =
+  /** To the receiver: the folder for its store. Answered with what the sender needs to know. */
+  | { readonly receive: string }
   /** To the sender: how to find the receiver. */
-  { readonly meet: string } | { readonly run: Job; readonly messages: number }
-
-export type Report =
-  /** From the receiver: what the sender needs to know. From the sender: it knows it. */
-  { readonly ready: string } | { readonly value: number } | { readonly problem: string }
+  | { readonly meet: string; readonly folder: string }
+  /** To the sender. */
+  | { readonly run: Job; readonly messages: number }
 
 /** Messages on their way at once in `windowed`. */
 const WINDOW = 256

@@ -156,4 +156,4 @@ function startNode(): Promise<Libp2p> {
   })
 }
 
-await work({ receive, send })
+work({ receive, send })

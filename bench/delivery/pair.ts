@@ -1,28 +1,24 @@
 /** The two processes of one subject, alive over all rounds. */
-import { type ChildProcess, fork } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Job, Order, Report } from './jobs.ts'
-
-/** Longer than any sample takes. */
-const ANSWER_WITHIN = 120_000
+import { Child } from '../child.ts'
+import type { Job, Order } from './jobs.ts'
 
 export class Pair {
-  readonly #receiver: ChildProcess
-  readonly #sender: ChildProcess
+  readonly #receiver: Child<Order>
+  readonly #sender: Child<Order>
 
-  private constructor(receiver: ChildProcess, sender: ChildProcess) {
-    this.#receiver = receiver
-    this.#sender = sender
+  private constructor(script: URL) {
+    this.#receiver = Child.start(script)
+    this.#sender = Child.start(script)
   }
 
   /** Starts both and lets them meet. `folder` is made, with one folder for each inside. */
   static async start(worker: string, folder: string): Promise<Pair> {
-    const pair = new Pair(start(worker, 'receiver', folder), start(worker, 'sender', folder))
+    const pair = new Pair(new URL(worker, import.meta.url))
     try {
-      const meet = await readyOf(pair.#receiver)
-      await readyOf(pair.#sender)
-      await readyOf(pair.#sender, { meet })
+      const meet = await pair.#receiver.ask<string>({ receive: made(folder, 'receiver') })
+      await pair.#sender.ask({ meet, folder: made(folder, 'sender') })
       return pair
     } catch (cause) {
       pair.end()
@@ -31,46 +27,18 @@ export class Pair {
   }
 
   /** One sample. */
-  async run(job: Job, messages: number): Promise<number> {
-    const report = await answer(this.#sender, { run: job, messages })
-    if (!('value' in report)) throw new Error('A worker answered something else')
-    return report.value
+  run(job: Job, messages: number): Promise<number> {
+    return this.#sender.ask({ run: job, messages })
   }
 
   end(): void {
-    this.#receiver.kill('SIGKILL')
-    this.#sender.kill('SIGKILL')
+    this.#receiver.end()
+    this.#sender.end()
   }
 }
 
-function start(worker: string, role: string, folder: string): ChildProcess {
+function made(folder: string, role: string): string {
   const own = join(folder, role)
   mkdirSync(own, { recursive: true, mode: 0o700 })
-  const script = new URL(worker, import.meta.url)
-  return fork(script, [role, own], { stdio: ['ignore', 2, 2, 'ipc'] })
-}
-
-async function readyOf(child: ChildProcess, order?: Order): Promise<string> {
-  const report = await answer(child, order)
-  if (!('ready' in report)) throw new Error('A worker answered something else')
-  return report.ready
-}
-
-/** Gives an order, if there is one, and waits for the next report. */
-function answer(child: ChildProcess, order?: Order): Promise<Report> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => settle(new Error('A worker does not answer')), ANSWER_WITHIN)
-    const onMessage = (report: Report): void => {
-      settle('problem' in report ? new Error(report.problem) : report)
-    }
-    const onExit = (): void => settle(new Error('A worker has ended'))
-    const settle = (result: Report | Error): void => {
-      clearTimeout(timer)
-      child.off('message', onMessage).off('exit', onExit)
-      if (result instanceof Error) reject(result)
-      else resolve(result)
-    }
-    child.on('message', onMessage).on('exit', onExit)
-    if (order !== undefined) child.send(order)
-  })
+  return own
 }

@@ -28,4 +28,4 @@ async function send(dir: string, meet: string): Promise<Deliver> {
   return deliver
 }
 
-await work({ receive, send })
+work({ receive, send })
