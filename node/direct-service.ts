@@ -41,7 +41,7 @@ export class DirectService {
   readonly #serve = async (channel: Channel): Promise<void> => {
     const { inbox, clock } = this.#init
     const sender = accountOf(channel.peer)
-    const take: Take = (envelopes) => inbox.fromPeer(sender, envelopes)
+    const take: Take = (envelopes) => inbox.fromPeer(sender, envelopes, channel.address)
     const served = receiveDirect(channel, clock, take)
     this.#served.set(channel, served)
     try {

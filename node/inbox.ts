@@ -15,10 +15,10 @@ import type { Clock } from '../net/ports.ts'
 import type { Operation, Records } from '../net/records.ts'
 import { StoreError } from '../net/store-error.ts'
 import { peerName } from '../net/peer-name.ts'
-import { Throttle } from '../net/throttle.ts'
 import type { ContactBook } from './contacts.ts'
 import { defaultName } from './contact.ts'
 import type { Conversation } from './conversation.ts'
+import { HandshakeLimits, type Origin } from './handshake-limits.ts'
 import { keys } from './keys.ts'
 import { CLOCK_MARGIN } from './lifetimes.ts'
 import type { NamedPrekeys, OwnKeys } from './own-keys.ts'
@@ -34,13 +34,6 @@ export interface InboxInit {
   readonly random: RandomBytes
 }
 
-/** Handshakes that others may make us compute. A mailbox brings those of many people at once, and limits strangers itself. */
-const HANDSHAKES = {
-  direct: { burst: 10, perSecond: 2 },
-  mailbox: { burst: 100, perSecond: 10 },
-  inAll: { burst: 200, perSecond: 20 },
-} as const
-
 /** After so many comparisons of an envelope with a conversation, the rest of a run from a mailbox has to come again. */
 const MAX_COMPARISONS = 20_000
 
@@ -48,27 +41,32 @@ export class Inbox {
   readonly #init: InboxInit
   /** First messages are accepted one at a time: two copies of one must not both begin a session. */
   readonly #lock = new KeyedLock()
-  readonly #limits: Readonly<Record<Arrival | 'inAll', Throttle>>
+  readonly #limits: HandshakeLimits
   /** What arrived and could not be used, by outcome. */
   readonly counts = new Map<Outcome, number>()
 
   constructor(init: InboxInit) {
     this.#init = init
-    const { clock } = init
-    this.#limits = {
-      direct: new Throttle({ clock, ...HANDSHAKES.direct }),
-      mailbox: new Throttle({ clock, ...HANDSHAKES.mailbox }),
-      inAll: new Throttle({ clock, ...HANDSHAKES.inAll }),
-    }
+    this.#limits = new HandshakeLimits(init.clock)
   }
 
-  /** Envelopes from the stream of `sender`, in order: all of one commit where they belong to sessions that exist. */
+  /**
+   * Envelopes from the stream of `sender`, who connects from the multiaddr `address` (empty if unknown), in order: all of one
+   * commit where they belong to sessions that exist.
+   */
   async fromPeer(
     sender: AccountKey,
     envelopes: readonly Uint8Array[],
+    address = '',
   ): Promise<readonly Outcome[]> {
-    const route = (): Conversation | undefined => this.#init.book.byAccount(sender)
-    return this.#take(envelopes, { arrival: 'direct', route, sender, source: toHex(sender) })
+    const { book } = this.#init
+    const route = (): Conversation | undefined => book.byAccount(sender)
+    const account = toHex(sender)
+    const isContact = book.byAccount(sender)?.contact.state === 'accepted'
+    const origin: Origin = isContact
+      ? { lane: 'contact', account }
+      : { lane: 'stranger', account, address }
+    return this.#take(envelopes, { arrival: 'direct', route, sender, origin })
   }
 
   /** Envelopes that a mailbox held. Whose they are shows by their tags. */
@@ -77,7 +75,8 @@ export class Inbox {
     envelopes: readonly Uint8Array[],
   ): Promise<readonly Outcome[]> {
     const route = this.#byTag()
-    return this.#take(envelopes, { arrival: 'mailbox', route, sender: undefined, source: mailbox })
+    const origin: Origin = { lane: 'mailbox', mailbox }
+    return this.#take(envelopes, { arrival: 'mailbox', route, sender: undefined, origin })
   }
 
   /** Finds conversations by the tags of envelopes. Begins with the one that had the last: mail comes in runs. */
@@ -128,6 +127,8 @@ export class Inbox {
 
   async #unknown(envelope: Envelope, from: Source): Promise<Outcome> {
     if (envelope.kind !== 'first') return 'no-session'
+    // Before it waits for its turn and the store is asked: a flood must cost as little as can be.
+    if (!this.#limits.allows(from.origin)) return 'store-full'
     try {
       return await this.#lock.run('accept', () => this.#accept(envelope, from))
     } catch (error) {
@@ -152,8 +153,7 @@ export class Inbox {
     const prekeys = this.#prekeysFor(envelope, from)
     if (prekeys === undefined) return 'unknown-prekey'
     if (this.#crowdedFor(from.sender)) return 'blocked'
-    if (!this.#limits[from.arrival].take(from.source)) return 'store-full'
-    if (!this.#limits.inAll.take('')) return 'store-full'
+    if (!this.#limits.take(from.origin)) return 'store-full'
     const accepted = this.#open(envelope, prekeys)
     if (typeof accepted === 'string') return accepted
     const outcome = await book.exclusively(() => this.#adopt(envelope, accepted, marker, from))
@@ -226,8 +226,8 @@ interface Source {
   readonly route: (envelope: Envelope) => Conversation | 'store-full' | undefined
   /** Whom the stream is with; undefined by way of a mailbox. */
   readonly sender: AccountKey | undefined
-  /** What rates are counted by. */
-  readonly source: string
+  /** What handshakes are limited by. */
+  readonly origin: Origin
 }
 
 /** Envelopes in a row that belong to one conversation. */

@@ -90,6 +90,7 @@ export async function connect(
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
+    connectionMonitor: { enabled: false }, // its pings are not what is measured
   })
   return node.dial(multiaddr(address))
 }

@@ -1,4 +1,6 @@
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
+import type { Outcome } from '../../node/outcome.ts'
+import type { AccountKey } from '../../protocol/account.ts'
 import { MAX_ENVELOPE_BYTES } from '../../protocol/envelope.ts'
 import { encryptMessage } from '../../protocol/session.ts'
 import { sendingSession } from '../../protocol/sessions.ts'
@@ -260,6 +262,49 @@ describe('the inbox', () => {
     expect(await from(ada, first)).toEqual(['store-full'])
     await clock.advance(1000)
     expect(await from(ada, first)).toEqual(['opened'])
+  })
+
+  test('strangers of one address keep out no contact, no mail and nobody of another address', async () => {
+    const [ofAda] = await written(ada, bob, 'hello')
+    const [ofCarol] = await written(carol, bob, 'hello')
+    const dora = await world.person('dora')
+    const [ofDora] = await written(dora, bob, 'hello')
+    if (ofAda === undefined || ofCarol === undefined || ofDora === undefined) throw new Error()
+    await bob.node.contacts.add(ada.peer)
+    const { inbox } = bob.core
+    const flood = async (sender: number, count: number): Promise<readonly Outcome[]> => {
+      const account = new Uint8Array(32).fill(sender) as AccountKey
+      const forged = ofDora.map((byte, at) => (at === ofDora.length - 1 ? byte ^ 1 : byte))
+      const copies = Array.from({ length: count }, () => forged)
+      return inbox.fromPeer(account, copies, `/ip4/10.0.0.1/tcp/${sender}`)
+    }
+    for (let sender = 1; sender <= 5; sender++) {
+      expect(await flood(sender, 10)).toEqual(Array.from({ length: 10 }, () => 'not-authentic'))
+    }
+    expect(await flood(6, 1)).toEqual(['store-full'])
+    expect(await inbox.fromPeer(dora.account.key, [ofDora], '/ip4/10.0.0.1/tcp/9')).toEqual([
+      'store-full',
+    ])
+    expect(await inbox.fromPeer(ada.account.key, [ofAda], '/ip4/10.0.0.1/tcp/9')).toEqual([
+      'opened',
+    ])
+    expect(await inbox.fromMailbox('mailbox', [ofDora])).toEqual(['opened'])
+    expect(await inbox.fromPeer(carol.account.key, [ofCarol], '/ip4/10.0.0.2/tcp/9')).toEqual([
+      'opened',
+    ])
+  })
+
+  test('what is over the limit is refused before the store is asked', async () => {
+    const [first] = await written(ada, bob, 'hello')
+    if (first === undefined) throw new Error('nothing was written')
+    const damaged = first.map((byte, at) => (at === first.length - 1 ? byte ^ 1 : byte))
+    await from(ada, ...Array.from({ length: 10 }, () => damaged))
+    const get = vi.spyOn(bob.core.records, 'get')
+    expect(await from(ada, first)).toEqual(['store-full'])
+    expect(get).not.toHaveBeenCalled()
+    await clock.advance(1000)
+    expect(await from(ada, first)).toEqual(['opened'])
+    expect(get).toHaveBeenCalled()
   })
 
   test('mail of many people is not limited like one of them', async () => {
