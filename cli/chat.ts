@@ -75,7 +75,7 @@ class Chat {
     const { messages } = await this.#node.call('message.list', { contact: id, limit: EARLIER })
     const unread: string[] = []
     for (const message of messages) {
-      if (message.kind === 'gap') continue
+      if (message.kind !== 'text') continue
       await this.#show(message.direction === 'in' ? name : 'you', message.sentAt, message.text)
       if (message.direction === 'in' && message.state === 'delivered') unread.push(message.id)
     }
@@ -136,7 +136,7 @@ class Chat {
   }
 
   async #event(event: EventView): Promise<void> {
-    if (!('contact' in event) || event.contact.id !== this.#contact.id) return
+    if (!('contact' in event) || event.contact?.id !== this.#contact.id) return
     if (event.type === 'message.received') {
       await this.#show(event.contact.name, event.message.sentAt, event.message.text)
       await this.#node.call('message.markRead', { ids: [event.message.id] })

@@ -1,6 +1,6 @@
 import { streamEvents } from '../daemon/caller.ts'
 import type { Caller, ReceivedEvent } from '../daemon/caller.ts'
-import type { ContactView, GapView, MessageView } from '../daemon/views.ts'
+import type { ContactView, EntryView } from '../daemon/views.ts'
 import { SottoError } from '../node/errors.ts'
 import type { CliContext } from './context.ts'
 import { conversationLine } from './conversation-line.ts'
@@ -14,7 +14,7 @@ export interface InboxFlags {
   readonly keepUnread: boolean
 }
 
-type Entry = MessageView | GapView
+type Entry = EntryView
 
 const PAGE = 200
 
@@ -83,7 +83,7 @@ async function unreadOf(node: Caller, { id }: ContactView): Promise<readonly Ent
   for (let before: { before?: string } = {}; ;) {
     const page = await node.call('message.list', { contact: id, limit: PAGE, ...before })
     const oldest = page.messages.find((entry) => entry.kind === 'text')
-    pages.unshift(page.messages.filter((entry) => entry.kind === 'gap' || isUnread(entry)))
+    pages.unshift(page.messages.filter((entry) => entry.kind !== 'text' || isUnread(entry)))
     if (!page.more || !page.messages.some(isUnread) || oldest === undefined) break
     before = { before: oldest.id }
   }
@@ -91,7 +91,7 @@ async function unreadOf(node: Caller, { id }: ContactView): Promise<readonly Ent
   const entries = pages.flat()
   const first = entries.findIndex(isUnread)
   if (first < 0) return []
-  return entries.slice(entries[first - 1]?.kind === 'gap' ? first - 1 : first)
+  return entries.slice(entries[first - 1]?.kind === 'text' ? first : Math.max(0, first - 1))
 }
 
 function isUnread(entry: Entry): boolean {
@@ -115,6 +115,7 @@ function renderEntry(item: {
 }): string {
   const { contact, message } = item
   if (message.kind === 'text') return conversationLine(contact.name, message.sentAt, message.text)
+  if (message.kind === 'damaged') return '       (a message that the disk does not give back)'
   const count = message.to - message.from + 1
   const fate = message.state === 'open' ? 'did not arrive yet' : 'will not arrive'
   return `       (${count} of ${sanitizeLine(contact.name, 32)}'s messages ${fate})`

@@ -37,11 +37,19 @@ function renderStatus(
     `Network    ${status.connections} connections · bundle ${bundle.sequence} held by ${bundle.holders.length} peers`,
     ...mailboxLines(status, style),
     `Queue      ${waiting.length === 0 ? 'empty' : waiting.join(' · ')}`,
+    ...damageLines(status),
     `Contacts   ${total} total · ${online} online · ${unverified} unverified · ${changed} changed`,
   ]
   return contacts.length === 0
     ? lines.join('\n')
     : [...lines, contactTable(contacts, style)].join('\n')
+}
+
+function damageLines({ damaged }: StatusView): readonly string[] {
+  const kinds = Object.entries(damaged).filter(([, count]) => count > 0)
+  if (kinds.length === 0) return []
+  const list = kinds.map(([kind, count]) => `${count} ${kind}`).join(' · ')
+  return [`Damaged    ${list}: records that the disk did not give back`]
 }
 
 function mailboxLines({ mailboxes }: StatusView, style: Style): readonly string[] {

@@ -1,7 +1,7 @@
 // What every method of the local API takes and gives. Client and commands are typed by it.
 
 import type { ContactShort, DeliveryState, EventType, Identity, MailboxInfo } from '../node/api.ts'
-import type { ContactView, GapView, MessageView, StatusView } from './views.ts'
+import type { ContactView, EntryView, MessageView, StatusView } from './views.ts'
 
 /** Version of the local API; a client with another major number must not talk to it. */
 export const API_VERSION = '1.0'
@@ -89,7 +89,7 @@ export interface SafetyNumberView {
 
 /** A part of a conversation, oldest first. */
 export interface PageView {
-  readonly messages: readonly (MessageView | GapView)[]
+  readonly messages: readonly EntryView[]
   /** There is more before the first. */
   readonly more: boolean
 }

@@ -10,7 +10,7 @@ import type { MethodName, PageView, ResultOf, SentView, WaitState } from './meth
 import { DetailedError } from './rpc-errors.ts'
 import type { Session } from './session.ts'
 import { contactView, historyView, mailboxView, messageView, statusView } from './views.ts'
-import type { GapView, MessageView } from './views.ts'
+import type { EntryView } from './views.ts'
 
 /** Longest text of one message, in UTF-16 units; the node checks the bytes. */
 const MAX_TEXT = 65_536
@@ -47,6 +47,7 @@ const eventTypes = oneOf<EventType>(
   'message.gap',
   'contact.added',
   'contact.requested',
+  'node.damaged',
   'contact.trust',
   'contact.session',
   'contact.renewal',
@@ -205,7 +206,7 @@ export function isMethod(name: string): name is MethodName {
 
 /** The newest entries before a message, as many as fit into one frame. */
 function lastPage(
-  entries: readonly (MessageView | GapView)[],
+  entries: readonly EntryView[],
   before: string | undefined,
   limit: number,
 ): PageView {
@@ -220,7 +221,7 @@ function lastPage(
   return { messages: entries.slice(start, end), more: start > 0 }
 }
 
-function positionOf(entries: readonly (MessageView | GapView)[], id: string): number {
+function positionOf(entries: readonly EntryView[], id: string): number {
   const position = entries.findIndex((entry) => entry.kind === 'text' && entry.id === id)
   if (position >= 0) return position
   throw new SottoError('MESSAGE_NOT_FOUND', 'no such message in this conversation')

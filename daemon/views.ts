@@ -5,6 +5,7 @@ import type {
   Contact,
   ContactShort,
   DeliveryState,
+  DamagedMessage,
   Gap,
   HistoryEntry,
   MailboxInfo,
@@ -62,6 +63,11 @@ export interface GapView {
   readonly state: Gap['state']
 }
 
+/** A message that the disk does not give back any more. */
+export type DamagedView = DamagedMessage
+
+export type EntryView = MessageView | GapView | DamagedView
+
 /** The state behind `sotto status`. */
 export interface StatusView extends Omit<Status, 'startedAt' | 'bundle' | 'queue'> {
   readonly startedAt: string
@@ -116,8 +122,12 @@ export function messageView(message: Message): MessageView {
   }
 }
 
-export function historyView(entry: HistoryEntry): MessageView | GapView {
+export function historyView(entry: HistoryEntry): EntryView {
   if (entry.kind === 'text') return messageView(entry)
+  if (entry.kind === 'damaged') {
+    const { kind, contact, direction, counter } = entry
+    return { kind, contact, direction, counter }
+  }
   const { kind, contact, from, to, state } = entry
   return { kind, contact, from, to, state }
 }
@@ -128,9 +138,9 @@ export function mailboxView(info: MailboxInfo): MailboxInfo {
 }
 
 export function statusView(status: Status): StatusView {
-  const { id, addresses, connections, contacts } = status
+  const { id, addresses, connections, contacts, damaged } = status
   return {
-    ...{ id, addresses, connections, contacts },
+    ...{ id, addresses, connections, contacts, damaged },
     startedAt: rfc3339(status.startedAt),
     bundle: { ...status.bundle, expiresAt: rfc3339(status.bundle.expiresAt) },
     mailboxes: status.mailboxes.map(mailboxView),

@@ -47,7 +47,8 @@ export type PathWord = 'direct lan' | 'direct' | 'mailbox only' | 'offline'
  * Why a session is replaced: nothing is held to open their mail with; two of their envelopes do not open; a position was used
  * twice (their copy or backup runs beside them); they refuse our first messages; age; key agreements that stay unanswered; they
  * write in an older session; our first messages stay unanswered; they cannot open what they could before; messages of theirs stay
- * missing that they were asked for; too many before the one that came.
+ * missing that they were asked for; too many before the one that came;
+ * its record is damaged.
  */
 export type RenewalReason =
   | 'no-session'
@@ -61,6 +62,7 @@ export type RenewalReason =
   | 'lost'
   | 'gap'
   | 'too-far-ahead'
+  | 'damaged'
 export type BundlePath = 'direct' | 'mailbox' | 'dht'
 
 export interface Identity {
@@ -152,7 +154,25 @@ export interface Gap {
   readonly state: Exclude<GapState, 'filled'>
 }
 
-export type HistoryEntry = Message | Gap
+/** A message that the disk does not give back any more. */
+export interface DamagedMessage {
+  readonly kind: 'damaged'
+  readonly contact: ContactId
+  readonly direction: 'in' | 'out'
+  /** The sender's counter. */
+  readonly counter: number
+}
+
+export type HistoryEntry = Message | Gap | DamagedMessage
+
+/**
+ * What a damaged record was: a contact; a session, which is replaced; a key for a message that was skipped; an entry of the outbox,
+ * which is made again; a message; an event, which is left out; something else.
+ */
+export type DamageKind = 'contact' | 'session' | 'key' | 'entry' | 'message' | 'event' | 'other'
+
+/** Damaged records by what they were. */
+export type Damage = Readonly<Record<DamageKind, number>>
 
 export interface ContactShort {
   readonly id: ContactId
@@ -195,6 +215,13 @@ export type NodeEvent = EventBase &
       }
     | { readonly type: 'contact.added'; readonly contact: ContactShort }
     | { readonly type: 'contact.requested'; readonly contact: ContactShort }
+    /** Records of the store are damaged. Ephemeral where `contact` is null and it was met while reading. */
+    | {
+        readonly type: 'node.damaged'
+        readonly contact: ContactShort | null
+        readonly what: DamageKind
+        readonly count: number
+      }
     | {
         readonly type: 'contact.trust'
         readonly contact: ContactShort
@@ -278,6 +305,8 @@ export interface Status {
     readonly unverified: number
     readonly changed: number
   }
+  /** Damaged records that were met since the start. */
+  readonly damaged: Damage
 }
 
 export interface SendOptions {

@@ -83,6 +83,7 @@ export class ChatNode implements Node {
         unverified: contacts.filter(({ trust }) => trust === 'unverified').length,
         changed: contacts.filter(({ trust }) => trust === 'changed').length,
       },
+      damaged: this.#core.damages.counts,
     }
   }
 
@@ -94,7 +95,7 @@ export class ChatNode implements Node {
         return describe()
       },
       send: (text, options) => this.#messages.send(conversation, text, options),
-      history: () => history(this.#core.records, conversation),
+      history: () => history(this.#core.records, conversation, this.#core.damages),
     }
   }
 

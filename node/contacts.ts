@@ -3,6 +3,7 @@
 import type { AccountKey } from '../protocol/account.ts'
 import { toHex } from '../protocol/bytes.ts'
 import { KeyedLock } from '../net/lock.ts'
+import { StoreError } from '../net/store-error.ts'
 import type { ContactId } from './api.ts'
 import { decodeContact, newContact, type ContactState, type NewContact } from './contact.ts'
 import type { ConversationInit } from './conversation-init.ts'
@@ -10,6 +11,7 @@ import { Conversation } from './conversation.ts'
 import { SottoError } from './errors.ts'
 import { keys } from './keys.ts'
 import { isUsableName } from './names.ts'
+import { recoverContact } from './recover-contact.ts'
 
 export type ContactBookInit = Omit<ConversationInit, 'contact' | 'mayBeCalled'>
 
@@ -56,12 +58,48 @@ export class ContactBook {
   async #load(): Promise<void> {
     const stored: ContactState[] = []
     const now = this.#init.clock.now()
-    for await (const { key, value } of this.#init.records.range(keys.contacts)) {
+    const damaged: string[] = []
+    const { records } = this.#init
+    const range = records.range(keys.contacts, { damaged: (key) => damaged.push(key) })
+    for await (const { key, value } of range) {
       const id = key.slice(keys.contacts.length)
       if (!this.#byId.has(id)) stored.push(decodeContact(id, value, now))
     }
-    for (const contact of stored) {
-      this.register(await Conversation.load(this.#conversationInit(contact)))
+    for (const contact of stored) await this.#register(contact)
+    for (const key of damaged) await this.#recoverContact(key, now)
+  }
+
+  async #register(contact: ContactState): Promise<void> {
+    const conversation = await Conversation.load(this.#conversationInit(contact))
+    this.register(conversation)
+    if (!conversation.isDamaged) return
+    try {
+      await conversation.tend()
+    } catch (cause) {
+      if (!(cause instanceof StoreError)) throw cause // the hourly look comes back to it
+    }
+  }
+
+  /** A contact whose record is damaged is one again where a session tells who it is; else it is counted, and its records stay. */
+  async #recoverContact(key: string, now: number): Promise<void> {
+    const id = key.slice(keys.contacts.length)
+    if (this.#byId.has(id)) return
+    const contact = await recoverContact(this.#init.records, id, now)
+    if (contact === undefined || this.byAccount(contact.account) !== undefined) {
+      if (this.#init.damages.note({ what: 'contact', key })) await this.#tellLost(now)
+    } else await this.#register(contact)
+  }
+
+  async #tellLost(at: number): Promise<void> {
+    const { events, records } = this.#init
+    while (events.stale) await events.recover()
+    const damage = { what: 'contact', count: 1 } as const
+    const { seq, operation } = events.append({ at, type: 'node.damaged', contact: '', damage })
+    try {
+      await records.commit([operation])
+      events.written(seq)
+    } catch (cause) {
+      if (!(cause instanceof StoreError)) throw cause // the count shows it
     }
   }
 

@@ -7,6 +7,7 @@ import type { Clock } from '../net/ports.ts'
 import type { ContactId, RenewalReason, StateChange } from './api.ts'
 import type { ContactState } from './contact.ts'
 import type { Conversation } from './conversation.ts'
+import type { Damages } from './damage.ts'
 import type { EventLog } from './event-log.ts'
 import type { StoredMessage } from './message.ts'
 import type { CameAs } from './seen-envelopes.ts'
@@ -16,6 +17,8 @@ export interface ConversationInit {
   readonly records: Records
   readonly events: EventLog
   readonly clock: Clock
+  /** Told of damaged records. */
+  readonly damages: Damages
   /** For new ratchet keys. */
   readonly random: RandomBytes
   /** May be a pool: ids and salts. */

@@ -7,6 +7,7 @@ import type { Session } from '../protocol/session.ts'
 import { encodeSession, skippedKeyName } from '../protocol/session-codec.ts'
 import type { Operation, Records } from '../net/records.ts'
 import { encodeContact, type ContactState } from './contact.ts'
+import type { DamagedRecord } from './damage.ts'
 import type { Draft } from './draft.ts'
 import { keys } from './keys.ts'
 import { loadConversation } from './load.ts'
@@ -22,6 +23,8 @@ export class ConversationState {
   /** Ids of their messages that a receipt is due for. */
   due: readonly MessageId[] = []
   readonly unwritten = new UnwrittenMessages()
+  /** What was damaged when it was read, until it is mended. */
+  damage: readonly DamagedRecord[] = []
   /** Whether the contact is in the store. */
   persisted: boolean
   readonly #orders = new Map<string, number>()
@@ -97,6 +100,7 @@ export class ConversationState {
     this.contact = loaded.contact
     this.sessions = loaded.sessions
     this.due = loaded.due
+    this.damage = loaded.damage
     this.outbox.clear()
     this.#orders.clear()
     this.unwritten.clear()

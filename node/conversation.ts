@@ -7,6 +7,7 @@ import type { CounterRange, MessageId } from '../protocol/content.ts'
 import type { FailedBodies } from '../protocol/failed-bodies.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { expireSkippedKeys, tagMatches, type Accepted, type Session } from '../protocol/session.ts'
+import type { Records } from '../net/records.ts'
 import { StoreError } from '../net/store-error.ts'
 import type { ContactId, StateChange } from './api.ts'
 import { adoptSession } from './adopt.ts'
@@ -18,7 +19,8 @@ import type { Draft } from './draft.ts'
 import { endIdle } from './idle.ts'
 import { keys } from './keys.ts'
 import type { StoredMessage } from './message.ts'
-import { answerMissing, lookAtGaps, type Answerer } from './missing.ts'
+import { answerMissing, lookAtGaps } from './missing.ts'
+import { mend, type Mender } from './mend.ts'
 import { changeState, forgetRecords, openEnvelope, type Arrival, type Opener } from './open.ts'
 import type { HeldBy, OutboxEntry } from './outbox.ts'
 import type { Outcome } from './outcome.ts'
@@ -40,7 +42,7 @@ class Refused extends Error {
   }
 }
 
-export class Conversation implements Answerer, Opener {
+export class Conversation implements Mender, Opener {
   readonly #init: ConversationInit
   readonly #state: ConversationState
   readonly #steps: Steps
@@ -69,9 +71,16 @@ export class Conversation implements Answerer, Opener {
   static async load(init: ConversationInit): Promise<Conversation> {
     const conversation = new Conversation(init, true)
     await conversation.#state.load(init.records, init.clock.now())
+    for (const record of conversation.#state.damage) init.damages.note(record)
     return conversation
   }
 
+  get records(): Records {
+    return this.#init.records
+  }
+  get isDamaged(): boolean {
+    return this.#state.damage.length > 0
+  }
   get id(): ContactId {
     return this.#state.contact.id
   }
@@ -253,13 +262,24 @@ export class Conversation implements Answerer, Opener {
    * on request also whether a session is gone. Resolves to true if one is, and another is wanted.
    */
   tend(options: { readonly lookForLost?: boolean } = {}): Promise<boolean> {
-    return this.step((draft) => {
+    return this.step(async (draft) => {
+      await this.#mend(draft)
       lookAtAge(draft, this)
       if (options.lookForLost === true) lookForLost(draft)
       lookAtGaps(draft, this)
       encryptWaiting(draft, this) // what is encrypted again answers as well
       if (composeControl(draft, this)) encryptWaiting(draft, this)
       return draft.troubles.includes('no-session')
+    })
+  }
+
+  /** Makes up for damage that was met. */
+  async #mend(draft: Draft): Promise<void> {
+    const { damage } = this.#state
+    if (damage.length === 0) return
+    await mend(draft, this, damage)
+    draft.committed.push(() => {
+      this.#state.damage = []
     })
   }
 

@@ -5,12 +5,13 @@ import type { Account } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Clock, Directory, PeerName, Timer, Wire } from '../net/ports.ts'
 import type { Records } from '../net/records.ts'
-import type { BundlePath, RenewalReason, SessionInfo } from './api.ts'
+import type { BundlePath, DamageKind, RenewalReason, SessionInfo } from './api.ts'
 import { BundleFinder } from './bundle-finder.ts'
 import { contactShort } from './contact.ts'
 import { ContactBook } from './contacts.ts'
 import type { Conversation } from './conversation.ts'
 import { Couriers } from './couriers.ts'
+import { Damages, soundly } from './damage.ts'
 import { DirectService } from './direct-service.ts'
 import { EventLog } from './event-log.ts'
 import { GapAsker } from './gap-asker.ts'
@@ -58,6 +59,8 @@ const MAINTENANCE = 3_600_000
 const MAX_LOST = 30
 
 export class ChatCore {
+  /** Damaged records that were met. Told of at once when it happens while the node is up. */
+  readonly damages: Damages = new Damages((what) => this.#tellDamage(what))
   readonly ownKeys: OwnKeys
   readonly events: EventLog
   readonly book: ContactBook
@@ -87,14 +90,17 @@ export class ChatCore {
     this.#init = init
     const { account, records, wire, directory, clock, random } = init
     const salts = init.salts ?? random
-    this.ownKeys = new OwnKeys({ account, records, clock, random })
+    const { damages } = this
+    this.ownKeys = new OwnKeys({ account, records, clock, random, damages })
     this.waiters = new StateWaiters(clock)
     this.events = new EventLog({
       records,
       describe: (seq, record) => this.reader.describe(seq, record),
       onListenerError: init.onListenerError ?? (() => undefined),
+      damages,
     })
     this.book = new ContactBook({
+      damages,
       records,
       events: this.events,
       clock,
@@ -110,7 +116,7 @@ export class ChatCore {
         trouble: (conversation, reason) => this.#tellRenewal(conversation, reason),
       },
     })
-    this.reader = new Reader(records, this.book)
+    this.reader = new Reader(records, this.book, damages)
     this.pool = new MailboxPool({ wire, clock, random: salts })
     this.finder = new BundleFinder({ wire, directory, clock, mailboxes: this.pool })
     this.inbox = new Inbox({ book: this.book, records, ownKeys: this.ownKeys, clock, random })
@@ -256,8 +262,9 @@ export class ChatCore {
   }
 
   async #storedName(): Promise<string> {
-    const value = await this.records.get(keys.self)
-    return value === undefined ? '' : new TextDecoder().decode(value)
+    const value = await soundly(this.records, keys.self)
+    if (value === 'damaged') this.damages.note({ what: 'other', key: keys.self })
+    return value === undefined || value === 'damaged' ? '' : new TextDecoder().decode(value)
   }
 
   async #fetched(
@@ -309,6 +316,12 @@ export class ChatCore {
     const at = this.clock.now()
     const type = 'contact.renewal'
     this.events.announce({ v: 1, at, type, contact: contactShort(contact), reason })
+  }
+
+  #tellDamage(what: DamageKind): void {
+    if (!this.#started) return // what is met while loading is in the log
+    const type = 'node.damaged'
+    this.events.announce({ v: 1, at: this.clock.now(), type, contact: null, what, count: 1 })
   }
 
   #tellMailbox(mailbox: PeerName, connected: boolean): void {

@@ -6,10 +6,12 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { EventRecordSchema, type EventRecord } from '../protocol/generated/store_pb.ts'
 import type { Operation, Records } from '../net/records.ts'
 import type { CounterRange } from '../protocol/content.ts'
-import type { EventOf, EventsOptions, EventType, GapState, NodeEvent } from './api.ts'
+import type { EventOf, EventsOptions, EventType, DamageKind, GapState, NodeEvent } from './api.ts'
+import { Damages } from './damage.ts'
 import { SottoError } from './errors.ts'
 import { EventStream } from './event-stream.ts'
 import { keys } from './keys.ts'
+import { storedDamage } from './stored-damage.ts'
 import { storedGapState } from './stored-gaps.ts'
 import { decodeRecord, RECORD_VERSION } from './stored-record.ts'
 import { u64 } from '../protocol/bytes.ts'
@@ -27,6 +29,7 @@ export interface LoggedEvent {
   readonly trustFrom?: number
   readonly trustTo?: number
   readonly gap?: CounterRange & { readonly state: GapState }
+  readonly damage?: { readonly what: DamageKind; readonly count: number }
 }
 
 type Ephemeral = Extract<
@@ -47,6 +50,8 @@ export interface EventLogInit {
   readonly describe: (seq: number, record: EventRecord) => Promise<NodeEvent | undefined>
   /** Told when a listener throws. */
   readonly onListenerError: (error: unknown) => void
+  /** Told of damaged records, which are left out. @default nobody */
+  readonly damages?: Damages
 }
 
 export type DeliveredEvent = NodeEvent & { ack(): Promise<void> }
@@ -61,6 +66,7 @@ export class EventLog {
     readonly type: string
     readonly run: (event: NodeEvent) => void
   }>()
+  readonly #damages: Damages
   readonly #streams = new Set<EventStream>()
   /** Highest number given out, and highest known to be in the store. */
   #given = 0
@@ -76,6 +82,7 @@ export class EventLog {
     this.#records = init.records
     this.#describe = init.describe
     this.#onListenerError = init.onListenerError
+    this.#damages = init.damages ?? new Damages()
     init.records.onFailure(() => {
       this.#failures++
     })
@@ -110,10 +117,13 @@ export class EventLog {
   }
 
   async #storedHead(): Promise<number> {
-    for await (const { key } of this.#records.range(keys.events, { reverse: true, limit: 1 })) {
-      return Number.parseInt(key.slice(keys.events.length), 16)
-    }
-    return 0
+    // A damaged record has told of something, too.
+    const found: string[] = []
+    const damaged = (key: string): void => void found.push(key)
+    const range = this.#records.range(keys.events, { reverse: true, limit: 1, damaged })
+    for await (const { key } of range) found.push(key)
+    const [newest] = found
+    return newest === undefined ? 0 : Number.parseInt(newest.slice(keys.events.length), 16)
   }
 
   /** Ends all streams. */
@@ -142,6 +152,7 @@ export class EventLog {
         ...(event.to === undefined ? {} : { to: event.to }),
         trustFrom: event.trustFrom ?? 0,
         trustTo: event.trustTo ?? 0,
+        ...(event.damage && { damage: storedDamage(event.damage) }),
         ...(event.gap === undefined ? {} : { gap: storedGapState(event.gap) }),
       }),
     )
@@ -250,6 +261,7 @@ export class EventLog {
     if (from > to) return
     for await (const { key, value } of this.#records.range(keys.events, {
       from: keys.event(from),
+      damaged: (key) => this.#damages.note({ what: 'event', key }),
     })) {
       const seq = Number.parseInt(key.slice(keys.events.length), 16)
       if (seq > to) return
@@ -285,5 +297,5 @@ function startNumber(from: number): number {
 function wanted(event: NodeEvent, { types, contacts }: EventsOptions): boolean {
   if (types !== undefined && !types.includes(event.type)) return false
   if (contacts === undefined) return true
-  return 'contact' in event && contacts.includes(event.contact.id)
+  return 'contact' in event && event.contact !== null && contacts.includes(event.contact.id)
 }

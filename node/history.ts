@@ -4,6 +4,7 @@
 import type { Records } from '../net/records.ts'
 import type { CounterRange } from '../protocol/content.ts'
 import type { ContactId, Gap, HistoryEntry } from './api.ts'
+import { Damages } from './damage.ts'
 import { keys } from './keys.ts'
 import { decodeMessage, publicMessage, type StoredMessage } from './message.ts'
 
@@ -19,18 +20,25 @@ export interface HistoryOf {
 export async function* history(
   records: Records,
   of: HistoryOf,
+  damages = new Damages(),
 ): AsyncGenerator<HistoryEntry, void, undefined> {
   const { id: contact, current } = of
   let expected = 1
-  for await (const message of merged(records, contact)) {
-    if (!message.outgoing) {
-      if (message.counter > expected) {
-        yield* gapsIn(of, { first: expected, last: message.counter - 1 })
-      }
-      expected = Math.max(expected, message.counter + 1)
+  for await (const { outgoing, counter, message } of merged(records, contact, damages)) {
+    if (!outgoing) {
+      if (counter > expected) yield* gapsIn(of, { first: expected, last: counter - 1 })
+      expected = Math.max(expected, counter + 1)
     }
-    yield publicMessage(contact, message.outgoing ? current(message) : message)
+    if (message !== undefined) {
+      yield publicMessage(contact, outgoing ? current(message) : message)
+    } else yield { kind: 'damaged', contact, direction: outgoing ? 'out' : 'in', counter }
   }
+}
+
+/** What the order goes by; of a damaged message, what its neighbour and its name say. */
+interface Listed extends Pick<StoredMessage, 'outgoing' | 'counter' | 'seen' | 'seq'> {
+  /** Undefined when it is damaged. */
+  readonly message: StoredMessage | undefined
 }
 
 /** A run that is missing, in parts: those that are asked for, and those that are not any more. */
@@ -49,9 +57,10 @@ function* gapsIn({ id: contact, contact: { gaps } }: HistoryOf, run: CounterRang
 async function* merged(
   records: Records,
   contact: ContactId,
-): AsyncGenerator<StoredMessage, void, undefined> {
-  const ours = side(records, keys.sent(contact))
-  const theirs = side(records, keys.received(contact))
+  damages: Damages,
+): AsyncGenerator<Listed, void, undefined> {
+  const ours = side(records, keys.sent(contact), true, damages)
+  const theirs = side(records, keys.received(contact), false, damages)
   try {
     let [mine, yours] = [await ours.next(), await theirs.next()]
     while (mine.done !== true || yours.done !== true) {
@@ -72,12 +81,37 @@ async function* merged(
 async function* side(
   records: Records,
   prefix: string,
-): AsyncGenerator<StoredMessage, void, undefined> {
-  for await (const { value } of records.range(prefix)) yield decodeMessage(value)
+  outgoing: boolean,
+  damages: Damages,
+): AsyncGenerator<Listed, void, undefined> {
+  let last: Pick<Listed, 'seen' | 'seq'> = { seen: 0, seq: 0 }
+  const met: string[] = []
+  const damaged = (key: string): void => {
+    met.push(key)
+    damages.note({ what: 'message', key })
+  }
+  const between = (): readonly Listed[] =>
+    met.splice(0).map((key) => {
+      const counter = counterIn(key, prefix)
+      return { ...last, outgoing, counter, message: undefined }
+    })
+  for await (const { value } of records.range(prefix, { damaged })) {
+    yield* between()
+    const message = decodeMessage(value)
+    const { counter, seen, seq } = message
+    last = { seen, seq }
+    yield { ...last, outgoing, counter, message }
+  }
+  yield* between()
+}
+
+/** The counter in the name of a message. */
+function counterIn(key: string, prefix: string): number {
+  return Number.parseInt(key.slice(prefix.length).split('/')[0] ?? '', 16)
 }
 
 /** Whether our message stands before theirs: they had seen it, or we had not seen theirs and wrote earlier. */
-function before(ours: StoredMessage, theirs: StoredMessage): boolean {
+function before(ours: Listed, theirs: Listed): boolean {
   if (ours.seen >= theirs.counter) return false
   if (theirs.seen >= ours.counter) return true
   return ours.seq < theirs.seq

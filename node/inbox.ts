@@ -17,6 +17,7 @@ import { StoreError } from '../net/store-error.ts'
 import { peerName } from '../net/peer-name.ts'
 import type { ContactBook } from './contacts.ts'
 import { defaultName } from './contact.ts'
+import { soundly } from './damage.ts'
 import type { Conversation } from './conversation.ts'
 import { HandshakeLimits, type Origin } from './handshake-limits.ts'
 import { keys } from './keys.ts'
@@ -149,7 +150,7 @@ export class Inbox {
     const marker = keys.handshake(hash(32, 'accepted key', envelope.ephemeralKey))
     // The session that this handshake made is gone, with whatever it could open: it is not made again, and what comes for it is
     // not confirmed, since it may never have been opened.
-    if ((await this.#init.records.get(marker)) !== undefined) return 'no-session'
+    if ((await soundly(this.#init.records, marker)) !== undefined) return 'no-session'
     const prekeys = this.#prekeysFor(envelope, from)
     if (prekeys === undefined) return 'unknown-prekey'
     if (this.#crowdedFor(from.sender)) return 'blocked'

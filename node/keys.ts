@@ -40,7 +40,7 @@ export const keys = {
   outbox: 'outbox/',
   outboxOf: (contact: ContactId) => `outbox/${contact}/`,
   outboxEntry: (contact: ContactId, order: number) => `outbox/${contact}/${padded(order)}`,
-  receiptsDue: 'due/',
+  dueOf: (contact: ContactId) => `due/${contact}/`,
   receiptDue: (contact: ContactId, id: Uint8Array) => `due/${contact}/${toHex(id)}`,
   events: 'event/',
   event: (seq: number) => `event/${padded(seq)}`,

@@ -1,11 +1,15 @@
-// Reads one conversation from the store: sessions with their skipped keys, the outbox, receipts that are due.
+// Reads one conversation from the store: sessions with their skipped keys, the outbox, receipts that are due. What is damaged is
+// left out and said; mend.ts makes up for it.
 
 import { fromHex } from '../protocol/bytes.ts'
 import { messageId, type MessageId } from '../protocol/content.ts'
+import { DecodeError } from '../protocol/errors.ts'
 import type { Session } from '../protocol/session.ts'
 import { decodeSession } from '../protocol/session-codec.ts'
 import type { Records } from '../net/records.ts'
+import type { DamageKind } from './api.ts'
 import { decodeContact, type ContactState } from './contact.ts'
+import { soundly, type DamagedRecord } from './damage.ts'
 import { keys } from './keys.ts'
 import { decodeEntry, type OutboxEntry } from './outbox.ts'
 
@@ -15,43 +19,81 @@ export interface Loaded {
   /** In order. */
   readonly entries: readonly OutboxEntry[]
   readonly due: readonly MessageId[]
+  readonly damage: readonly DamagedRecord[]
 }
 
+/** `contact` is what is known of it where its record is damaged. */
 export async function loadConversation(
   records: Records,
   contact: ContactState,
   now: number,
 ): Promise<Loaded> {
-  const value = await records.get(keys.contact(contact.id))
+  const { id } = contact
+  const damage: DamagedRecord[] = []
+  const value = await soundly(records, keys.contact(id))
+  if (value === 'damaged') damage.push({ what: 'contact', key: keys.contact(id) })
+  const isRead = value !== undefined && value !== 'damaged'
+  const sessions = await loadSessions(records, id, damage)
+  const entries = await collect(records, keys.outboxOf(id), damagedAs('entry', damage))
+  // All that these say is in their names.
+  const due: string[] = []
+  const dueRange = records.range(keys.dueOf(id), { damaged: (key) => due.push(key) })
+  for await (const { key } of dueRange) due.push(key)
   return {
-    contact: value === undefined ? contact : decodeContact(contact.id, value, now),
-    sessions: await loadSessions(records, contact.id),
-    entries: await collect(records, keys.outboxOf(contact.id), decodeEntry),
-    due: await collect(records, `${keys.receiptsDue}${contact.id}/`, (key) =>
-      messageId(fromHex(key.slice(key.lastIndexOf('/') + 1))),
-    ),
+    contact: isRead ? decodeContact(id, value, now) : contact,
+    sessions,
+    entries: entries.map(({ key, value: bytes }) => decodeEntry(key, bytes)),
+    due: due.map((key) => messageId(fromHex(lastPart(key)))),
+    damage,
   }
 }
 
-async function loadSessions(records: Records, contact: string): Promise<readonly Session[]> {
-  const stored = await collect(records, keys.sessions(contact), (key, value) => ({
-    id: fromHex(key.slice(key.lastIndexOf('/') + 1)),
-    value,
-  }))
+/** The sessions with a contact. A damaged one is gone, with the records beside it; a damaged record beside it costs what it was for. */
+export async function loadSessions(
+  records: Records,
+  contact: string,
+  damage: DamagedRecord[],
+): Promise<readonly Session[]> {
+  const gone: string[] = []
+  const stored = await collect(records, keys.sessions(contact), (key) => gone.push(key))
   const sessions: Session[] = []
-  for (const { id, value } of stored) {
-    const skipped = await collect(records, keys.skippedOf(contact, id), (_key, bytes) => bytes)
-    sessions.push(decodeSession(value, skipped))
+  for (const { key, value } of stored) {
+    const prefix = keys.skippedOf(contact, fromHex(lastPart(key)))
+    const beside = await collect(records, prefix, damagedAs('key', damage))
+    const session = decoded(
+      value,
+      beside.map((record) => record.value),
+    )
+    if (session === undefined) gone.push(key)
+    else sessions.push(session)
   }
+  for (const key of gone) damage.push({ what: 'session', key })
   return sessions
 }
 
-async function collect<T>(
+function decoded(value: Uint8Array, beside: readonly Uint8Array[]): Session | undefined {
+  try {
+    return decodeSession(value, beside)
+  } catch (cause) {
+    if (cause instanceof DecodeError) return undefined
+    throw cause
+  }
+}
+
+function damagedAs(what: DamageKind, damage: DamagedRecord[]): (key: string) => void {
+  return (key) => void damage.push({ what, key })
+}
+
+async function collect(
   records: Records,
   prefix: string,
-  read: (key: string, value: Uint8Array) => T,
-): Promise<T[]> {
-  const found: T[] = []
-  for await (const { key, value } of records.range(prefix)) found.push(read(key, value))
+  damaged: (key: string) => void,
+): Promise<readonly { readonly key: string; readonly value: Uint8Array }[]> {
+  const found: { readonly key: string; readonly value: Uint8Array }[] = []
+  for await (const record of records.range(prefix, { damaged })) found.push(record)
   return found
+}
+
+function lastPart(key: string): string {
+  return key.slice(key.lastIndexOf('/') + 1)
 }

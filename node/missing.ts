@@ -131,7 +131,8 @@ function sayLost(draft: Draft, composer: Composer, lost: readonly CounterRange[]
   if (ranges.length > 0) addUnlisted(draft, composer, { kind: 'lost', ranges })
 }
 
-function isUnreceipted(message: StoredMessage): boolean {
+/** Whether the message still waits for a receipt. */
+export function isUnreceipted(message: StoredMessage): boolean {
   const state = stateOf(message)
   return state === 'queued' || state === 'stored'
 }

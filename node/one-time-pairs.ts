@@ -13,9 +13,11 @@ import type { RandomBytes } from '../protocol/bytes.ts'
 import type { OneTimePair } from '../protocol/prekeys.ts'
 import type { Clock } from '../net/ports.ts'
 import type { Operation, Records } from '../net/records.ts'
+import type { Damages } from './damage.ts'
 import type { StoredPair } from './own-codec.ts'
 
 export interface OneTimePairsInit {
+  readonly damages: Damages
   readonly account: Account
   readonly records: Records
   readonly clock: Clock
@@ -49,7 +51,9 @@ export class OneTimePairs {
   }
 
   async load(): Promise<void> {
-    for await (const { value } of this.#init.records.range(PREFIX)) {
+    const { records, damages } = this.#init
+    const damaged = (key: string): boolean => damages.note({ what: 'other', key })
+    for await (const { value } of records.range(PREFIX, { damaged })) {
       const pair = decodePair(value)
       this.#pairs.set(pair.id, pair)
     }

@@ -5,6 +5,7 @@
 import { MAX_CLOCK_SKEW } from '../protocol/record-time.ts'
 import { KeyedLock } from '../net/lock.ts'
 import { ClockGuard } from './clock-guard.ts'
+import { Damages } from './damage.ts'
 import { BUNDLE_RESIGN, CERTIFICATE_RENEWAL, PREKEY_ROTATION } from './lifetimes.ts'
 import { OneTimePairs } from './one-time-pairs.ts'
 import { DEVICE_ID, OwnBundles } from './own-bundles.ts'
@@ -18,6 +19,8 @@ import type { Operation, Records } from '../net/records.ts'
 import type { SignedPair } from './one-time-pairs.ts'
 
 export interface OwnKeysInit {
+  /** Told of damaged records of one-time pairs: the others stay. @default nobody */
+  readonly damages?: Damages
   readonly account: Account
   readonly records: Records
   readonly clock: Clock
@@ -60,7 +63,8 @@ export class OwnKeys {
     this.#clock = init.clock
     this.guard = new ClockGuard(init)
     this.#bundles = new OwnBundles({ ...init, taken: (id) => this.#pairs.has(id) })
-    this.#pairs = new OneTimePairs({ ...init, taken: (id) => this.#bundles.holds(id) })
+    const { damages = new Damages() } = init
+    this.#pairs = new OneTimePairs({ ...init, damages, taken: (id) => this.#bundles.holds(id) })
   }
 
   /**

@@ -1,13 +1,14 @@
 // Looks up messages and turns records of the event log into events.
 
 import { fromHex } from '../protocol/bytes.ts'
-import type { EventRecord } from '../protocol/generated/store_pb.ts'
+import type { EventRecord, StoredDamage } from '../protocol/generated/store_pb.ts'
 import type { Records } from '../net/records.ts'
 import type { Message, MessageId, NodeEvent, StateChange } from './api.ts'
 import { readPointer } from './compose.ts'
 import { contactShort, trustFrom } from './contact.ts'
 import type { ContactBook } from './contacts.ts'
 import type { Conversation } from './conversation.ts'
+import { soundly, type Damages } from './damage.ts'
 import { SottoError } from './errors.ts'
 import { keys } from './keys.ts'
 import {
@@ -17,6 +18,7 @@ import {
   publicMessage,
   type StoredMessage,
 } from './message.ts'
+import { readDamage } from './stored-damage.ts'
 import { readGapState } from './stored-gaps.ts'
 
 export interface FoundMessage {
@@ -27,8 +29,10 @@ export interface FoundMessage {
 export class Reader {
   readonly #records: Records
   readonly #book: ContactBook
+  readonly #damages: Damages
 
-  constructor(records: Records, book: ContactBook) {
+  constructor(records: Records, book: ContactBook, damages: Damages) {
+    this.#damages = damages
     this.#records = records
     this.#book = book
   }
@@ -56,6 +60,7 @@ export class Reader {
 
   /** The event that a record tells of; undefined for kinds of a newer version and for contacts that are gone. */
   readonly describe = async (seq: number, record: EventRecord): Promise<NodeEvent | undefined> => {
+    if (record.damage !== undefined) return this.#damage(seq, record, record.damage)
     if (this.#book.byId(record.contact) === undefined) await this.#book.recover()
     const conversation = this.#book.byId(record.contact)
     if (conversation === undefined) return undefined
@@ -97,12 +102,26 @@ export class Reader {
   async #received(conversation: Conversation, id: Uint8Array): Promise<StoredMessage | undefined> {
     const at = await this.#pointed(keys.receivedId(conversation.id, id))
     if (at === undefined) return undefined
-    const value = await this.#records.get(keys.receivedMessage(conversation.id, at.counter, id))
+    const value = await this.#sound(keys.receivedMessage(conversation.id, at.counter, id))
     return value === undefined ? undefined : decodeMessage(value)
   }
 
+  #damage(seq: number, { at, contact: id }: EventRecord, damage: StoredDamage): NodeEvent {
+    const contact = this.#book.byId(id)?.contact
+    const about = { contact: contact === undefined ? null : contactShort(contact) }
+    return { v: 1, seq, at: Number(at), type: 'node.damaged', ...about, ...readDamage(damage) }
+  }
+
+  /** The value, unless there is none or it is damaged. */
+  async #sound(key: string): Promise<Uint8Array | undefined> {
+    const value = await soundly(this.#records, key)
+    if (value !== 'damaged') return value
+    this.#damages.note({ what: 'message', key })
+    return undefined
+  }
+
   async #pointed(key: string): Promise<ReturnType<typeof readPointer> | undefined> {
-    const value = await this.#records.get(key)
+    const value = await this.#sound(key)
     return value === undefined ? undefined : readPointer(value)
   }
 }

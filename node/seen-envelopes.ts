@@ -7,6 +7,7 @@ import { messageId, type MessageId } from '../protocol/content.ts'
 import { hasPassed } from '../protocol/riding.ts'
 import type { Operation, Records } from '../net/records.ts'
 import type { ContactId } from './api.ts'
+import { soundly } from './damage.ts'
 import type { Draft } from './draft.ts'
 import { keys } from './keys.ts'
 import { DAY, HOUR, SEEN_MARKS_KEPT } from './lifetimes.ts'
@@ -54,8 +55,8 @@ export class SeenEnvelopes {
     if (draft.contact.state !== 'accepted') return
     for (let day = dayOf(draft.now), at = 0; at <= SEEN_MARKS_KEPT / DAY; at++) {
       const key = this.#key(day - at, digest)
-      const value = await this.#records.get(key)
-      if (value === undefined) continue
+      const value = await soundly(this.#records, key)
+      if (value === undefined || value === 'damaged') continue
       const { id, receiptAt } = readMark(value)
       if (!hasPassed(RECEIPT_AGAIN, receiptAt, draft.now)) return
       draft.operations.push(putMark(key, id, draft.now))

@@ -5,6 +5,7 @@ import type { CounterRange } from '../protocol/content.ts'
 import type { Records } from '../net/records.ts'
 import type { ContactId } from './api.ts'
 import { readPointer } from './compose.ts'
+import { soundly } from './damage.ts'
 import { keys } from './keys.ts'
 import { decodeMessage, type StoredMessage } from './message.ts'
 import type { UnwrittenMessages } from './unwritten-messages.ts'
@@ -20,16 +21,16 @@ export class StoredMessages {
     this.#unwritten = unwritten
   }
 
-  /** A message of ours, undefined when there is none. */
+  /** A message of ours, undefined when there is none that can be read. */
   async sent(id: Uint8Array): Promise<StoredMessage | undefined> {
     const unwritten = this.#unwritten.get(id)
     if (unwritten !== undefined) return unwritten
-    const value = await this.#records.get(keys.sentId(id))
-    if (value === undefined) return undefined
+    const value = await soundly(this.#records, keys.sentId(id))
+    if (value === undefined || value === 'damaged') return undefined
     const { contact, counter } = readPointer(value)
     if (contact !== this.#contact) return undefined
-    const stored = await this.#records.get(keys.sentMessage(contact, counter))
-    return stored === undefined ? undefined : decodeMessage(stored)
+    const stored = await soundly(this.#records, keys.sentMessage(contact, counter))
+    return stored === undefined || stored === 'damaged' ? undefined : decodeMessage(stored)
   }
 
   /** The message, or a newer form of it that is not in the store yet. */
@@ -53,6 +54,6 @@ export class StoredMessages {
 
   /** Whether their message with this id is stored. */
   async wasReceived(id: Uint8Array): Promise<boolean> {
-    return (await this.#records.get(keys.receivedId(this.#contact, id))) !== undefined
+    return (await soundly(this.#records, keys.receivedId(this.#contact, id))) !== undefined
   }
 }

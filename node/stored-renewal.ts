@@ -24,6 +24,7 @@ const REASONS: readonly RenewalReason[] = [
   'lost',
   'gap',
   'too-far-ahead',
+  'damaged',
 ]
 
 export function storedRenewal(renewal: Renewal): MessageInitShape<typeof StoredRenewalSchema> {

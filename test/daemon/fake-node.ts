@@ -1,5 +1,6 @@
 // A node without network and store, for tests of the local API and of the commands: contacts, messages and events in memory.
 
+import { Damages } from '../../node/damage.ts'
 import { SottoError } from '../../node/errors.ts'
 import type {
   Contact,
@@ -45,6 +46,7 @@ export class FakeNode implements Node {
       mailboxes: this.#mailboxes,
       queue: [],
       contacts: { total: this.#contacts.size, online: 0, unverified: 1, changed: 0 },
+      damaged: new Damages().counts,
     }
   }
 

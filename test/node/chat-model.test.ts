@@ -202,7 +202,7 @@ async function problemsBetween(
     .filter(({ contact }) => recipient.node.contacts.get(contact).peer === sender.peer)
     .map(({ text }) => text)
   const listed = (await recipient.node.messages.list(sender.peer)).flatMap((entry) =>
-    entry.kind === 'gap' ? ['gap'] : entry.direction === 'in' ? [entry.text] : [],
+    entry.kind !== 'text' ? [entry.kind] : entry.direction === 'in' ? [entry.text] : [],
   )
   const { queued } = sender.node.contacts.get(recipient.peer)
   const wrong: readonly [boolean, string][] = [

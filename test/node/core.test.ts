@@ -4,7 +4,7 @@ import { ChatWorld, introduce, type Person } from '../support/chat-world.ts'
 
 async function texts(person: Person, other: Person): Promise<readonly string[]> {
   const entries = await person.node.messages.list(other.name)
-  return entries.map((entry) => (entry.kind === 'gap' ? 'gap' : entry.text))
+  return entries.map((entry) => (entry.kind === 'text' ? entry.text : entry.kind))
 }
 
 async function received(person: Person, count: number): Promise<readonly Message[]> {

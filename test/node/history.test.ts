@@ -12,6 +12,12 @@ import { ManualClock } from '../support/manual-clock.ts'
 import { seededRandom } from '../support/random.ts'
 
 const CONTACT = 'c_1'
+
+function lineOf(entry: HistoryEntry): string {
+  if (entry.kind === 'text') return entry.text
+  if (entry.kind === 'gap') return `gap ${entry.from}-${entry.to}`
+  return `damaged ${entry.direction} ${entry.counter}`
+}
 const random = seededRandom('history')
 
 type Fields = Pick<StoredMessage, 'counter'> & Partial<StoredMessage>
@@ -64,9 +70,7 @@ describe('history', () => {
     current = (one: StoredMessage): StoredMessage => one,
   ): Promise<readonly string[]> {
     const entries = await list(current)
-    return entries.map((entry) =>
-      entry.kind === 'gap' ? `gap ${entry.from}-${entry.to}` : entry.text,
-    )
+    return entries.map((entry) => lineOf(entry))
   }
 
   async function list(

@@ -88,10 +88,10 @@ export class ChatWorld {
     return seededRandom(`random ${toHex(this.#random(8))} ${this.#count++}`)
   }
 
-  /** A person whose node has started. */
-  async person(name: string): Promise<Person> {
+  /** A person whose node has started, on a store in memory unless one is given. */
+  async person(name: string, store?: Store): Promise<Person> {
     const account = this.account()
-    const disk = await faultyStore()
+    const disk = await faultyStore(store)
     const process = { alive: true }
     const core = this.#core(account, disk.store, process)
     const peer = peerName(account.key)
@@ -225,10 +225,12 @@ export function envelopes(from: Person, to: Person): readonly Uint8Array[] {
   )
 }
 
-/** The history of one person with another; a gap is `…`. */
+/** The history of one person with another; a gap is `…`, a damaged message `?`. */
 export async function texts(person: Person, other: Person): Promise<readonly string[]> {
   const entries = await person.node.messages.list(other.peer)
-  return entries.map((entry) => (entry.kind === 'gap' ? '…' : entry.text))
+  return entries.map((entry) =>
+    entry.kind === 'text' ? entry.text : entry.kind === 'gap' ? '…' : '?',
+  )
 }
 
 /** What somebody was told of so far, oldest first. */

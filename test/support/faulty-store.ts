@@ -20,9 +20,10 @@ const TEXTS = {
   unsure: 'Input/output error',
 }
 
-/** An open store, without a fault. */
-export async function faultyStore(): Promise<FaultyStore> {
-  const store: Store = new MemoryLevel<string, Uint8Array>({ valueEncoding: 'view' })
+/** An open store, without a fault. @param store a database of its own, in memory unless it is given */
+export async function faultyStore(
+  store: Store = new MemoryLevel<string, Uint8Array>({ valueEncoding: 'view' }),
+): Promise<FaultyStore> {
   await store.open()
   const faulty: FaultyStore = { store, fault: 'none', after: 0, slow: false }
   const write = store.batch.bind(store) as (...values: readonly unknown[]) => Promise<void>
