@@ -109,9 +109,8 @@ describe('receipts', () => {
       world.network.part(ada.peer, bob.peer)
       await send('the acknowledgement of this got lost')
       again = envelopes(ada, bob)
-      expect(await bob.core.inbox.fromPeer(ada.account.key, again)).toEqual(['opened'])
+      await bob.core.inbox.fromPeer(ada.account.key, again)
       await clock.advance(10 * SECOND)
-      expect(envelopes(bob, ada)).toEqual([])
     })
 
     async function handOver(): Promise<void> {
@@ -121,6 +120,7 @@ describe('receipts', () => {
 
     test('brings a receipt, also after a restart', async () => {
       await world.restart(bob)
+      expect(envelopes(bob, ada)).toEqual([])
       await handOver()
       expect(envelopes(bob, ada)).toHaveLength(1)
       await ada.core.inbox.fromPeer(bob.account.key, envelopes(bob, ada))
