@@ -11,6 +11,7 @@ import type { IdFlags } from './id.ts'
 import type { InboxFlags } from './inbox.ts'
 import type { InitFlags } from './init.ts'
 import type { MailboxHostFlags } from './mailbox-host.ts'
+import type { NodeClockFlags } from './node-clock.ts'
 import type { SendFlags } from './send.ts'
 import type { TestnetUpFlags } from './testnet.ts'
 import type { UpFlags } from './up.ts'
@@ -32,7 +33,7 @@ type Load = <Flags extends Readonly<Partial<Record<keyof Flags, unknown>>>, Args
 ) => () => Promise<CommandFunction<Flags, Args, CliContext>>
 
 /** Words that stand before another word. */
-export const NOUNS: readonly string[] = ['contact', 'mailbox', 'testnet']
+export const NOUNS: readonly string[] = ['contact', 'mailbox', 'node', 'testnet']
 
 /** Builds the application; `outcome` tells afterwards what happened. */
 export function buildApp(outcome: Outcome): Application<CliContext> {
@@ -64,6 +65,7 @@ function root(load: Load): RouteMap<CliContext> {
       contact: contactCommands(load),
       ...messageCommands(load),
       mailbox: mailboxCommands(load),
+      node: nodeCommands(load),
       ...networkCommands(load),
     },
   })
@@ -215,6 +217,24 @@ function mailboxCommands(load: Load): RouteMap<CliContext> {
             parameters: [argument('LINK', 'Link of the mailbox, or - to read it from stdin')],
           },
         },
+      }),
+    },
+  })
+}
+
+function nodeCommands(load: Load): RouteMap<CliContext> {
+  return buildRouteMap<string, CliContext>({
+    docs: { brief: 'This node: its clock, its keys' },
+    routes: {
+      clock: buildCommand<NodeClockFlags, [], CliContext>({
+        docs: { brief: 'Whether our clock is believed' },
+        loader: load(() => import('./node-clock.ts')),
+        parameters: { flags: { confirm: off('It is right: go on destroying old keys by it') } },
+      }),
+      rotate: buildCommand<object, [], CliContext>({
+        docs: { brief: 'New prekeys now, for instance after a theft of the folder' },
+        loader: load(() => import('./node-rotate.ts')),
+        parameters: {},
       }),
     },
   })

@@ -1,6 +1,7 @@
 import type { ContactView, StatusView } from '../daemon/views.ts'
 import type { CliContext } from './context.ts'
 import { formatDuration } from './duration.ts'
+import { CLOCK_WORDS } from './node-clock.ts'
 import { commandFor } from './profile.ts'
 import { renderBytes, renderTable, renderTrust, shortPeer } from './render.ts'
 import type { Style } from './render.ts'
@@ -36,6 +37,7 @@ function renderStatus(
     `Reach      ${status.addresses.length === 0 ? 'no address' : status.addresses.join(' · ')}`,
     `Network    ${status.connections} connections · bundle ${bundle.sequence} held by ${bundle.holders.length} peers`,
     ...mailboxLines(status, style),
+    ...warnings(status),
     `Queue      ${waiting.length === 0 ? 'empty' : waiting.join(' · ')}`,
     ...damageLines(status),
     `Contacts   ${total} total · ${online} online · ${unverified} unverified · ${changed} changed`,
@@ -61,6 +63,15 @@ function mailboxLines({ mailboxes }: StatusView, style: Style): readonly string[
         : `used ${renderBytes(usedBytes)} of ${renderBytes(maxBytes)}   ${waiting ?? 0} waiting`
     return `Mailbox    ${shortPeer(peer, style)}   ${connected ? 'connected' : 'not connected'}   ${use}`
   })
+}
+
+/** What somebody should look into. */
+function warnings({ clock, mailboxes }: StatusView): readonly string[] {
+  const copies = Math.max(0, ...mailboxes.map(({ otherCopies }) => otherCopies ?? 0))
+  return [
+    ...(clock === 'agreed' || clock === 'off' ? [] : [`Clock      ${CLOCK_WORDS[clock]}`]),
+    ...(copies === 0 ? [] : [`Copies     ${copies} more of this account are running: stop them`]),
+  ]
 }
 
 function contactTable(contacts: readonly ContactView[], style: Style): string {

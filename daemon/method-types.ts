@@ -1,6 +1,13 @@
 // What every method of the local API takes and gives. Client and commands are typed by it.
 
-import type { ContactShort, DeliveryState, EventType, Identity, MailboxInfo } from '../node/api.ts'
+import type {
+  ClockState,
+  ContactShort,
+  DeliveryState,
+  EventType,
+  Identity,
+  MailboxInfo,
+} from '../node/api.ts'
 import type { ContactView, EntryView, MessageView, StatusView } from './views.ts'
 
 /** Version of the local API; a client with another major number must not talk to it. */
@@ -33,6 +40,8 @@ export interface MethodTypes {
   'mailbox.use': Method<{ readonly link: string }, MailboxInfo>
   'mailbox.list': Method<NoParams, { readonly mailboxes: readonly MailboxInfo[] }>
   'node.status': Method<NoParams, StatusView>
+  'node.clock': Method<{ readonly confirm?: boolean }, { readonly clock: ClockState }>
+  'node.rotate': Method<NoParams, StatusView['bundle']>
   'node.stop': Method<NoParams, { readonly stopping: true }>
   'event.subscribe': Method<SubscribeParams, { readonly subscription: number }>
   'event.ack': Method<AckParams, { readonly acknowledged: number }>

@@ -4,7 +4,7 @@
 import { SottoError } from '../node/errors.ts'
 import type { EventType, Node, SentMessage } from '../node/api.ts'
 import type { JsonObject } from './json.ts'
-import { either, integer, listOf, oneOf, optional, readParams, text } from './params.ts'
+import { either, flag, integer, listOf, oneOf, optional, readParams, text } from './params.ts'
 import { API_VERSION } from './method-types.ts'
 import type { MethodName, PageView, ResultOf, SentView, WaitState } from './method-types.ts'
 import { DetailedError } from './rpc-errors.ts'
@@ -55,6 +55,8 @@ const eventTypes = oneOf<EventType>(
   'node.published',
   'mailbox.connected',
   'mailbox.lost',
+  'mailbox.copies',
+  'clock.skew',
 )
 const seq = integer(0, Number.MAX_SAFE_INTEGER)
 
@@ -160,6 +162,18 @@ export const methods: Table = {
   'node.status': async ({ node }, params) => {
     readParams(params, {})
     return statusView(node.status)
+  },
+
+  'node.clock': async ({ node }, params) => {
+    const { confirm } = readParams(params, { confirm: optional(flag) })
+    if (confirm === true) await node.confirmClock()
+    return { clock: node.status.clock }
+  },
+
+  'node.rotate': async ({ node }, params) => {
+    readParams(params, {})
+    await node.rotateKeys()
+    return statusView(node.status).bundle
   },
 
   'node.stop': async ({ stop }, params) => {

@@ -133,14 +133,15 @@ export function historyView(entry: HistoryEntry): EntryView {
 }
 
 export function mailboxView(info: MailboxInfo): MailboxInfo {
-  const { peer, addresses, connected, usedBytes, maxBytes, waiting, oneTimePairs } = info
-  return { peer, addresses, connected, usedBytes, maxBytes, waiting, oneTimePairs }
+  const { peer, addresses, connected, usedBytes, maxBytes, waiting } = info
+  const { oneTimePairs, otherCopies } = info
+  return { peer, addresses, connected, usedBytes, maxBytes, waiting, oneTimePairs, otherCopies }
 }
 
 export function statusView(status: Status): StatusView {
-  const { id, addresses, connections, contacts, damaged } = status
+  const { id, addresses, connections, contacts, damaged, clock } = status
   return {
-    ...{ id, addresses, connections, contacts, damaged },
+    ...{ id, addresses, connections, contacts, damaged, clock },
     startedAt: rfc3339(status.startedAt),
     bundle: { ...status.bundle, expiresAt: rfc3339(status.bundle.expiresAt) },
     mailboxes: status.mailboxes.map(mailboxView),

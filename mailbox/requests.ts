@@ -226,7 +226,7 @@ export class Requests {
 
   async #status(visitor: Visitor): Promise<MailboxBodyInit> {
     const { account, bytes, messages, pairs, quota } = await this.#member(visitor)
-    const { limits, bundles, presence } = this.#init
+    const { limits, bundles, presence, clock } = this.#init
     const bundle = await bundles.get(account)
     const value = {
       usedBytes: BigInt(bytes),
@@ -236,6 +236,7 @@ export class Requests {
       oneTimePairs: pairs,
       bundleSequence: BigInt(bundle?.sequence ?? 0),
       otherInstances: visitor.guest === undefined ? 0 : presence.othersOf(visitor.guest),
+      time: BigInt(Math.max(0, clock.now())),
     }
     return { case: 'status', value }
   }

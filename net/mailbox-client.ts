@@ -84,6 +84,8 @@ export interface MailboxStatus {
   readonly bundleSequence: number
   /** Other running copies of this account that are logged in. */
   readonly otherInstances: number
+  /** Unix ms by the mailbox's clock, 0 where it does not tell. */
+  readonly time: number
 }
 
 /** Many times what a mailbox leases by default: above this it does not keep to the window at all. */
@@ -149,6 +151,7 @@ export class MailboxClient {
       oneTimePairs: status.oneTimePairs,
       bundleSequence: Number(status.bundleSequence),
       otherInstances: status.otherInstances,
+      time: Number(status.time),
     }
   }
 

@@ -138,7 +138,12 @@ function check(body: MailboxBody): void {
     case 'getStatus':
       return
     case 'status':
-      return integers(body.value.usedBytes, body.value.maxBytes, body.value.bundleSequence)
+      return integers(
+        body.value.usedBytes,
+        body.value.maxBytes,
+        body.value.bundleSequence,
+        body.value.time,
+      )
   }
 }
 

@@ -63,6 +63,11 @@ export type RenewalReason =
   | 'gap'
   | 'too-far-ahead'
   | 'damaged'
+/**
+ * Whether our clock is believed. `back`, `ahead`: it has jumped by more than an hour; `off`: the node was not running for more
+ * than an hour. Until a mailbox, two contacts or the user agree, nothing is destroyed by that clock.
+ */
+export type ClockState = 'agreed' | 'back' | 'ahead' | 'off'
 export type BundlePath = 'direct' | 'mailbox' | 'dht'
 
 export interface Identity {
@@ -255,6 +260,9 @@ export type NodeEvent = EventBase &
       }
     | { readonly type: 'mailbox.connected'; readonly mailbox: PeerName }
     | { readonly type: 'mailbox.lost'; readonly mailbox: PeerName }
+    /** A mailbox says that so many other copies of this account are logged in; 0: no more. */
+    | { readonly type: 'mailbox.copies'; readonly mailbox: PeerName; readonly others: number }
+    | { readonly type: 'clock.skew'; readonly state: ClockState }
   )
 
 export type EventType = NodeEvent['type']
@@ -279,6 +287,11 @@ export interface MailboxInfo {
   readonly maxBytes: number | null
   readonly waiting: number | null
   readonly oneTimePairs: number | null
+  /**
+   * Other running copies of this account that are logged in there: a copied folder that runs twice. For a minute or so after a
+   * crash it may be our own old connection.
+   */
+  readonly otherCopies: number | null
 }
 
 export interface Status {
@@ -293,6 +306,7 @@ export interface Status {
     readonly expiresAt: number
     readonly holders: readonly PeerName[]
   }
+  readonly clock: ClockState
   readonly mailboxes: readonly MailboxInfo[]
   readonly queue: readonly {
     readonly contact: ContactShort
@@ -367,6 +381,10 @@ export interface Node extends AsyncDisposable {
   readonly contacts: Contacts
   readonly messages: Messages
   readonly mailbox: Mailboxes
+  /** Replaces prekeys before their time, for instance after a theft of the folder: who begins a session then needs the new ones. */
+  rotateKeys(): Promise<void>
+  /** The user says that our clock is right. */
+  confirmClock(): Promise<void>
   conversation(ref: string): Conversation
   /** The event log from a position on, then live. Records come again until `ack` when a consumer is named. */
   events(options?: EventsOptions): AsyncIterable<NodeEvent & { ack(): Promise<void> }>

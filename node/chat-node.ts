@@ -22,6 +22,7 @@ import type { DeliveredEvent } from './event-log.ts'
 import { history } from './history.ts'
 import { MailboxFace } from './mailbox-face.ts'
 import { MessagesFace } from './messages-face.ts'
+import { plainly } from './plainly.ts'
 
 export interface ChatNodeInit {
   readonly core: ChatCore
@@ -75,6 +76,7 @@ export class ChatNode implements Node {
         expiresAt: bundle.expiresAt,
         holders: this.#core.publisher.last?.holders ?? [],
       },
+      clock: this.#core.clockState,
       mailboxes: this.mailbox.list(),
       queue: this.#queue(),
       contacts: {
@@ -85,6 +87,14 @@ export class ChatNode implements Node {
       },
       damaged: this.#core.damages.counts,
     }
+  }
+
+  rotateKeys(): Promise<void> {
+    return plainly(this.#core.ownKeys.rotate())
+  }
+
+  confirmClock(): Promise<void> {
+    return plainly(this.#core.confirmClock())
   }
 
   conversation(ref: string): Conversation {

@@ -40,6 +40,8 @@ export interface ConversationListener {
   readonly session: (conversation: Conversation, session: Session) => void
   /** Messages of theirs may be missing, and have to be asked for at another time than before. */
   readonly gaps: (conversation: Conversation) => void
+  /** A contact has told the time: Unix ms by their clock, just now. */
+  readonly time: (conversation: Conversation, time: number) => void
   /** The sessions with the contact need another one. */
   readonly trouble: (conversation: Conversation, reason: RenewalReason) => void
 }

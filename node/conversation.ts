@@ -6,7 +6,13 @@ import { equalBytes, toHex, type RandomBytes } from '../protocol/bytes.ts'
 import type { CounterRange, MessageId } from '../protocol/content.ts'
 import type { FailedBodies } from '../protocol/failed-bodies.ts'
 import type { Envelope } from '../protocol/envelope.ts'
-import { expireSkippedKeys, tagMatches, type Accepted, type Session } from '../protocol/session.ts'
+import {
+  expireSkippedKeys,
+  redateSkippedKeys,
+  tagMatches,
+  type Accepted,
+  type Session,
+} from '../protocol/session.ts'
 import type { Records } from '../net/records.ts'
 import { StoreError } from '../net/store-error.ts'
 import type { ContactId, StateChange } from './api.ts'
@@ -16,12 +22,20 @@ import type { ContactState } from './contact.ts'
 import type { Adoption, ConversationInit } from './conversation-init.ts'
 import { ConversationState } from './conversation-state.ts'
 import type { Draft } from './draft.ts'
-import { endIdle } from './idle.ts'
+import { SKIPPED_KEYS_KEPT } from './lifetimes.ts'
+import { endIdle, redateIdle } from './idle.ts'
 import { keys } from './keys.ts'
 import type { StoredMessage } from './message.ts'
 import { answerMissing, lookAtGaps } from './missing.ts'
 import { mend, type Mender } from './mend.ts'
-import { changeState, forgetRecords, openEnvelope, type Arrival, type Opener } from './open.ts'
+import {
+  changeState,
+  forgetRecords,
+  keepRecords,
+  openEnvelope,
+  type Arrival,
+  type Opener,
+} from './open.ts'
 import type { HeldBy, OutboxEntry } from './outbox.ts'
 import type { Outcome } from './outcome.ts'
 import { Refusals } from './refusals.ts'
@@ -294,15 +308,31 @@ export class Conversation implements Mender, Opener {
   }
 
   /** Gives up messages that were skipped before a time (Unix ms), and sessions that have not sent for long. */
-  expire(skippedBefore: number): Promise<void> {
+  expire(by: number): Promise<void> {
     return this.step((draft) => {
-      endIdle(draft)
+      endIdle(draft, by)
       for (const session of draft.sessions) {
-        const { next, spent, skippedRemoved } = expireSkippedKeys(session, skippedBefore)
+        const { next, spent, skippedRemoved } = expireSkippedKeys(session, by - SKIPPED_KEYS_KEPT)
         if (next === session) continue
         draft.replaceSession(session, next)
         draft.spent.push(...spent)
         forgetRecords(draft, next, skippedRemoved)
+      }
+    })
+  }
+
+  /** What was dated after `now` (Unix ms), by a clock that was ahead, counts as of now. */
+  redate(now: number): Promise<void> {
+    return this.step((draft) => {
+      redateIdle(draft, now)
+      for (const session of draft.sessions) {
+        const { next, changed } = redateSkippedKeys(session, now)
+        if (next === session) continue
+        draft.replaceSession(session, next)
+        keepRecords(draft, next, changed)
+      }
+      for (const entry of this.outbox.values()) {
+        if (entry.createdAt > now) draft.outbox.set(entry.order, { ...entry, createdAt: now })
       }
     })
   }
@@ -315,6 +345,7 @@ export class Conversation implements Mender, Opener {
   #tell(draft: Draft): void {
     const { listener } = this.#init
     if (draft.due.length > 0) listener.receiptsDue(this)
+    if (draft.theirTime !== undefined) listener.time(this, draft.theirTime)
     for (const { message, change } of draft.stateChanges) listener.state(message, change)
     for (const reason of draft.troubles) listener.trouble(this, reason)
     if (draft.outbox.size > 0 || draft.troubles.length > 0) listener.wake(this)

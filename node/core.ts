@@ -5,9 +5,11 @@ import type { Account } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Clock, Directory, PeerName, Timer, Wire } from '../net/ports.ts'
 import type { Records } from '../net/records.ts'
-import type { BundlePath, DamageKind, RenewalReason, SessionInfo } from './api.ts'
+import type { MailboxStatus } from '../net/mailbox-client.ts'
+import type { ClockState, DamageKind } from './api.ts'
+import { Announcements } from './announcements.ts'
 import { BundleFinder } from './bundle-finder.ts'
-import { contactShort } from './contact.ts'
+import { clockState } from './clock-guard.ts'
 import { ContactBook } from './contacts.ts'
 import type { Conversation } from './conversation.ts'
 import { Couriers } from './couriers.ts'
@@ -25,9 +27,8 @@ import { OwnMailboxes } from './own-mailboxes.ts'
 import { Publisher } from './publisher.ts'
 import { Reader } from './reader.ts'
 import { Receipts } from './receipts.ts'
-import { expireOld } from './expire.ts'
-import { describeSession } from './session-info.ts'
 import { StateWaiters } from './state-waiters.ts'
+import { Upkeep } from './upkeep.ts'
 
 export interface CoreInit {
   readonly account: Account
@@ -52,12 +53,6 @@ const LOOKUP_PATIENCE = 5_000
 /** Peers met that are remembered, for those who want to know how a bundle was found. */
 const MAX_MET = 64
 
-/** How often rotation, expiry and the like are looked at. */
-const MAINTENANCE = 3_600_000
-
-/** Sessions that are gone here and that are replaced in one such look: a store that lost many shall not ask for all at once. */
-const MAX_LOST = 30
-
 export class ChatCore {
   /** Damaged records that were met. Told of at once when it happens while the node is up. */
   readonly damages: Damages = new Damages((what) => this.#tellDamage(what))
@@ -77,9 +72,10 @@ export class ChatCore {
   readonly #gaps: GapAsker
   readonly #direct: DirectService
   readonly #couriers: Couriers
+  readonly #announcements: Announcements
+  readonly #upkeep: Upkeep
   #name = ''
   #unwatch: (() => void) | undefined
-  #maintenance: Timer | undefined
   #started = false
   #publishing: Promise<void> = Promise.resolve()
   #table: Timer | undefined
@@ -99,11 +95,12 @@ export class ChatCore {
       onListenerError: init.onListenerError ?? (() => undefined),
       damages,
     })
+    this.#announcements = new Announcements(this.events, clock)
     this.book = new ContactBook({
       damages,
       records,
       events: this.events,
-      clock,
+      clock: { now: () => this.ownKeys.guard.now(), after: (ms, run) => clock.after(ms, run) },
       random,
       salts,
       ourName: () => this.#name,
@@ -112,8 +109,9 @@ export class ChatCore {
         state: (message) => this.waiters.changed(message),
         receiptsDue: (conversation) => this.#receipts.due(conversation),
         gaps: (conversation) => this.#gaps.look(conversation),
-        session: (conversation) => this.#tellSession(conversation),
-        trouble: (conversation, reason) => this.#tellRenewal(conversation, reason),
+        session: (conversation) => this.#announcements.session(conversation),
+        time: (conversation, time) => this.#hearTime(conversation, time),
+        trouble: (conversation, reason) => this.#announcements.renewal(conversation, reason),
       },
     })
     this.reader = new Reader(records, this.book, damages)
@@ -131,16 +129,18 @@ export class ChatCore {
       clock,
       random,
       met: () => [...this.#met],
-      onFound: (conversation, path, from, met) => this.#tellFound(conversation, path, from, met),
-      onSession: (conversation) => this.#tellSession(conversation),
+      onFound: (...found) => this.#announcements.found(...found),
+      onSession: (conversation) => this.#announcements.session(conversation),
       onBundle: (conversation) => this.#couriers.of(conversation).wake(),
     })
+    const { book, ownKeys } = this
+    this.#upkeep = new Upkeep({ clock, records, book, ownKeys, introducer: this.#introducer })
     this.#couriers = new Couriers({
       wire,
       pool: this.pool,
       clock,
       random: salts,
-      mayExpire: () => this.ownKeys.guard.check(),
+      expireBy: () => this.ownKeys.guard.destroyBy,
       lost: (conversation) => {
         void this.#introducer.refresh(conversation).catch(() => undefined) // the courier comes back to it
       },
@@ -153,7 +153,8 @@ export class ChatCore {
       random: salts,
       keys: this.ownKeys,
       onItems: (mailbox, items) => this.#fetched(mailbox, items),
-      onConnected: (mailbox, connected) => this.#tellMailbox(mailbox, connected),
+      onConnected: (mailbox, connected) => this.#announcements.mailbox(mailbox, connected),
+      onStatus: (mailbox, status) => this.#hearMailbox(mailbox, status),
     })
   }
 
@@ -182,6 +183,15 @@ export class ChatCore {
     return this.#init.clock
   }
 
+  get clockState(): ClockState {
+    return clockState(this.ownKeys.guard.jump)
+  }
+
+  /** The user says that our clock is right. */
+  async confirmClock(): Promise<void> {
+    await this.ownKeys.guard.confirm()
+  }
+
   /**
    * Loads what is stored, then serves and delivers. Contacts without a bundle are looked up before our own is published, so
    * that a lookup is never answered by a peer we have just met while publishing.
@@ -199,18 +209,10 @@ export class ChatCore {
       if (conversation.due.length > 0) this.#receipts.due(conversation)
       this.#gaps.look(conversation)
     }
-    this.publisher.watch((published) => {
-      const { sequence, holders } = published
-      this.events.announce({
-        v: 1,
-        at: this.clock.now(),
-        type: 'node.published',
-        sequence,
-        holders,
-      })
-    })
+    this.publisher.watch((published) => this.#announcements.published(published))
+    this.ownKeys.guard.watch((jump) => this.#announcements.clock(jump))
     await this.ownMailboxes.start()
-    this.#planMaintenance()
+    this.#upkeep.start()
     this.#publishing = this.#publishAfterLookups()
   }
 
@@ -223,7 +225,7 @@ export class ChatCore {
   async stop(): Promise<void> {
     if (!this.#started) return
     this.#started = false
-    this.#maintenance?.cancel()
+    this.#upkeep.stop()
     this.#table?.cancel()
     this.#unwatch?.()
     this.#introducer.stop()
@@ -294,67 +296,18 @@ export class ChatCore {
     }
   }
 
-  #tellFound(
-    conversation: Conversation,
-    path: BundlePath,
-    from: PeerName,
-    met: readonly PeerName[],
-  ): void {
-    const contact = contactShort(conversation.contact)
-    const at = this.clock.now()
-    this.events.announce({ v: 1, at, type: 'contact.found', contact, path, from, met })
-  }
-
-  #tellSession(conversation: Conversation): void {
-    const session: SessionInfo | null = describeSession(conversation.sessions, conversation.contact)
-    if (session === null) return
-    const contact = contactShort(conversation.contact)
-    this.events.announce({ v: 1, at: this.clock.now(), type: 'contact.session', contact, session })
-  }
-
-  #tellRenewal({ contact }: Conversation, reason: RenewalReason): void {
-    const at = this.clock.now()
-    const type = 'contact.renewal'
-    this.events.announce({ v: 1, at, type, contact: contactShort(contact), reason })
+  /** Strangers are free: whoever wanted to could be two of them. */
+  #hearTime({ contact }: Conversation, time: number): void {
+    if (contact.state === 'accepted') this.ownKeys.guard.witness('contact', contact.id, time)
   }
 
   #tellDamage(what: DamageKind): void {
-    if (!this.#started) return // what is met while loading is in the log
-    const type = 'node.damaged'
-    this.events.announce({ v: 1, at: this.clock.now(), type, contact: null, what, count: 1 })
+    // What is met while loading is in the log.
+    if (this.#started) this.#announcements.damaged(what)
   }
 
-  #tellMailbox(mailbox: PeerName, connected: boolean): void {
-    const type = connected ? 'mailbox.connected' : 'mailbox.lost'
-    this.events.announce({ v: 1, at: this.clock.now(), type, mailbox })
-  }
-
-  #planMaintenance(): void {
-    this.#maintenance = this.clock.after(MAINTENANCE, () => {
-      void this.#maintain().then(() => {
-        if (this.#started) this.#planMaintenance()
-      })
-    })
-  }
-
-  /** Rotates keys, lets old ones go, refreshes contacts. Never rejects: what fails now is tried again in an hour. */
-  async #maintain(): Promise<void> {
-    try {
-      await this.ownKeys.maintain()
-      if (this.ownKeys.guard.check()) {
-        await expireOld(
-          { book: this.book, records: this.records, ownKeys: this.ownKeys },
-          this.clock.now(),
-        )
-      }
-      let lost = 0
-      for (const conversation of this.book.all()) {
-        if (await conversation.tend({ lookForLost: lost < MAX_LOST })) lost++
-        this.#introducer.ensure(conversation) // what had to wait may be due
-      }
-      await this.#introducer.refreshOld(this.book.all())
-    } catch {
-      // the store or the network; see above
-    }
+  #hearMailbox(mailbox: PeerName, { time, otherInstances }: MailboxStatus): void {
+    if (time > 0) this.ownKeys.guard.witness('mailbox', mailbox, time)
+    this.#announcements.copies(mailbox, otherInstances)
   }
 }

@@ -3,6 +3,7 @@
 
 import type { RandomBytes } from '../protocol/bytes.ts'
 import { envelopeDigest } from '../protocol/custody.ts'
+import { hasPassed } from '../protocol/riding.ts'
 import { backoff } from '../net/backoff.ts'
 import { DIRECT_PROTOCOL } from '../net/names.ts'
 import { accountOf } from '../net/peer-name.ts'
@@ -22,8 +23,8 @@ export interface CourierInit {
   readonly pool: MailboxPool
   readonly clock: Clock
   readonly random: RandomBytes
-  /** Whether the clock may be believed when messages are given up by their age. */
-  readonly mayExpire: () => boolean
+  /** Unix ms: what is too old then is given up; undefined while nobody knows what time it is. */
+  readonly expireBy: () => number | undefined
   /** The contact cannot be reached by what we know of it: look for a newer bundle. Never rejects. */
   readonly lost: (conversation: Conversation) => void
 }
@@ -125,22 +126,24 @@ export class Courier {
       if (entry.envelope === undefined || this.#inFlight.has(entry.order)) return false
       if (!conversation.maySend(entry)) return false
       const rest = this.#resting.get(entry.order)
-      if (rest?.envelope === entry.envelope && rest.until > now) return false
+      if (rest?.envelope === entry.envelope && isAhead(rest.until, REST, now)) return false
       if (entry.held === undefined || entry.held.keptUntil <= now) return true
       if (path === 'mailbox') return false
       return (
-        this.#unsure.has(entry.order) || (here && now - entry.held.storedAt >= RECEIPT_PATIENCE)
+        this.#unsure.has(entry.order) ||
+        (here && hasPassed(RECEIPT_PATIENCE, entry.held.storedAt, now))
       )
     })
   }
 
   async #giveUpOld(): Promise<void> {
-    const { conversation, clock, mayExpire } = this.#init
-    const now = clock.now()
+    const { conversation, expireBy } = this.#init
+    const by = expireBy()
+    if (by === undefined) return
     const old = [...conversation.outbox.values()].filter(
-      ({ createdAt }) => now - createdAt > KEEP_TRYING,
+      ({ createdAt }) => by - createdAt > KEEP_TRYING,
     )
-    if (old.length === 0 || !mayExpire()) return
+    if (old.length === 0) return
     await conversation.fail(
       old.map(({ order }) => order),
       'expired',
@@ -152,7 +155,7 @@ export class Courier {
     if (this.#sender !== undefined) return true
     const { conversation, wire, clock, random } = this.#init
     const { peer, addresses } = conversation.contact
-    if (clock.now() < this.#notBefore) return false
+    if (isAhead(this.#notBefore, RETRY.max, clock.now())) return false
     try {
       const { signal } = this.#abort
       const channel = await withDeadline({ clock, timeout: OPEN_TIMEOUT, signal }, (inner) =>
@@ -306,10 +309,15 @@ export class Courier {
     }
     if (entries.every(({ order }) => this.#inFlight.has(order))) return
     const now = clock.now()
-    const wait = Math.max(RETRY.base, this.#notBefore - now)
+    const wait = Math.min(RETRY.max, Math.max(RETRY.base, this.#notBefore - now))
     const heldOnly = entries.every(
       ({ held, order }) => held !== undefined && held.keptUntil > now && !this.#unsure.has(order),
     )
     this.#timer = clock.after(heldOnly ? Math.max(wait, RECEIPT_PATIENCE) : wait, () => this.wake())
   }
+}
+
+/** Whether a time is still to come, and at most `most` away: what a clock said before it was set back is not waited for. */
+function isAhead(time: number, most: number, now: number): boolean {
+  return time > now && time - now <= most
 }

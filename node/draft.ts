@@ -32,6 +32,8 @@ export class Draft {
   readonly outbox = new Map<number, OutboxEntry | undefined>()
   /** Changed messages of ours, by the hex of their id. */
   readonly sent = new Map<string, StoredMessage>()
+  /** Unix ms by their clock: what they wrote last, if it came from them directly. */
+  theirTime: number | undefined
   /** Why sessions have to be replaced. */
   readonly troubles: RenewalReason[] = []
   readonly stateChanges: { readonly message: StoredMessage; readonly change: StateChange }[] = []

@@ -32,12 +32,14 @@ export interface LoggedEvent {
   readonly damage?: { readonly what: DamageKind; readonly count: number }
 }
 
-type Ephemeral = Extract<
+/** What is told to whoever listens, and not kept. */
+export type Ephemeral = Extract<
   NodeEvent,
   {
     type:
       | `node.${string}`
       | `mailbox.${string}`
+      | `clock.${string}`
       | 'contact.session'
       | 'contact.renewal'
       | 'contact.found'

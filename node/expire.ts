@@ -1,30 +1,38 @@
 // What is let go by its age or because nothing needs it any more: keys of skipped messages, sessions that do not send, marks
-// of envelopes, and marks of handshakes whose prekeys and session are gone. Called every hour, and only while the clock may
-// be believed.
+// of envelopes, and marks of handshakes whose prekeys and session are gone. Called every hour; by which time is the business
+// of clock-guard.ts.
 
 import { equalBytes } from '../protocol/bytes.ts'
 import { HandshakeRecordSchema, type HandshakeRecord } from '../protocol/generated/store_pb.ts'
 import type { Operation, Records } from '../net/records.ts'
 import type { ContactBook } from './contacts.ts'
 import { keys } from './keys.ts'
-import { SKIPPED_KEYS_KEPT } from './lifetimes.ts'
 import type { OwnKeys } from './own-keys.ts'
-import { forgetSeen } from './seen-envelopes.ts'
+import { forgetSeen, forgetSeenAhead } from './seen-envelopes.ts'
 import { decodeRecord } from './stored-record.ts'
 
-export interface Expiring {
+interface Dated {
   readonly book: ContactBook
   readonly records: Records
+}
+
+export interface Expiring extends Dated {
   readonly ownKeys: Pick<OwnKeys, 'holds'>
 }
 
-/** Rejects with `StoreError`; what was not let go stays for the next time. */
-export async function expireOld(from: Expiring, now: number): Promise<void> {
+/** What the clock has dated while it was ahead counts as of now; else it would be kept as long as the clock was ahead. */
+export async function correctTimes({ book, records }: Dated, now: number): Promise<void> {
+  for (const conversation of book.all()) await conversation.redate(now)
+  await forgetSeenAhead(records, now)
+}
+
+/** Rejects with `StoreError`; what was not let go stays for the next time. `by`: Unix ms. */
+export async function expireOld(from: Expiring, by: number): Promise<void> {
   for (const conversation of from.book.all()) {
-    await conversation.expire(now - SKIPPED_KEYS_KEPT)
+    await conversation.expire(by)
   }
   await forgetHandshakes(from)
-  await forgetSeen(from.records, now)
+  await forgetSeen(from.records, by)
 }
 
 /** An accepted ephemeral key is remembered as long as any prekey it used, or the session that it made. */

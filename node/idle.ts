@@ -14,13 +14,16 @@ export interface IdleSession {
   readonly since: number
 }
 
-/** Notes which sessions are idle, and ends those that have been so for long: their secrets and records go in one commit. */
-export function endIdle(draft: Draft): void {
-  const { sessions, contact, now } = draft
+/**
+ * Notes which sessions are idle, and ends those that have been so for long `by` (Unix ms): their secrets and records go in one
+ * commit.
+ */
+export function endIdle(draft: Draft, by: number): void {
+  const { sessions, contact } = draft
   const sending = sendingSession(sessions, contact.handshakes)
   const idle = sessions.filter((session) => session !== sending)
   const noted = idle.map(({ id }) => ({ sessionId: id, since: sinceOf(draft, id) }))
-  const kept = noted.filter(({ since }) => now - since < RECEIVE_ONLY_KEPT)
+  const kept = noted.filter(({ since }) => by - since < RECEIVE_ONLY_KEPT)
   if (!isSame(kept, contact.idle)) draft.patch({ idle: kept })
   if (kept.length === noted.length) return
   const ended = idle.filter(({ id }) => !kept.some(({ sessionId }) => equalBytes(sessionId, id)))
@@ -28,10 +31,15 @@ export function endIdle(draft: Draft): void {
   for (const session of ended) draft.spent.push(...sessionSecrets(session))
 }
 
-/** What a clock that was ahead has noted counts from now. */
+/** What was noted after `now` (Unix ms), by a clock that was ahead, counts from now. */
+export function redateIdle(draft: Draft, now: number): void {
+  const { idle } = draft.contact
+  if (idle.every(({ since }) => since <= now)) return
+  draft.patch({ idle: idle.map((one) => ({ ...one, since: Math.min(one.since, now) })) })
+}
+
 function sinceOf({ contact, now }: Draft, id: Session['id']): number {
-  const noted = contact.idle.find(({ sessionId }) => equalBytes(sessionId, id))
-  return Math.min(noted?.since ?? now, now)
+  return contact.idle.find(({ sessionId }) => equalBytes(sessionId, id))?.since ?? now
 }
 
 function isSame(a: readonly IdleSession[], b: readonly IdleSession[]): boolean {

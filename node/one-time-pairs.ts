@@ -5,8 +5,9 @@
 import { equalBytes } from '../protocol/bytes.ts'
 import { SessionError } from '../protocol/errors.ts'
 import { createOneTimePair } from '../protocol/prekeys.ts'
+import { MAX_CLOCK_SKEW } from '../protocol/record-time.ts'
 import { wipeAll } from '../protocol/secret.ts'
-import { ONE_TIME_KEPT, ONE_TIME_SHELF, ONE_TIME_VALIDITY } from './lifetimes.ts'
+import { CLOCK_JUMP, ONE_TIME_KEPT, ONE_TIME_SHELF, ONE_TIME_VALIDITY } from './lifetimes.ts'
 import { decodePair, encodePair, usablePair, wipeValues } from './own-codec.ts'
 import type { Account, AccountKey } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
@@ -71,8 +72,12 @@ export class OneTimePairs {
 
   /** Pairs that the mailbox has not acknowledged and may still get. */
   pending(mailbox: AccountKey): readonly SignedPair[] {
-    const oldest = this.#init.clock.now() - ONE_TIME_SHELF
-    return this.#of(mailbox).filter((pair) => !pair.uploaded && pair.issuedAt > oldest)
+    const now = this.#init.clock.now()
+    return this.#of(mailbox).filter(({ uploaded, expiresAt }) => {
+      // As it is signed: what was made while the clock was ahead would be refused, and all that is uploaded with it.
+      const issued = expiresAt - ONE_TIME_VALIDITY
+      return !uploaded && issued > now - ONE_TIME_SHELF && issued <= now + MAX_CLOCK_SKEW
+    })
   }
 
   /** Makes pairs and stores them; fewer than `count` where the mailbox has too many out already. */
@@ -122,6 +127,17 @@ export class OneTimePairs {
     const pair = this.#spending.get(id)
     this.#spending.delete(id)
     if (pair !== undefined) this.#pairs.set(id, pair)
+  }
+
+  /** Pairs that were made while the clock was ahead count as made now. */
+  async correct(now: number): Promise<void> {
+    const wrong = [...this.#pairs.values()].filter((pair) => pair.issuedAt > now + CLOCK_JUMP)
+    if (wrong.length === 0) return
+    await this.#commit(wrong.map((pair) => ({ ...pair, issuedAt: now })))
+    for (const { id } of wrong) {
+      const pair = this.#pairs.get(id) // unless it was spent meanwhile
+      if (pair !== undefined) this.#pairs.set(id, { ...pair, issuedAt: now })
+    }
   }
 
   /** Destroys what is too old to be named by a first message that may still come. */

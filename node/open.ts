@@ -192,6 +192,7 @@ export async function takeContent(
 ): Promise<void> {
   const content = readContent(bytes)
   if (content === undefined) return
+  if (came.arrival === 'direct') draft.theirTime = content.sentAt // what waited tells nothing of now
   switch (content.body.kind) {
     case 'text':
       return takeText(draft, opener, content, content.body.text, came)

@@ -9,7 +9,7 @@ import { certifyDevice } from '../protocol/device.ts'
 import { RecordError } from '../protocol/errors.ts'
 import { createLastResortKemPrekey, createSignedPrekey } from '../protocol/prekeys.ts'
 import { wipeAll } from '../protocol/secret.ts'
-import { BUNDLE_VALIDITY, CERTIFICATE_VALIDITY, PREKEY_KEPT } from './lifetimes.ts'
+import { BUNDLE_VALIDITY, CERTIFICATE_VALIDITY, CLOCK_JUMP, PREKEY_KEPT } from './lifetimes.ts'
 import {
   decodeDevice,
   decodeGeneration,
@@ -131,6 +131,22 @@ export class OwnBundles {
     await this.#issue(this.#makePrekeys(next, now), now, this.bundle.mailboxes, [])
   }
 
+  /** Prekeys that were issued while the clock was ahead count as issued now. */
+  async correct(now: number): Promise<void> {
+    const wrong = [...this.#generations.values()].filter(
+      ({ lastIssuedAt }) => lastIssuedAt > now + CLOCK_JUMP,
+    )
+    if (wrong.length === 0) return
+    const times = { lastIssuedAt: now, lastExpiresAt: now + BUNDLE_VALIDITY }
+    const right = wrong.map((generation) => ({ ...generation, ...times }))
+    const operations = right.map(putGeneration)
+    const committed = this.#records.commit(operations)
+    wipeValues(operations) // sealed by now
+    await committed
+    const corrected = right.map((generation) => [generation.signed.id, generation] as const)
+    this.#generations = new Map([...this.#generations, ...corrected])
+  }
+
   /** Destroys prekeys that no first message may name any more, and what was remembered with them. */
   async destroy(now: number): Promise<void> {
     const dead = [...this.#generations.values()].filter(
@@ -240,11 +256,16 @@ function operationsOf(
   issued: IssuedBundle,
 ): readonly Operation[] {
   return [
-    { type: 'put', key: generationKey(generation.signed.id), value: encodeGeneration(generation) },
+    putGeneration(generation),
     { type: 'put', key: issuedKey(issued.sequence), value: encodeIssuedBundle(issued) },
     // A copy: the values of a commit are overwritten, the bundle lives on.
     { type: 'put', key: CURRENT, value: bundle.bytes.slice() },
   ]
+}
+
+function putGeneration(generation: PrekeyGeneration): Operation {
+  const key = generationKey(generation.signed.id)
+  return { type: 'put', key, value: encodeGeneration(generation) }
 }
 
 function generationKey(signedPrekeyId: number): string {

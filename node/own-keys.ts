@@ -171,21 +171,29 @@ export class OwnKeys {
   }
 
   /**
-   * Rotates, signs again and destroys what is due; to be called every hour or so. True when there is a new bundle. Nothing is
-   * destroyed after a jump of the clock. Nothing is signed while the clock has gone back: an honest issue time would be one in
-   * the past, and the bundle that is out there is better.
+   * Rotates, signs again and destroys what is due; to be called every hour or so. True when there is a new bundle. After a jump
+   * of the clock only that is destroyed which the running time makes due. Nothing is signed while the clock has gone back: an
+   * honest issue time would be one in the past, and the bundle that is out there is better.
    */
   async maintain(): Promise<boolean> {
     const before = this.bundle
     await this.#change(async () => {
-      const trusted = this.guard.check()
+      const agreed = this.guard.check()
+      if (agreed) await this.#correct()
       if (this.guard.jump !== 'back') await this.#renew()
-      if (!trusted) return
-      const now = this.#clock.now()
-      await this.#bundles.destroy(now)
-      await this.#pairs.expire(now)
+      const by = this.guard.destroyBy
+      if (by === undefined) return
+      await this.#bundles.destroy(by)
+      await this.#pairs.expire(by)
     })
     return this.bundle !== before
+  }
+
+  /** What was made while the clock was ahead would be kept for as long as it was ahead. */
+  async #correct(): Promise<void> {
+    const now = this.#clock.now()
+    await this.#bundles.correct(now)
+    await this.#pairs.correct(now)
   }
 
   async #renew(): Promise<void> {

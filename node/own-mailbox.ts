@@ -55,6 +55,8 @@ export interface OwnMailboxInit {
   readonly connect: ConnectOwn
   readonly onItems: TakeItems
   readonly onConnected: (mailbox: PeerName, connected: boolean) => void
+  /** Told of each answer to our question how things stand. */
+  readonly onStatus: (mailbox: PeerName, status: MailboxStatus) => void
 }
 
 /** Between two attempts to connect. */
@@ -111,6 +113,7 @@ export class OwnMailbox {
       maxBytes: status?.maxBytes ?? null,
       waiting: status?.waiting ?? null,
       oneTimePairs: status?.oneTimePairs ?? null,
+      otherCopies: status?.otherInstances ?? null,
     }
   }
 
@@ -192,6 +195,7 @@ export class OwnMailbox {
   /** Asks whether it is still there, and brings it what it does not have yet. */
   async #tend(client: OwnMailboxClient, signal: AbortSignal): Promise<void> {
     this.#status = await this.#request(signal, (inner) => client.status({ signal: inner }))
+    this.#init.onStatus(this.peer, this.#status)
     // What it still holds while we are dealing with nothing was left over by an earlier run.
     if (this.#status.waiting > 0 && this.#inHand === 0) {
       await this.#request(signal, (inner) => client.fetch({ signal: inner }))

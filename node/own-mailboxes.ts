@@ -18,6 +18,7 @@ import { OwnMailbox } from './own-mailbox.ts'
 import type { Account, AccountKey } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { MailboxLink } from '../protocol/link.ts'
+import type { MailboxStatus } from '../net/mailbox-client.ts'
 import type { Clock, PeerName, Wire } from '../net/ports.ts'
 import type { Operation, Records } from '../net/records.ts'
 import type { MailboxInfo } from './api.ts'
@@ -36,6 +37,8 @@ export interface OwnMailboxesInit {
   readonly onItems: TakeItems
   /** Told when the connection to a mailbox is made or lost. */
   readonly onConnected?: (mailbox: PeerName, connected: boolean) => void
+  /** Told when a mailbox says how things stand there. */
+  readonly onStatus?: (mailbox: PeerName, status: MailboxStatus) => void
   /** @default a `MailboxClient` that logs in as our account */
   readonly connect?: ConnectOwn
 }
@@ -181,6 +184,7 @@ export class OwnMailboxes {
       connect: this.#connect,
       onItems,
       onConnected: (peer, connected) => this.#init.onConnected?.(peer, connected),
+      onStatus: (peer, status) => this.#init.onStatus?.(peer, status),
     })
     this.#enrolled.set(mailbox.peer, { enrolment, mailbox })
     return mailbox

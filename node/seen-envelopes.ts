@@ -97,6 +97,15 @@ export async function forgetSeen(records: Records, now: number): Promise<void> {
   if (old.length > 0) await records.commit(old)
 }
 
+/** Lets go of marks that a clock has dated ahead of `now`: they would stay as long as it was ahead. Rejects with `StoreError`. */
+export async function forgetSeenAhead(records: Records, now: number): Promise<void> {
+  const from = keys.seenFrom(dayOf(now) + 2)
+  const gone = new Set<string>()
+  const take = (key: string): void => void gone.add(key)
+  for await (const { key } of records.range(keys.seenMarks, { from, damaged: take })) take(key)
+  if (gone.size > 0) await records.commit([...gone].map((key) => ({ type: 'del', key })))
+}
+
 function dayOf(time: number): number {
   return Math.max(0, Math.floor(time / DAY))
 }

@@ -28,7 +28,7 @@ import type { Ratchet } from './ratchet.ts'
 import { ratchetEncrypt, ratchetSecrets } from './ratchet.ts'
 import type { Secret } from './secret.ts'
 import type { Position } from './skipped-keys.ts'
-import { expireSkipped } from './skipped-keys.ts'
+import { expireSkipped, redateSkipped, replaceSkipped } from './skipped-keys.ts'
 
 export { acceptSession, initiateSession } from './begin-session.ts'
 export type { Accepted, AcceptSessionInput, InitiateSessionInput } from './begin-session.ts'
@@ -246,6 +246,20 @@ export function expireSkippedKeys(
     spent: change.spent,
     skippedRemoved: change.removed,
   }
+}
+
+/**
+ * Skipped messages that were dated by a clock that was ahead, as if they had been skipped `now` (Unix
+ * ms): otherwise their keys would be kept for as long as it was ahead. The secrets are shared.
+ */
+export function redateSkippedKeys(
+  session: Session,
+  now: number,
+): { readonly next: Session; readonly changed: readonly KeptRecord[] } {
+  const changed = redateSkipped(session.ratchet.skipped, now)
+  if (changed.length === 0) return { next: session, changed }
+  const skipped = replaceSkipped(session.ratchet.skipped, changed)
+  return { next: { ...session, ratchet: { ...session.ratchet, skipped } }, changed }
 }
 
 /** Every secret of a session, for wiping one that is dropped. */

@@ -81,12 +81,20 @@ export function withoutSkipped(
   return list.toSpliced(lowerBound(list, key), 1)
 }
 
+/** The list with these in the place of the keys of the same positions. */
+export function replaceSkipped(
+  list: readonly SkippedKey[],
+  changed: readonly SkippedKey[],
+): readonly SkippedKey[] {
+  return list.map((key) => findSkipped(changed, key) ?? key)
+}
+
 /** Whether any key of this chain is kept. */
 export function hasSkipped(list: readonly SkippedKey[], chain: number): boolean {
   return list[lowerBound(list, { chain, number: 0 })]?.chain === chain
 }
 
-/** A list, and what had to leave it: always its oldest keys. */
+/** A list, and what had to leave it. */
 export interface Evicted {
   readonly kept: readonly SkippedKey[]
   readonly evicted: readonly SkippedKey[]
@@ -104,10 +112,18 @@ export function evictChainsBefore(list: readonly SkippedKey[], chain: number): E
   return splitAt(list, lowerBound(list, { chain, number: 0 }))
 }
 
-/** Splits off the keys that were skipped before a time (Unix ms). */
+/** Splits off the keys that were skipped before a time (Unix ms). Each by its own time: clocks jump. */
 export function expireSkipped(list: readonly SkippedKey[], skippedBefore: number): Evicted {
-  const firstKept = list.findIndex((key) => key.skippedAt >= skippedBefore)
-  return splitAt(list, firstKept === -1 ? list.length : firstKept)
+  const isOld = ({ skippedAt }: SkippedKey): boolean => skippedAt < skippedBefore
+  const evicted = list.filter(isOld)
+  return { kept: evicted.length === 0 ? list : list.filter((key) => !isOld(key)), evicted }
+}
+
+/** The keys that a clock has dated after `latest` (Unix ms), as if they had been skipped then. */
+export function redateSkipped(list: readonly SkippedKey[], latest: number): readonly SkippedKey[] {
+  return list
+    .filter(({ skippedAt }) => skippedAt > latest)
+    .map((key) => ({ ...key, skippedAt: latest }))
 }
 
 function splitAt(list: readonly SkippedKey[], index: number): Evicted {

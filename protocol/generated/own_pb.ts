@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file own.proto.
  */
 export const file_own: GenFile = /*@__PURE__*/
-  fileDesc("Cglvd24ucHJvdG8SCHNvdHRvLnYxIlMKCU93bkRldmljZRIPCgd2ZXJzaW9uGAEgASgNEg8KB2FjY291bnQYAiABKAwSDgoGZGV2aWNlGAMgASgNEhQKDGlkZW50aXR5X2tleRgEIAEoDCLwAQoKT3duUHJla2V5cxIPCgd2ZXJzaW9uGAEgASgNEhgKEHNpZ25lZF9wcmVrZXlfaWQYAiABKA0SFQoNc2lnbmVkX3ByZWtleRgDIAEoDBIVCg1rZW1fcHJla2V5X2lkGAQgASgNEhAKCGtlbV9zZWVkGAUgASgMEhMKC2NlcnRpZmljYXRlGAYgASgMEh0KFWNlcnRpZmljYXRlX2lzc3VlZF9hdBgHIAEoBBISCgpjcmVhdGVkX2F0GAggASgEEhYKDmxhc3RfaXNzdWVkX2F0GAkgASgEEhcKD2xhc3RfZXhwaXJlc19hdBgKIAEoBCJrCglPd25CdW5kbGUSDwoHdmVyc2lvbhgBIAEoDRIQCghzZXF1ZW5jZRgCIAEoBBIOCgZkaWdlc3QYAyABKAwSGAoQc2lnbmVkX3ByZWtleV9pZBgEIAEoDRIRCglpc3N1ZWRfYXQYBSABKAQisgEKDk93bk9uZVRpbWVQYWlyEg8KB3ZlcnNpb24YASABKA0SCgoCaWQYAiABKA0SDwoHbWFpbGJveBgDIAEoDBIXCg9vbmVfdGltZV9wcmVrZXkYBCABKAwSEAoIa2VtX3NlZWQYBSABKAwSDgoGc2lnbmVkGAYgASgMEhEKCWlzc3VlZF9hdBgHIAEoBBISCgpleHBpcmVzX2F0GAggASgEEhAKCHVwbG9hZGVkGAkgASgIImkKCk93bk1haWxib3gSDwoHdmVyc2lvbhgBIAEoDRIPCgdhY2NvdW50GAIgASgMEhEKCWFkZHJlc3NlcxgDIAMoDBIRCglqb2luZWRfYXQYBCABKAQSEwoLcmVmaWxsZWRfYXQYBSABKAQiPAoIT3duQ2xvY2sSDwoHdmVyc2lvbhgBIAEoDRIRCglsYXN0X3NlZW4YAiABKAQSDAoEanVtcBgDIAEoDWIGcHJvdG8z");
+  fileDesc("Cglvd24ucHJvdG8SCHNvdHRvLnYxIlMKCU93bkRldmljZRIPCgd2ZXJzaW9uGAEgASgNEg8KB2FjY291bnQYAiABKAwSDgoGZGV2aWNlGAMgASgNEhQKDGlkZW50aXR5X2tleRgEIAEoDCLwAQoKT3duUHJla2V5cxIPCgd2ZXJzaW9uGAEgASgNEhgKEHNpZ25lZF9wcmVrZXlfaWQYAiABKA0SFQoNc2lnbmVkX3ByZWtleRgDIAEoDBIVCg1rZW1fcHJla2V5X2lkGAQgASgNEhAKCGtlbV9zZWVkGAUgASgMEhMKC2NlcnRpZmljYXRlGAYgASgMEh0KFWNlcnRpZmljYXRlX2lzc3VlZF9hdBgHIAEoBBISCgpjcmVhdGVkX2F0GAggASgEEhYKDmxhc3RfaXNzdWVkX2F0GAkgASgEEhcKD2xhc3RfZXhwaXJlc19hdBgKIAEoBCJrCglPd25CdW5kbGUSDwoHdmVyc2lvbhgBIAEoDRIQCghzZXF1ZW5jZRgCIAEoBBIOCgZkaWdlc3QYAyABKAwSGAoQc2lnbmVkX3ByZWtleV9pZBgEIAEoDRIRCglpc3N1ZWRfYXQYBSABKAQisgEKDk93bk9uZVRpbWVQYWlyEg8KB3ZlcnNpb24YASABKA0SCgoCaWQYAiABKA0SDwoHbWFpbGJveBgDIAEoDBIXCg9vbmVfdGltZV9wcmVrZXkYBCABKAwSEAoIa2VtX3NlZWQYBSABKAwSDgoGc2lnbmVkGAYgASgMEhEKCWlzc3VlZF9hdBgHIAEoBBISCgpleHBpcmVzX2F0GAggASgEEhAKCHVwbG9hZGVkGAkgASgIImkKCk93bk1haWxib3gSDwoHdmVyc2lvbhgBIAEoDRIPCgdhY2NvdW50GAIgASgMEhEKCWFkZHJlc3NlcxgDIAMoDBIRCglqb2luZWRfYXQYBCABKAQSEwoLcmVmaWxsZWRfYXQYBSABKAQiXQoIT3duQ2xvY2sSDwoHdmVyc2lvbhgBIAEoDRIRCglsYXN0X3NlZW4YAiABKAQSDAoEanVtcBgDIAEoDRIPCgdjb3VudGVkGAQgASgEEg4KBnVuc3VyZRgFIAEoCGIGcHJvdG8z");
 
 /**
  * @generated from message sotto.v1.OwnDevice
@@ -275,7 +275,7 @@ export type OwnClock = Message<"sotto.v1.OwnClock"> & {
   version: number;
 
   /**
-   * Unix ms: the last reading that was plausible.
+   * Unix ms: the last reading that was plausible, moved on by the running time since.
    *
    * @generated from field: uint64 last_seen = 2;
    */
@@ -287,6 +287,20 @@ export type OwnClock = Message<"sotto.v1.OwnClock"> & {
    * @generated from field: uint32 jump = 3;
    */
   jump: number;
+
+  /**
+   * Unix ms: the last time that was agreed on, moved on by the running time since.
+   *
+   * @generated from field: uint64 counted = 4;
+   */
+  counted: bigint;
+
+  /**
+   * The node was off since then, and nobody has agreed to the time that it found.
+   *
+   * @generated from field: bool unsure = 5;
+   */
+  unsure: boolean;
 };
 
 /**

@@ -33,6 +33,12 @@ async function withUnread(): Promise<FakeNode> {
   return node
 }
 
+async function withWrongClock(): Promise<FakeNode> {
+  const node = new FakeNode()
+  node.clock = 'ahead'
+  return node
+}
+
 test.each([
   ['id', 'id', async () => new FakeNode()],
   ['id --qr', 'id --qr', async () => new FakeNode()],
@@ -43,6 +49,9 @@ test.each([
   ['send', 'send bob hello --wait delivered', withBob],
   ['inbox', 'inbox', withUnread],
   ['mailbox use', 'mailbox use SOTTO:M/1/BOX', withBob],
+  ['node clock', 'node clock', withWrongClock],
+  ['node clock --confirm', 'node clock --confirm', withWrongClock],
+  ['node rotate', 'node rotate', async () => new FakeNode()],
 ])(
   '%s prints the same JSON with a node that is up and with one of its own',
   async (_, line, make) => {
@@ -131,6 +140,38 @@ test('stdin cannot be two things at once', async () => {
   const sealed = ['--home', home, '--passphrase-file', '-', 'send', 'bob', '-']
   const ran = await sotto(sealed, { node, stdin: 'secret', unlocks: true })
   expect(ran).toMatchObject({ exit: 2, stderr: expect.stringContaining('cannot be both') })
+})
+
+test('a clock that jumped is shown with what to do, and confirmed', async () => {
+  const node = await withWrongClock()
+  const home = await profileUp(node)
+  expect((await sotto(['--home', home, 'status'])).stdout).toMatch(/^Clock +has jumped ahead/m)
+  const asked = await sotto(['--home', home, 'node', 'clock'])
+  expect(asked.stdout).toMatch(/^clock has jumped ahead/)
+  expect(asked.stderr).toContain('node clock --confirm')
+  expect(node.clock).toBe('ahead')
+  const confirmed = await sotto(['--home', home, '--json', 'node', 'clock', '--confirm'])
+  expect(json(confirmed)).toMatchObject({ clock: 'agreed' })
+  expect(node.clock).toBe('agreed')
+  expect((await sotto(['--home', home, 'status'])).stdout).not.toMatch(/^Clock/m)
+})
+
+test('another running copy of the account is shown', async () => {
+  const node = new FakeNode()
+  const home = await profileUp(node)
+  await node.mailbox.use('SOTTO:M/1/BOX')
+  expect((await sotto(['--home', home, 'status'])).stdout).not.toMatch(/^Copies/m)
+  node.copies = 2
+  await node.mailbox.use('SOTTO:M/1/BOX')
+  expect((await sotto(['--home', home, 'status'])).stdout).toMatch(/^Copies +2 more/m)
+})
+
+test('keys are rotated when that is asked for', async () => {
+  const node = new FakeNode()
+  const home = await profileUp(node)
+  const ran = await sotto(['--home', home, 'node', 'rotate'])
+  expect(ran.stdout).toContain('new prekeys, in bundle 4')
+  expect(node.rotations).toBe(1)
 })
 
 test('a sealed mailbox with nobody to ask for the passphrase says which flag gives it', async () => {

@@ -28,6 +28,9 @@ export class FakeNode implements Node {
   readonly id = { peer: peer('Ada'), name: 'ada', link: 'SOTTO:C/1/ADA' }
   readonly cursors = new Map<string, number>()
   stopped = false
+  clock: Node['status']['clock'] = 'agreed'
+  rotations = 0
+  copies = 0
   /** What a message reaches at once. */
   reach: DeliveryState = 'delivered'
   readonly #contacts = new Map<string, Contact>()
@@ -42,7 +45,8 @@ export class FakeNode implements Node {
       startedAt: NOW,
       addresses: ['/ip4/127.0.0.1/tcp/4601'],
       connections: 2,
-      bundle: { sequence: 3, expiresAt: NOW + 86_400_000, holders: [peer('Dht')] },
+      bundle: { sequence: this.rotations + 3, expiresAt: NOW + 86_400_000, holders: [peer('Dht')] },
+      clock: this.clock,
       mailboxes: this.#mailboxes,
       queue: [],
       contacts: { total: this.#contacts.size, online: 0, unverified: 1, changed: 0 },
@@ -95,11 +99,20 @@ export class FakeNode implements Node {
       const info: MailboxInfo = {
         ...{ peer: peer('Box'), addresses: ['/ip4/127.0.0.1/tcp/9'], connected: true },
         ...{ usedBytes: 0, maxBytes: 52_428_800, waiting: 0, oneTimePairs: 100 },
+        otherCopies: this.copies,
       }
       this.#mailboxes.push(info)
       return info
     },
     list: () => this.#mailboxes,
+  }
+
+  async rotateKeys(): Promise<void> {
+    this.rotations += 1
+  }
+
+  async confirmClock(): Promise<void> {
+    this.clock = 'agreed'
   }
 
   conversation(ref: string): ReturnType<Node['conversation']> {

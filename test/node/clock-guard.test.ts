@@ -39,9 +39,52 @@ test('small steps ahead add up to no jump', async () => {
   }
 })
 
-test('a long time switched off is no jump', async () => {
+test('an hour switched off is nothing; what is longer is accounted for by nothing', async () => {
+  expect((await restart(HOUR)).check()).toBe(true)
   const next = await restart(400 * DAY)
-  expect(next.check()).toBe(true)
+  expect(next.check()).toBe(false)
+  expect(next.jump).toBe('off')
+  world.clock.jump(world.clock.now() + 900 * DAY)
+  next.check()
+  expect(next.jump).toBe('ahead')
+  world.clock.jump(world.clock.now() - 900 * DAY)
+  next.check()
+  expect(next.jump).toBe('off')
+  next.witness('mailbox', 'm', world.clock.now())
+  expect(next.jump).toBe('none')
+})
+
+test('until the clock is agreed on, only running time makes things due', async () => {
+  const known = world.clock.now()
+  expect(guard.destroyBy).toBe(known)
+  world.clock.jump(known + 900 * DAY)
+  expect(guard.destroyBy).toBe(known)
+  await world.clock.advance(5 * HOUR)
+  expect(guard.destroyBy).toBe(known + 5 * HOUR)
+  const next = await restart(30 * DAY)
+  expect(next.destroyBy).toBe(known + 5 * HOUR)
+  await world.clock.advance(2 * DAY)
+  expect(next.destroyBy).toBe(known + 5 * HOUR + 2 * DAY)
+  await next.confirm()
+  expect(next.destroyBy).toBe(world.clock.now())
+  world.clock.jump(world.clock.now() - 2 * HOUR)
+  expect(next.destroyBy).toBeUndefined()
+})
+
+test('what begins while the clock has gone back is not dated before its time', async () => {
+  const known = world.clock.now()
+  world.clock.jump(known - 300 * DAY)
+  expect(guard.now()).toBe(known)
+  await world.clock.advance(HOUR)
+  expect(guard.now()).toBe(known + HOUR)
+  await guard.confirm()
+  expect(guard.now()).toBe(world.clock.now())
+})
+
+test('the first start believes the clock', async () => {
+  const fresh = guardOf(await OwnWorld.make({ seed: 'another' }))
+  await fresh.start()
+  expect(fresh.jump).toBe('none')
 })
 
 test('a clock that was set back while switched off is a jump', async () => {
@@ -93,6 +136,12 @@ test('a mailbox is believed, one contact is not, two are', () => {
   expect(guard.jump).toBe('ahead')
   guard.witness('mailbox', 'm', now + 10 * DAY)
   expect(guard.jump).toBe('none')
+})
+
+test('a second source counts as soon as the clock has jumped, also before anybody looked', () => {
+  world.clock.jump(world.clock.now() + 10 * DAY)
+  guard.witness('mailbox', 'm', world.clock.now())
+  expect(guard.check()).toBe(true)
 })
 
 test('listeners hear of a jump and of its end, until they leave', () => {

@@ -151,6 +151,10 @@ test('after a long time switched off everything is new, and a bundle is valid at
     bundle.sequence,
   )
   expect(bundle.certificate.sequence).toBeGreaterThan(before.certificate.sequence)
+  // Whether it was so long, one clock alone cannot tell.
+  expect(await next.stored('own/prekeys/')).toHaveLength(2)
+  next.keys.guard.witness('mailbox', 'm', clock.now())
+  await next.keys.maintain()
   expect(await next.stored('own/prekeys/')).toHaveLength(1)
 })
 

@@ -288,6 +288,7 @@ const easyClient: OwnMailboxClient = {
       oneTimePairs: 100,
       bundleSequence: 0,
       otherInstances: 0,
+      time: 0,
     }),
 }
 

@@ -8,6 +8,7 @@ import { wipeAll } from '../../protocol/secret.ts'
 import {
   encryptMessage,
   expireSkippedKeys,
+  redateSkippedKeys,
   openMessage,
   receiveOnly,
   sessionSecrets,
@@ -245,6 +246,18 @@ describe('forgetting', () => {
     )
     expect(openMessage(next, readEnvelope(late), theirs).next.ratchet.skipped).toEqual([])
     expect(expireSkippedKeys(next, NOW + 1)).toEqual({ next, spent: [], skippedRemoved: [] })
+  })
+
+  test('skipped keys that were dated ahead are dated again, and go on to open', () => {
+    const { ours, theirs } = acquainted()
+    theirs.now += 900 * DAY
+    const early = ours.send()
+    theirs.receive(ours.send())
+    const { next, changed } = redateSkippedKeys(theirs.session, NOW)
+    expect(changed).toMatchObject([{ kind: 'skipped', number: 0, skippedAt: NOW }])
+    expect(next.ratchet.skipped).toEqual(changed)
+    expect(redateSkippedKeys(next, NOW)).toEqual({ next, changed: [] })
+    expect(openMessage(next, readEnvelope(early), theirs).next.ratchet.skipped).toEqual([])
   })
 
   test('an old state used again by mistake has no keys left', () => {

@@ -18,6 +18,8 @@ import {
   expireSkipped,
   findSkipped,
   hasSkipped,
+  redateSkipped,
+  replaceSkipped,
   withoutSkipped,
 } from '../../protocol/skipped-keys.ts'
 import { there } from '../support/talkers.ts'
@@ -62,6 +64,24 @@ describe('skipped keys', () => {
     expect(expireSkipped(list, 11).evicted).toEqual(list.slice(0, 2))
     expect(expireSkipped(list, 10).evicted).toEqual([])
     expect(expireSkipped(list, 21).kept).toEqual([])
+  })
+
+  test('leave each by its own age, whatever the clock did between them', () => {
+    const list = [...keys(0, 0, 2, 99), ...keys(3, 0, 2, 10), ...keys(4, 0, 1, 30)]
+    const old = list.slice(2, 4)
+    expect(expireSkipped(list, 20)).toEqual({ kept: list.toSpliced(2, 2), evicted: old })
+  })
+
+  test('that were dated ahead are dated again', () => {
+    const list = [...keys(0, 0, 2, 99), ...keys(3, 0, 2, 10)]
+    const changed = redateSkipped(list, 40)
+    expect(changed.map(({ chain, skippedAt }) => [chain, skippedAt])).toEqual([
+      [0, 40],
+      [0, 40],
+    ])
+    expect(changed[1]?.bodyKey).toBe(list[1]?.bodyKey)
+    expect(replaceSkipped(list, changed)).toEqual([...changed, ...list.slice(2)])
+    expect(redateSkipped(list, 99)).toEqual([])
   })
 })
 

@@ -47,6 +47,8 @@ const DATA_KEY = (): Secret<'DataKey'> => importSecret('DataKey', new Uint8Array
 /** One run of somebody's program. After its end nothing of it writes or wakes up any more. */
 interface Process {
   alive: boolean
+  /** How far the computer's clock is from the world's, in ms. */
+  skew: number
 }
 
 export interface Person {
@@ -92,7 +94,7 @@ export class ChatWorld {
   async person(name: string, store?: Store): Promise<Person> {
     const account = this.account()
     const disk = await faultyStore(store)
-    const process = { alive: true }
+    const process = { alive: true, skew: 0 }
     const core = this.#core(account, disk.store, process)
     const peer = peerName(account.key)
     const person = { name, account, peer, disk, process, core, node: face(core) }
@@ -140,7 +142,7 @@ export class ChatWorld {
   }
 
   #replace(person: Person): void {
-    person.process = { alive: true }
+    person.process = { alive: true, skew: person.process.skew }
     person.core = this.#core(person.account, person.disk.store, person.process)
     person.node = face(person.core)
   }
@@ -194,7 +196,7 @@ function mortalStore(store: Store, process: Process): Store {
 
 function mortalClock(clock: Clock, process: Process): Clock {
   return {
-    now: () => clock.now(),
+    now: () => clock.now() + process.skew,
     after: (ms, run) =>
       clock.after(ms, () => {
         if (process.alive) run()

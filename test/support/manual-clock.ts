@@ -9,7 +9,10 @@ interface Due {
 
 /** Time as the test says. Timers run in the order of their time, then in the order they were set. */
 export class ManualClock implements Clock {
+  /** What timers go by. */
   #now: number
+  /** How far the computer's clock is from that. */
+  #skew = 0
   #order = 0
   readonly #due = new Set<Due>()
 
@@ -18,6 +21,11 @@ export class ManualClock implements Clock {
   }
 
   now(): number {
+    return this.#now + this.#skew
+  }
+
+  /** What would be the time if nobody had changed the clock. */
+  get trueTime(): number {
     return this.#now
   }
 
@@ -45,9 +53,9 @@ export class ManualClock implements Clock {
     await settle()
   }
 
-  /** Sets the time without running anything: a computer's clock that was changed. */
+  /** Sets the time: a computer's clock that was changed. Timers do not notice. */
   jump(to: number): void {
-    this.#now = to
+    this.#skew = to - this.#now
   }
 
   #next(end: number): Due | undefined {

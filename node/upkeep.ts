@@ -1,0 +1,72 @@
+// What time makes due, looked at every hour: keys are rotated and destroyed, old things expire, contacts are looked up again.
+
+import type { Clock, Timer } from '../net/ports.ts'
+import type { Records } from '../net/records.ts'
+import type { ContactBook } from './contacts.ts'
+import { correctTimes, expireOld } from './expire.ts'
+import type { Introducer } from './introduce.ts'
+import { HOUR } from './lifetimes.ts'
+import type { OwnKeys } from './own-keys.ts'
+
+export interface UpkeepInit {
+  readonly clock: Clock
+  readonly records: Records
+  readonly book: ContactBook
+  readonly ownKeys: OwnKeys
+  readonly introducer: Introducer
+}
+
+/** Sessions that are gone here and that are replaced in one such look: a store that lost many shall not ask for all at once. */
+const MAX_LOST = 30
+
+export class Upkeep {
+  readonly #init: UpkeepInit
+  #timer: Timer | undefined
+  #running = false
+
+  constructor(init: UpkeepInit) {
+    this.#init = init
+  }
+
+  start(): void {
+    this.#running = true
+    this.#plan()
+  }
+
+  stop(): void {
+    this.#running = false
+    this.#timer?.cancel()
+  }
+
+  #plan(): void {
+    this.#timer = this.#init.clock.after(HOUR, () => {
+      void this.#run().then(() => {
+        if (this.#running) this.#plan()
+      })
+    })
+  }
+
+  /** Never rejects: what fails now is tried again in an hour. */
+  async #run(): Promise<void> {
+    const { book, ownKeys, introducer } = this.#init
+    try {
+      await ownKeys.maintain()
+      await this.#expire()
+      let lost = 0
+      for (const conversation of book.all()) {
+        if (await conversation.tend({ lookForLost: lost < MAX_LOST })) lost++
+        introducer.ensure(conversation) // what had to wait may be due
+      }
+      await introducer.refreshOld(book.all())
+    } catch {
+      // the store or the network; see above
+    }
+  }
+
+  async #expire(): Promise<void> {
+    const { clock, book, records, ownKeys } = this.#init
+    if (ownKeys.guard.check()) await correctTimes({ book, records }, clock.now())
+    const by = ownKeys.guard.destroyBy
+    if (by !== undefined) await expireOld({ book, records, ownKeys }, by)
+  }
+}
