@@ -3,10 +3,14 @@
 import { ready } from '../protocol/crypto.ts'
 import { History } from './contract/history.ts'
 import { LIMITS } from './contract/people.ts'
-import { RULES } from './contract/rules.ts'
+import { MAIL_RULES } from './contract/mail-rules.ts'
+import { MEMBER_RULES } from './contract/member-rules.ts'
+import { UPKEEP_RULES } from './contract/upkeep-rules.ts'
 import type { FrontEnd, StoreContractInit, StoreSubject } from './contract/subject.ts'
 
 export type { FrontEnd, StoreContractInit, StoreSubject }
+
+const RULES = [...MEMBER_RULES, ...MAIL_RULES, ...UPKEEP_RULES]
 
 /** Histories of one test. */
 const BATCH = 10

@@ -67,10 +67,10 @@ test.for(['22.12.0', '22', '24'])('runs under Node.js %s', async (version) => {
   expect((await sotto('id', '--json')).output).toContain('"name":"ada"')
 
   const imports = `
-    const parts = await Promise.all(['sotto', 'sotto/protocol', 'sotto/mailbox'].map((name) => import(name)))
-    process.stdout.write(typeof parts[0].createNode + ' ' + typeof parts[2].mailbox)`
+    const parts = await Promise.all(['sotto', 'sotto/protocol', 'sotto/mailbox', 'sotto/mailbox/store-contract'].map((name) => import(name)))
+    process.stdout.write(typeof parts[0].createNode + ' ' + typeof parts[2].mailbox + ' ' + typeof parts[3].storeContract)`
   const loaded = await run(node, ['--input-type=module', '-e', imports], app)
-  expect(loaded).toEqual({ code: 0, output: 'function function' })
+  expect(loaded).toEqual({ code: 0, output: 'function function function' })
 })
 
 test('says in one line that Node.js 20 is too old', async () => {

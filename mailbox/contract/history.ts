@@ -15,6 +15,9 @@ const STEPS = 30
 /** Steps that are taken at once, at the most. */
 const AT_ONCE = 4
 
+/** Longer than anything is kept or remembered. */
+const LONG_MS = 10_000_000
+
 /** Time of each step. */
 const STEP_MS = 100
 
@@ -49,6 +52,16 @@ export class History {
     for (const ledger of this.#ledgers) {
       await ledger.drain(this.#any(), async () => (await this.#takeFrom(ledger, this.#any()))?.id)
     }
+    await this.#leaveNothing()
+  }
+
+  /** When everything is due and everybody has left, nothing is kept, whoever died over it. */
+  async #leaveNothing(): Promise<void> {
+    while (await this.#any().expire(this.#now + LONG_MS));
+    const members = this.#ledgers.length
+    assert((await this.#subject.kept()).entries <= members + 1, 'something is kept for no time')
+    for (const { owner: account } of this.#ledgers) await this.#any().remove(account)
+    assert((await this.#subject.kept()).entries <= 1, 'something is kept for nobody')
   }
 
   /** Somebody will die soon. */

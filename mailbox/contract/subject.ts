@@ -22,6 +22,8 @@ export interface StoreSubject {
   readonly open: () => Promise<FrontEnd>
   /** Damages what is kept of the oldest envelope that waits anywhere. */
   readonly damageMail: () => Promise<void>
+  /** All that the back end keeps, for whatever reason. */
+  readonly kept: () => Promise<{ readonly entries: number; readonly bytes: number }>
   readonly close: () => Promise<void>
 }
 

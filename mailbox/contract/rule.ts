@@ -1,0 +1,55 @@
+// One thing that a store must do, and what the rules have in common.
+
+import { NOW, owner } from './people.ts'
+import type { MailboxStore, Statistics } from '../store.ts'
+import type { FrontEnd, StoreSubject } from './subject.ts'
+
+/** Runs on a fresh back end; the front ends are all that it may have, at least one. */
+export interface Rule {
+  readonly name: string
+  readonly run: (
+    subject: StoreSubject,
+    stores: readonly MailboxStore[],
+    fronts: readonly FrontEnd[],
+  ) => Promise<void>
+}
+
+/** Two owners. */
+export const A = 1
+export const B = 2
+
+/** One of the front ends, in turn. */
+export function at<T>(values: readonly T[], number = 0): T {
+  const value = values[number % values.length]
+  if (value === undefined) throw new Error('there is no front end')
+  return value
+}
+
+/** From the shelf of A. */
+export async function take(store: MailboxStore) {
+  return await store.takePair(owner(A), NOW, NOW + 900_000)
+}
+
+/** All that is due, by all of them at once. */
+export async function expireAll(stores: readonly MailboxStore[], now: number): Promise<void> {
+  await Promise.all(
+    stores.map(async (store) => {
+      while (await store.expire(now));
+    }),
+  )
+}
+
+type Flows = Pick<Statistics, 'accepted' | 'acknowledged' | 'expired' | 'removed'>
+
+/** Of all front ends together. */
+export async function flows(stores: readonly MailboxStore[]): Promise<Flows> {
+  const sum = { accepted: 0, acknowledged: 0, expired: 0, removed: 0 }
+  for (const store of stores) {
+    const { accepted, acknowledged, expired, removed } = await store.statistics()
+    sum.accepted += accepted
+    sum.acknowledged += acknowledged
+    sum.expired += expired
+    sum.removed += removed
+  }
+  return sum
+}
