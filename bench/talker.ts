@@ -4,13 +4,12 @@ import { verifyBundle } from '../protocol/bundle.ts'
 import { readEnvelope } from '../protocol/envelope.ts'
 import { verifyOneTimePair } from '../protocol/prekeys.ts'
 import { wipeAll } from '../protocol/secret.ts'
+import { openMatched, tagMatches } from '../protocol/open-message.ts'
 import {
   acceptSession,
   encryptMessage,
   initiateSession,
-  openMessage,
   type Session,
-  tagMatches,
 } from '../protocol/session.ts'
 import { platformRandom, pooled } from '../net/platform/random.ts'
 import { newPerson, type Person, type Published } from './people.ts'
@@ -42,9 +41,9 @@ export class Talker {
 
   open(bytes: Uint8Array): Uint8Array {
     const envelope = readEnvelope(bytes)
-    const matched = tagMatches([this.#session], envelope)
-    if (matched === undefined) throw new Error('The tag matches no session')
-    const opened = openMessage(matched, envelope, { now: Date.now(), random: platformRandom })
+    const match = tagMatches([this.#session], envelope)
+    if (match === undefined) throw new Error('The tag matches no session')
+    const opened = openMatched(match, { now: Date.now(), random: platformRandom })
     this.#session = opened.next
     wipeAll(opened.spent)
     return opened.content

@@ -6,10 +6,10 @@ import { equalBytes, toHex, type RandomBytes } from '../protocol/bytes.ts'
 import type { CounterRange, MessageId } from '../protocol/content.ts'
 import type { FailedBodies } from '../protocol/failed-bodies.ts'
 import type { Envelope } from '../protocol/envelope.ts'
+import { tagMatches } from '../protocol/open-message.ts'
 import {
   expireSkippedKeys,
   redateSkippedKeys,
-  tagMatches,
   type Accepted,
   type Session,
 } from '../protocol/session.ts'

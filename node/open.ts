@@ -10,8 +10,8 @@ import {
   NO_FAILED_BODIES,
   type FailedBodies,
 } from '../protocol/failed-bodies.ts'
-import { openMessage, tagMatches } from '../protocol/session.ts'
-import type { KeptRecord, KeptRecordId, Opened, Session } from '../protocol/session.ts'
+import { openMatched, tagMatches, type Opened, type TagMatch } from '../protocol/open-message.ts'
+import type { KeptRecord, KeptRecordId, Session } from '../protocol/session.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { encodeSkippedKey, skippedKeyName } from '../protocol/session-codec.ts'
 import { handshakeStated, type Handshakes } from '../protocol/sessions.ts'
@@ -72,12 +72,13 @@ export async function openEnvelope(
   envelope: Envelope,
   arrival: Arrival,
 ): Promise<Outcome> {
-  const session = tagMatches(draft.sessions, envelope)
-  if (session === undefined) {
+  const match = tagMatches(draft.sessions, envelope)
+  if (match === undefined) {
     if (envelope.kind === 'session') noteUnknown(draft)
     return 'no-session'
   }
-  const opened = tryOpen(draft, session, envelope, opener)
+  const { session } = match
+  const opened = tryOpen(draft, match, opener)
   if (typeof opened === 'string') {
     if (opened === 'duplicate' && arrival === 'mailbox') {
       await opener.seen.repeated(draft, envelope.digest)
@@ -110,16 +111,16 @@ function hearStatement(known: Handshakes, before: Session, { next, items }: Open
 
 function tryOpen(
   draft: Draft,
-  session: Session,
-  envelope: Envelope,
+  match: TagMatch,
   { random, failedBodies, unopened }: Opener,
 ): Opened | Outcome {
   const { now } = draft
+  const { session } = match
   const id = toHex(session.id)
   const failed = failedBodies.get(id) ?? NO_FAILED_BODIES
   if (!mayTryBody(failed, now)) return 'not-authentic'
   try {
-    const opened = openMessage(session, envelope, { now, random })
+    const opened = openMatched(match, { now, random })
     failedBodies.delete(id)
     unopened.delete(id)
     return opened
@@ -132,7 +133,7 @@ function tryOpen(
     if (error.code === 'ERR_TOO_FAR_AHEAD') wantRenewal(draft, 'too-far-ahead', session)
     if (error.code !== 'ERR_NOT_AUTHENTIC') return outcome
     // The tag is right: a holder of the header key made it. One may be damage of ours; two are not.
-    const digest = toHex(envelope.digest)
+    const digest = toHex(match.envelope.digest)
     const before = unopened.get(id)
     if (before !== undefined && before !== digest) wantRenewal(draft, 'cannot-open', session)
     unopened.set(id, digest)

@@ -31,6 +31,8 @@ export const MAX_JUMP = 4000
 /** An envelope and what it is opened with beside the ratchet. */
 export interface OpenContext {
   readonly envelope: EnvelopeParts
+  /** What `headerKeysOf` found for this envelope in this state; looked for if absent. */
+  readonly madeBy?: HeaderKeys | undefined
   /** AD: the handshake's transcript. */
   readonly associatedData: Uint8Array
   readonly epochs: ReceivingEpochs
@@ -59,9 +61,9 @@ type Match =
   | { readonly kind: 'next'; readonly keys: HeaderKeys }
   | { readonly kind: 'retired'; readonly chain: RetiredChain; readonly keys: HeaderKeys }
 
-/** Whether one of the header keys made this envelope. Costs a keyed hash for each candidate. */
-export function ratchetKnows(ratchet: TurnState, envelope: EnvelopeParts): boolean {
-  return findChain(ratchet, envelope) !== undefined
+/** The header keys that made this envelope, if this state has them. Costs a keyed hash for each candidate. */
+export function headerKeysOf(ratchet: TurnState, envelope: EnvelopeParts): HeaderKeys | undefined {
+  return findChain(ratchet, (keys) => isTaggedBy(keys, envelope))?.keys
 }
 
 /**
@@ -71,7 +73,8 @@ export function ratchetKnows(ratchet: TurnState, envelope: EnvelopeParts): boole
  * position whose key is gone). `ratchet` is never written to; what the call derived is then wiped.
  */
 export function ratchetDecrypt(ratchet: Ratchet, context: OpenContext): RatchetOpened {
-  const match = findChain(ratchet, context.envelope)
+  const madeBy = context.madeBy ?? headerKeysOf(ratchet, context.envelope)
+  const match = findChain(ratchet, (keys) => keys === madeBy)
   if (match === undefined) throw new SessionError('ERR_NO_SESSION')
   const header = authenticated(() => openHeader(match.keys, context.envelope))
   if (header.number > MAX_NUMBER) throw new SessionError('ERR_NOT_AUTHENTIC')
@@ -101,13 +104,13 @@ export function ratchetDecryptFirst(start: TurnState, context: OpenContext): Rat
 /**
  * Current chain, next chain, then older ones from the newest: the order in which envelopes come.
  */
-function findChain(ratchet: TurnState, envelope: EnvelopeParts): Match | undefined {
+function findChain(ratchet: TurnState, isMaker: (keys: HeaderKeys) => boolean): Match | undefined {
   const { receiving, nextReceivingKeys, retired } = ratchet
-  if (receiving !== undefined && isTaggedBy(receiving.headerKeys, envelope)) {
+  if (receiving !== undefined && isMaker(receiving.headerKeys)) {
     return { kind: 'current', chain: receiving, keys: receiving.headerKeys }
   }
-  if (isTaggedBy(nextReceivingKeys, envelope)) return { kind: 'next', keys: nextReceivingKeys }
-  const chain = retired.findLast(({ headerKeys }) => isTaggedBy(headerKeys, envelope))
+  if (isMaker(nextReceivingKeys)) return { kind: 'next', keys: nextReceivingKeys }
+  const chain = retired.findLast(({ headerKeys }) => isMaker(headerKeys))
   return chain && { kind: 'retired', chain, keys: chain.headerKeys }
 }
 

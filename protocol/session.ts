@@ -1,6 +1,7 @@
 // A session: one handshake with one device of a contact, and the ratchet that grew from it. Pure
 // steps: a session goes in, the next one comes out, with the secrets that the caller wipes after
-// its commit. How one begins is in `begin-session.ts`, what is stored in `session-codec.ts`.
+// its commit. How one begins is in `begin-session.ts`, how a message opens in `open-message.ts`, what is stored in
+// `session-codec.ts`.
 //
 //   initiateSession ─> initiating ─ a message of theirs opens ─> established <─ acceptSession
 //                          │                                         │
@@ -8,25 +9,22 @@
 
 import type { AccountKey } from './account.ts'
 import type { Brand, RandomBytes } from './bytes.ts'
-import { equalBytes } from './bytes.ts'
-import type { Envelope, EphemeralKey } from './envelope.ts'
+import type { EphemeralKey } from './envelope.ts'
 import { MAX_ENVELOPE_BYTES, SESSION_PREFIX } from './envelope.ts'
 import { SessionError } from './errors.ts'
-import type { OpenedContent } from './opened-content.ts'
-import { contentOf } from './opened-content.ts'
 import type { KeyPartKind } from './key-parts.ts'
 import { KEY_PART_ITEM_BYTES } from './key-parts.ts'
+import type { Opened } from './open-message.ts'
 import type { Item } from './padding.ts'
 import { bodyLength, encodeBody, padme } from './padding.ts'
-import type { PostQuantum, Side } from './post-quantum.ts'
+import type { PostQuantum } from './post-quantum.ts'
 import { isPartStalled, postQuantumSecrets, sendKeyPart, sendingEpoch } from './post-quantum.ts'
-import { receiveKeyParts } from './post-quantum-receive.ts'
-import { ratchetDecrypt, ratchetKnows } from './ratchet-decrypt.ts'
 import type { KeptRecord, KeptRecordId } from './ratchet-records.ts'
 import { removeSkipped } from './ratchet-records.ts'
 import type { Ratchet } from './ratchet.ts'
 import { ratchetEncrypt, ratchetSecrets } from './ratchet.ts'
 import type { Secret } from './secret.ts'
+import { sideOf, stateOf } from './session-state.ts'
 import type { Position } from './skipped-keys.ts'
 import { expireSkipped, redateSkipped, replaceSkipped } from './skipped-keys.ts'
 
@@ -161,62 +159,6 @@ export function encryptMessage(
   }
 }
 
-/**
- * What opening did. The caller commits `next`, the records and the content, then acknowledges, then
- * wipes `spent`.
- */
-export interface Opened extends OpenedContent {
-  readonly next: Session
-  readonly spent: readonly Secret[]
-  /** Records to put beside the session, and to delete; no name is in both lists. */
-  readonly skippedAdded: readonly KeptRecord[]
-  readonly skippedRemoved: readonly KeptRecordId[]
-}
-
-/**
- * Opens an envelope in the session that `tagMatches` found. Throws `SessionError`: ERR_NO_SESSION
- * (noise), ERR_NOT_AUTHENTIC (counted by `countFailedBody`), ERR_TOO_FAR_AHEAD, ERR_DUPLICATE
- * (acknowledge it), ERR_DIVERGED (the sender runs twice or was rolled back), ERR_LIMIT (too old to
- * tell; not to be acknowledged as delivered). `session` is not changed.
- */
-export function openMessage(
-  session: Session,
-  envelope: Envelope,
-  { now, random }: { readonly now: number; readonly random: RandomBytes },
-): Opened {
-  const { ratchet, associatedData, postQuantum: epochs } = session
-  const opened = ratchetDecrypt(ratchet, { envelope, associatedData, epochs, now, random })
-  const received = receiveKeyParts(session.postQuantum, sideOf(session), {
-    epoch: opened.epoch,
-    items: opened.body.items,
-    answeredChain: endedChain(ratchet, opened.next),
-    takesParts: session.phase !== 'receive-only',
-    now,
-    random,
-  })
-  return {
-    next: afterOpening(session, opened.next, received.next),
-    ...contentOf(opened, received),
-    spent: received.spent.length === 0 ? opened.spent : [...opened.spent, ...received.spent],
-    skippedAdded: opened.added,
-    skippedRemoved: opened.removed,
-  }
-}
-
-/**
- * The session an envelope belongs to: the one whose ephemeral key it names, else the one whose tag
- * it carries. `undefined` is noise, or a first message for `acceptSession`. Nothing is decrypted.
- */
-export function tagMatches(sessions: readonly Session[], envelope: Envelope): Session | undefined {
-  if (envelope.kind === 'session') {
-    return sessions.find((session) => ratchetKnows(session.ratchet, envelope))
-  }
-  return sessions.find(
-    ({ handshake, ephemeralKey }) =>
-      handshake.by === 'theirs' && equalBytes(ephemeralKey, envelope.ephemeralKey),
-  )
-}
-
 /** The same session, never to send again. What it holds stays, for what may still come in. */
 export function receiveOnly(session: Session): ReceiveOnlySession {
   return { phase: 'receive-only', ...stateOf(session, session.ratchet, session.postQuantum) }
@@ -269,27 +211,3 @@ export function sessionSecrets(session: Session): readonly Secret[] {
 
 /** Salt, tag, sealed header, and the AEAD's tag of the body. */
 const OVERHEAD_BYTES = 16 + 8 + 60 + 16
-
-/** The initiator of the handshake sends in direction 1. */
-function sideOf({ id, handshake }: Session): Side {
-  return { sessionId: id, sends: handshake.by === 'ours' ? 1 : 2 }
-}
-
-/** Our sending chain, if a turn of the ratchet has ended it: the peer has opened something of it. */
-function endedChain(before: Ratchet, next: Ratchet): number | undefined {
-  const { ordinal } = before.sending
-  return next.sending.ordinal === ordinal ? undefined : ordinal
-}
-
-/** The first opened message of the responder ends the initiator's repetition of the handshake. */
-function afterOpening(session: Session, ratchet: Ratchet, postQuantum: PostQuantum): Session {
-  if (session.phase !== 'initiating') return { ...session, ratchet, postQuantum }
-  return { phase: 'established', ...stateOf(session, ratchet, postQuantum) }
-}
-
-/** What stays when the phase changes. */
-function stateOf(session: Session, ratchet: Ratchet, postQuantum: PostQuantum): SessionState {
-  const { id, theirs, handshake, class: protection, ephemeralKey, associatedData } = session
-  const same = { id, theirs, handshake, class: protection, ephemeralKey, associatedData }
-  return { ...same, ratchet, postQuantum }
-}

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { toHex } from '../../protocol/bytes.ts'
 import { SessionError } from '../../protocol/errors.ts'
+import type * as OpenModule from '../../protocol/open-message.ts'
 import type * as SessionModule from '../../protocol/session.ts'
 import { Group, happenings } from '../support/healing-group.ts'
 
@@ -17,15 +18,20 @@ vi.mock('../../protocol/session.ts', async (importOriginal) => {
     watched.sealed.set(position, (watched.sealed.get(position) ?? 0) + 1)
     return done
   }
-  const openMessage: typeof original.openMessage = (session, envelope, options) => {
+  return { ...original, encryptMessage }
+})
+
+vi.mock('../../protocol/open-message.ts', async (importOriginal) => {
+  const original = await importOriginal<typeof OpenModule>()
+  const openMatched: typeof original.openMatched = (match, options) => {
     try {
-      return original.openMessage(session, envelope, options)
+      return original.openMatched(match, options)
     } catch (error) {
       if (error instanceof SessionError && error.code === 'ERR_DIVERGED') watched.divergences++
       throw error
     }
   }
-  return { ...original, encryptMessage, openMessage }
+  return { ...original, openMatched }
 })
 
 const RUNS = Number(process.env['RUNS'] ?? 25)

@@ -4,7 +4,8 @@ import { continuityItems, provenBy } from '../../protocol/continuity.ts'
 import { keyedHash, ready } from '../../protocol/crypto.ts'
 import { readEnvelope } from '../../protocol/envelope.ts'
 import type { Item } from '../../protocol/padding.ts'
-import { encryptMessage, openMessage, type Session } from '../../protocol/session.ts'
+import { openMessage } from '../../protocol/open-message.ts'
+import { encryptMessage, type Session } from '../../protocol/session.ts'
 import { Talker, acquainted, there } from '../support/talkers.ts'
 
 beforeAll(() => ready)

@@ -5,12 +5,8 @@ import { MAX_ENVELOPE_BYTES, readEnvelope } from '../../protocol/envelope.ts'
 import { encodeBody } from '../../protocol/padding.ts'
 import { MESSAGES_PER_EPOCH, sendKeyPart, sendingEpoch } from '../../protocol/post-quantum.ts'
 import type { Session } from '../../protocol/session.ts'
-import {
-  encryptMessage,
-  isHealingStalled,
-  openMessage,
-  receiveOnly,
-} from '../../protocol/session.ts'
+import { openMessage } from '../../protocol/open-message.ts'
+import { encryptMessage, isHealingStalled, receiveOnly } from '../../protocol/session.ts'
 import { decodeSession, encodeSession } from '../../protocol/session-codec.ts'
 import { DAY, NOW } from '../support/people.ts'
 import { seededRandom } from '../support/random.ts'

@@ -10,13 +10,12 @@ import { sendingEpoch } from '../../protocol/post-quantum.ts'
 import { createOneTimePair, verifyOneTimePair } from '../../protocol/prekeys.ts'
 import { Secret, wipeAll } from '../../protocol/secret.ts'
 import type { KeptRecord, KeptRecordId, OpenedContent, Session } from '../../protocol/session.ts'
+import { openMatched, tagMatches } from '../../protocol/open-message.ts'
 import {
   acceptSession,
   encryptMessage,
   initiateSession,
-  openMessage,
   receiveOnly,
-  tagMatches,
 } from '../../protocol/session.ts'
 import {
   decodeSession,
@@ -168,13 +167,12 @@ export class Talker {
   }
 
   #take(envelope: Envelope): void {
-    const session = tagMatches(this.sessions, envelope)
-    if (session === undefined) return this.#accept(envelope)
+    const match = tagMatches(this.sessions, envelope)
+    if (match === undefined) return this.#accept(envelope)
+    const { session } = match
     const beforeBytes = encodeSession(session)
     const { now, random } = this
-    const { next, spent, ...opened } = this.#watched(() =>
-      openMessage(session, envelope, { now, random }),
-    )
+    const { next, spent, ...opened } = this.#watched(() => openMatched(match, { now, random }))
     this.#check({ before: session, beforeBytes, next, spent })
     this.#keep(session, next, opened.skippedAdded, opened.skippedRemoved)
     wipeAll(spent)
