@@ -51,6 +51,7 @@ export interface MessageView {
   readonly state: DeliveryState
   readonly states: readonly StateView[]
   readonly late: boolean
+  readonly protection: Message['protection']
   readonly replyTo: null
 }
 
@@ -118,6 +119,7 @@ export function messageView(message: Message): MessageView {
     state,
     states: message.states.map(stateView),
     late,
+    protection: message.protection,
     replyTo: null,
   }
 }

@@ -16,7 +16,9 @@ import { contactShort, trustNumber } from './contact.ts'
 import type { Draft } from './draft.ts'
 import { noteBeginning } from './fresh-start.ts'
 import { hasSaidEnough, keepRecords, takeContent, type Opener } from './open.ts'
+import { unsealed } from './outbox.ts'
 import type { Outcome } from './outcome.ts'
+import { protectionIn } from './protection.ts'
 import { lookForLost, mayTake, noteLate, noteSpoken, noteTaken } from './renewal.ts'
 import type { CameAs } from './seen-envelopes.ts'
 
@@ -49,7 +51,11 @@ export async function adoptSession(
   noteTaken(draft, accepted.session)
   if (!late) noteSpoken(draft, accepted.session)
   lookForLost(draft)
-  await takeContent(draft, opener, accepted.content, came)
+  const protection = {
+    ...protectionIn(accepted.session, draft.contact, draft.now),
+    olderHandshake: late,
+  }
+  await takeContent(draft, opener, accepted.content, { ...came, protection })
   return 'opened'
 }
 
@@ -104,8 +110,7 @@ function leaveDevice(draft: Draft, { outbox }: Outbox): void {
   )
   for (const entry of currentEntries(draft, outbox)) {
     if (entry.envelope === undefined) continue
-    const { order } = entry
-    draft.outbox.set(order, { ...entry, envelope: undefined, held: undefined })
+    draft.outbox.set(entry.order, unsealed(entry))
   }
 }
 

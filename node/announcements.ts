@@ -39,7 +39,7 @@ export class Announcements {
   }
 
   session({ sessions, contact }: Conversation): void {
-    const session = describeSession(sessions, contact)
+    const session = describeSession(sessions, contact, this.#clock.now())
     if (session === null) return
     this.#tell({ type: 'contact.session', contact: contactShort(contact), session })
   }

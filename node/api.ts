@@ -78,19 +78,31 @@ export interface Identity {
   readonly link: string
 }
 
-/** How a session began. */
-export interface SessionInfo {
-  readonly startedBy: 'ours' | 'theirs'
+/** The class of a session: what protects the messages in it. */
+export interface Protection {
   /** A one-time pair was used (else the last-resort prekey). */
   readonly oneTime: boolean
   /** ML-KEM-768 took part in the handshake. Always true in suite 1. */
   readonly postQuantum: boolean
-  readonly answered: boolean
+  /** The other side answers, and never to the fresh post-quantum keys that it is offered: a new session is on its way. */
+  readonly healingStalled: boolean
   /**
    * It began without a proof that it comes from the same device as the session before: they have started afresh, or
    * somebody poses as them. Verifying the contact accepts it.
    */
   readonly freshStart: boolean
+}
+
+/** How a session began, and its class. */
+export interface SessionInfo extends Protection {
+  readonly startedBy: 'ours' | 'theirs'
+  readonly answered: boolean
+}
+
+/** The class of the session that a message was encrypted in, as it was then. */
+export interface MessageProtection extends Protection {
+  /** It came with a first message older than one that was here already: late, or held back by somebody. */
+  readonly olderHandshake: boolean
 }
 
 export interface Contact {
@@ -145,6 +157,8 @@ export interface Message {
   readonly states: readonly StateChange[]
   /** It opened after a later one of the same sender. */
   readonly late: boolean
+  /** Null while it has not been encrypted. */
+  readonly protection: MessageProtection | null
 }
 
 /** 'open': the sender is asked for it. 'lost': it is not asked for any more, but still shown if it comes. */

@@ -28,6 +28,7 @@ import { encodeMessage, encodeStateChange, type StoredMessage } from './message.
 import { mayRepeatIn } from './fresh-start.ts'
 import { DAY } from './lifetimes.ts'
 import { MAX_ENVELOPES_AHEAD, unsealed, type OutboxEntry } from './outbox.ts'
+import { protectionIn } from './protection.ts'
 import { usableSession } from './series.ts'
 
 /** What composing needs besides the draft. */
@@ -72,6 +73,7 @@ export function composeText(
     text,
     late: false,
     states: [{ state: 'queued' as const, at: draft.now }],
+    protection: undefined,
   }
   let stored: StoredMessage = { ...base, seq: 0 }
   draft.events.push({
@@ -85,7 +87,7 @@ export function composeText(
       to: encodeStateChange({ state: 'queued', at: draft.now }),
     },
     operations: (seq) => {
-      stored = { ...base, seq }
+      stored = { ...base, seq, protection: draft.outbox.get(order)?.protection }
       const key = keys.sentMessage(draft.contact.id, counter)
       return [
         { type: 'put', key, value: encodeMessage(stored) },
@@ -95,17 +97,17 @@ export function composeText(
   })
   draft.committed.push(() => done(stored))
   composeProfile(draft, composer)
-  addText(draft, composer, base)
+  const order = addText(draft, composer, base)
 }
 
-/** An outbox entry for a message of the history. */
+/** An outbox entry for a message of the history, and its order. */
 export function addText(
   draft: Draft,
   composer: Composer,
   message: Pick<StoredMessage, 'id' | 'counter' | 'seen' | 'sentAt' | 'text'>,
-): void {
+): number {
   const { id, counter, seen, sentAt, text } = message
-  addEntry(draft, composer, id, {
+  return addEntry(draft, composer, id, {
     ...{ messageId: id, counter, seen, sentAt },
     body: { kind: 'text', text },
   })
@@ -203,7 +205,9 @@ function encryptEntry(
   const { next, envelope, spent } = encryptMessage(session, message, options)
   draft.replaceSession(session, next)
   draft.spent.push(...spent)
-  draft.outbox.set(entry.order, { ...entry, envelope, sessionId: next.id, sealedAt: draft.now })
+  const protection = { ...protectionIn(next, draft.contact, draft.now), olderHandshake: false }
+  const sealed = { envelope, sessionId: next.id, sealedAt: draft.now, protection }
+  draft.outbox.set(entry.order, { ...entry, ...sealed })
   draft.patch({ unanswered: 0, unansweredSince: 0, handshakes: { ...handshakes, stating } })
   return next
 }
@@ -232,7 +236,12 @@ export function addUnlisted(draft: Draft, composer: Composer, body: Content['bod
   })
 }
 
-function addEntry(draft: Draft, composer: Composer, listedId: Uint8Array, content: Content): void {
+function addEntry(
+  draft: Draft,
+  composer: Composer,
+  listedId: Uint8Array,
+  content: Content,
+): number {
   const order = composer.nextOrder()
   draft.outbox.set(order, {
     order,
@@ -243,7 +252,9 @@ function addEntry(draft: Draft, composer: Composer, listedId: Uint8Array, conten
     createdAt: draft.now,
     sealedAt: 0,
     held: undefined,
+    protection: undefined,
   })
+  return order
 }
 
 /** Value of an id record: counter and contact, where the message is. */

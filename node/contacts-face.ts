@@ -99,7 +99,7 @@ export class ContactsFace implements Contacts {
       addedAt: contact.addedAt,
       verifiedAt: contact.verifiedAt === 0 ? null : contact.verifiedAt,
       bundle: describeBundle(conversation),
-      session: describeSession(conversation.sessions, contact),
+      session: describeSession(conversation.sessions, contact, this.#core.clock.now()),
       queued: conversation.waiting().length,
     })
   }

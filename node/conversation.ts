@@ -130,12 +130,21 @@ export class Conversation implements Mender, Opener {
   readonly orderOf = (id: Uint8Array): number | undefined => this.#state.orderOf(id)
   readonly mayBeCalled = (name: string): boolean => this.#init.mayBeCalled(name, this.id)
 
-  readonly sentMessage = (id: Uint8Array): Promise<StoredMessage | undefined> =>
-    this.#messages.sent(id)
-  readonly current = (message: StoredMessage): StoredMessage => this.#messages.current(message)
+  readonly sentMessage = async (id: Uint8Array): Promise<StoredMessage | undefined> => {
+    const message = await this.#messages.sent(id)
+    return message && this.#asSealed(message)
+  }
+  readonly current = (message: StoredMessage): StoredMessage =>
+    this.#asSealed(this.#messages.current(message))
   readonly sentBetween = (range: CounterRange): AsyncIterable<StoredMessage> =>
     this.#messages.sentBetween(range)
   readonly wasReceived = (id: Uint8Array): Promise<boolean> => this.#messages.wasReceived(id)
+
+  /** The message with what it is sealed in now, which its record says from its next state on. */
+  #asSealed(message: StoredMessage): StoredMessage {
+    const protection = this.outbox.get(this.orderOf(message.id) ?? 0)?.protection
+    return protection === undefined ? message : { ...message, protection }
+  }
 
   /** Accepts a text: resolves when it is on the disk. Texts given meanwhile share one step. */
   send(text: string): Promise<StoredMessage> {

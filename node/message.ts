@@ -17,9 +17,11 @@ import type {
   FailureReason,
   Message,
   MessageId,
+  MessageProtection,
   StateChange,
 } from './api.ts'
 import { decodeRecord, RECORD_VERSION } from './stored-record.ts'
+import { readProtection, storedProtection } from './protection.ts'
 
 /** One message of a conversation; the bytes of the id are 16. */
 export interface StoredMessage {
@@ -34,6 +36,8 @@ export interface StoredMessage {
   readonly text: string
   readonly late: boolean
   readonly states: readonly StateChange[]
+  /** Of ours: of the session in which it was sealed last; undefined before. */
+  readonly protection: MessageProtection | undefined
 }
 
 const ORDER: readonly DeliveryState[] = ['queued', 'stored', 'delivered', 'read']
@@ -89,6 +93,7 @@ export function publicMessage(contact: ContactId, message: StoredMessage): Messa
     state: stateOf(message),
     states: message.states,
     late: message.late,
+    protection: message.protection ?? null,
   }
 }
 
@@ -127,6 +132,7 @@ export function encodeMessage(message: StoredMessage): Uint8Array {
       text: message.text,
       late: message.late,
       states: message.states.map(encodeStateChange),
+      ...storedProtection(message.protection),
     }),
   )
 }
@@ -144,5 +150,6 @@ export function decodeMessage(bytes: Uint8Array): StoredMessage {
     text: record.text,
     late: record.late,
     states: record.states.map(decodeStateChange),
+    protection: readProtection(record.protection),
   }
 }

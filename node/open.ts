@@ -17,7 +17,7 @@ import { encodeSkippedKey, skippedKeyName } from '../protocol/session-codec.ts'
 import { handshakeStated, type Handshakes } from '../protocol/sessions.ts'
 import { statementAnswered, statementIn } from '../protocol/statement.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
-import type { StateChange } from './api.ts'
+import type { MessageProtection, StateChange } from './api.ts'
 import { defaultName, type ContactState } from './contact.ts'
 import { pointer } from './compose.ts'
 import type { Draft } from './draft.ts'
@@ -32,11 +32,17 @@ import {
 } from './message.ts'
 import { noteCounter, noteHeard, takeLost } from './missing.ts'
 import type { Outcome } from './outcome.ts'
+import { protectionIn } from './protection.ts'
 import { lookForLost, noteSpoken, noteUnknown, wantRenewal } from './renewal.ts'
 import { oweReceipt, type CameAs, type SeenEnvelopes } from './seen-envelopes.ts'
 
 /** How an envelope reached us. */
 export type Arrival = CameAs['arrival']
+
+/** How an envelope reached us, and what the session that opened it is worth. */
+export interface OpenedAs extends CameAs {
+  readonly protection: MessageProtection
+}
 
 /** What opening needs besides the draft. */
 export interface Opener {
@@ -97,7 +103,12 @@ export async function openEnvelope(
   lookForLost(draft)
   noteHeard(draft, session, opened.next)
   if (opened.diverged) wantRenewal(draft, 'diverged', opened.next)
-  await takeContent(draft, opener, opened.content, { arrival, digest: envelope.digest })
+  const protection = {
+    ...protectionIn(opened.next, draft.contact, draft.now),
+    olderHandshake: false,
+  }
+  const came = { arrival, digest: envelope.digest, protection }
+  await takeContent(draft, opener, opened.content, came)
   return 'opened'
 }
 
@@ -189,7 +200,7 @@ export async function takeContent(
   draft: Draft,
   opener: Opener,
   bytes: Uint8Array,
-  came: CameAs,
+  came: OpenedAs,
 ): Promise<void> {
   const content = readContent(bytes)
   if (content === undefined) return
@@ -227,7 +238,7 @@ async function takeText(
   opener: Opener,
   content: Content,
   text: string,
-  came: CameAs,
+  came: OpenedAs,
 ): Promise<void> {
   const { contact } = draft
   const { arrival } = came
@@ -250,6 +261,7 @@ async function takeText(
     text,
     late,
     states: [change],
+    protection: came.protection,
   }
   draft.events.push({
     event: {

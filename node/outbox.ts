@@ -4,10 +4,11 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import { OutboxRecordSchema } from '../protocol/generated/store_pb.ts'
 import type { Operation } from '../net/records.ts'
-import type { ContactId } from './api.ts'
+import type { ContactId, MessageProtection } from './api.ts'
 import { keys } from './keys.ts'
 import { toInteger } from '../protocol/protobuf.ts'
 import { decodeRecord, RECORD_VERSION } from './stored-record.ts'
+import { readProtection, storedProtection } from './protection.ts'
 
 /** A mailbox's signed word that it holds the envelope. */
 export interface HeldBy {
@@ -29,6 +30,8 @@ export interface OutboxEntry {
   /** Unix ms when the envelope was made; 0 while there is none. */
   readonly sealedAt: number
   readonly held: HeldBy | undefined
+  /** Of the session in which it is sealed; undefined while there is no envelope. */
+  readonly protection: MessageProtection | undefined
 }
 
 /** More is refused: nobody waits for ten thousand unanswered messages. */
@@ -37,7 +40,14 @@ export const MAX_OUTBOX_ENTRIES = 10_000
 /** An entry whose envelope is taken back: it waits to be encrypted again, under the same message id. */
 export function unsealed(entry: OutboxEntry): OutboxEntry {
   const nothing = new Uint8Array(0)
-  return { ...entry, envelope: undefined, sessionId: nothing, sealedAt: 0, held: undefined }
+  return {
+    ...entry,
+    envelope: undefined,
+    sessionId: nothing,
+    sealedAt: 0,
+    held: undefined,
+    protection: undefined,
+  }
 }
 
 /** Envelopes ahead of the oldest one without receipt, per session (docs/protocol.md, "Limits"). */
@@ -57,6 +67,7 @@ export function putEntry(contact: ContactId, entry: OutboxEntry): Operation {
       mailbox: entry.held?.mailbox ?? new Uint8Array(0),
       storedAt: BigInt(entry.held?.storedAt ?? 0),
       keptUntil: BigInt(entry.held?.keptUntil ?? 0),
+      ...storedProtection(entry.protection),
     }),
   )
   return { type: 'put', key: keys.outboxEntry(contact, entry.order), value }
@@ -77,6 +88,7 @@ export function decodeEntry(key: string, bytes: Uint8Array): OutboxEntry {
     sessionId: record.sessionId,
     createdAt: toInteger(record.createdAt),
     sealedAt: toInteger(record.sealedAt),
+    protection: readProtection(record.protection),
     held:
       record.mailbox.length === 0
         ? undefined

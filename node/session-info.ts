@@ -4,20 +4,19 @@ import type { Session } from '../protocol/session.ts'
 import { sendingSession } from '../protocol/sessions.ts'
 import type { SessionInfo } from './api.ts'
 import type { ContactState } from './contact.ts'
-import { isFreshStart } from './fresh-start.ts'
+import { protectionIn } from './protection.ts'
 
-/** The session that we send in; null while there is none. */
+/** The session that we send in, at a time (Unix ms); null while there is none. */
 export function describeSession(
   sessions: readonly Session[],
   contact: ContactState,
+  now: number,
 ): SessionInfo | null {
   const session = sendingSession(sessions, contact.handshakes)
   if (session === undefined) return null
   return {
     startedBy: session.handshake.by,
-    oneTime: session.class.oneTime,
-    postQuantum: session.class.postQuantum,
     answered: session.phase !== 'initiating',
-    freshStart: isFreshStart(contact, session),
+    ...protectionIn(session, contact, now),
   }
 }

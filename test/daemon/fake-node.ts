@@ -211,6 +211,7 @@ export class FakeNode implements Node {
     const message: Message = {
       ...{ kind: 'text', id: `m_${number}`, contact: contact.id, direction, seq: number },
       ...{ counter: number, text, sentAt: NOW, recordedAt: NOW, state, states, late: false },
+      protection: null,
     }
     this.#messages.set(message.id, message)
     return message

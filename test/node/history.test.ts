@@ -36,6 +36,7 @@ function message(outgoing: boolean, fields: Fields): StoredMessage {
     text: `${outgoing ? 'ours' : 'theirs'} ${counter}`,
     late: false,
     states: [{ state: outgoing ? 'queued' : 'delivered', at: 1 }],
+    protection: undefined,
     ...fields,
   }
 }

@@ -27,6 +27,7 @@ function message(...states: readonly DeliveryState[]): StoredMessage {
     text: 'hello',
     late: false,
     states: states.map((name, at) => ({ state: name, at })),
+    protection: undefined,
   }
 }
 
