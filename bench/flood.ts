@@ -12,7 +12,7 @@ import type {
   ReceiverOrder,
   Refusals,
   Target,
-  Usage,
+  Memory,
 } from './flood/orders.ts'
 import { percentile, type Unit } from './report.ts'
 import type { Bench, Case } from './rounds.ts'
@@ -40,14 +40,14 @@ export async function floodBench(): Promise<Bench> {
     await contact.ask({ start: made(folder, 'contact'), link: target.link })
     await forgers.ask({ start: target, identities: IDENTITIES })
     const samples = new Samples(receiver, contact, forgers)
-    return { cases: casesOf(samples, (await samples.usage()).memory), end }
+    return { cases: casesOf(samples, await samples.memory()), end }
   } catch (cause) {
     end()
     throw cause
   }
 }
 
-function casesOf(samples: Samples, memoryBefore: number): readonly Case[] {
+function casesOf(samples: Samples, before: Memory): readonly Case[] {
   const of = (job: string, unit: Unit, run: () => Promise<number> | number): Case => {
     return { job, subject: 'sotto', unit, run: async () => run() }
   }
@@ -86,8 +86,10 @@ function casesOf(samples: Samples, memoryBefore: number): readonly Case[] {
       '1/s',
       perSecond(({ unanswered }) => unanswered),
     ),
-    of('memory-before', 'MiB', () => memoryBefore / MIB),
-    of('memory-flooded', 'MiB', () => samples.last.memory / MIB),
+    of('memory-before', 'MiB', () => before.resident / MIB),
+    of('memory-flooded', 'MiB', async () => (await samples.memory()).resident / MIB),
+    of('held-before', 'MiB', () => before.held / MIB),
+    of('held-flooded', 'MiB', async () => (await samples.memory()).held / MIB),
   ]
 }
 
@@ -96,8 +98,6 @@ interface Sample {
   readonly times: readonly number[]
   /** Milliseconds of processor time that the node took in a second. */
   readonly cpu: number
-  /** Bytes that the node has after it. */
-  readonly memory: number
 }
 
 /** Takes samples, and holds the last one for the jobs that look at another side of it. */
@@ -105,7 +105,7 @@ class Samples {
   readonly #receiver: Child<ReceiverOrder>
   readonly #contact: Child<ContactOrder>
   readonly #forgers: Child<ForgerOrder>
-  last: Sample = { times: [], cpu: 0, memory: 0 }
+  last: Sample = { times: [], cpu: 0 }
   /** Of the last flood. */
   refusals: Refusals = NO_REFUSALS
 
@@ -121,14 +121,11 @@ class Samples {
 
   async quiet(): Promise<Sample> {
     const began = performance.now()
-    const before = await this.usage()
-    const times = await this.#contact.ask<number[]>({
-      send: MESSAGES,
-      perSecond: SENT_PER_SECOND,
-    })
-    const { memory, cpu } = await this.usage()
-    const seconds = (performance.now() - began) / 1000
-    this.last = { times, memory, cpu: (cpu - before.cpu) / seconds }
+    const before = await this.#cpu()
+    const order = { send: MESSAGES, perSecond: SENT_PER_SECOND }
+    const times = await this.#contact.ask<number[]>(order)
+    const cpu = (await this.#cpu()) - before
+    this.last = { times, cpu: (cpu * 1000) / (performance.now() - began) }
     return this.last
   }
 
@@ -141,8 +138,12 @@ class Samples {
   }
 
   /** Of the node that is flooded. */
-  usage(): Promise<Usage> {
-    return this.#receiver.ask({ usage: true })
+  memory(): Promise<Memory> {
+    return this.#receiver.ask({ memory: true })
+  }
+
+  #cpu(): Promise<number> {
+    return this.#receiver.ask({ cpu: true })
   }
 }
 

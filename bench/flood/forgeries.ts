@@ -1,5 +1,6 @@
 /** First messages that no session must come of. All name prekeys that the receiver holds, so that only its keys can tell. */
 import { readEnvelope } from '../../protocol/envelope.ts'
+import { encryptMessage } from '../../protocol/session.ts'
 import { platformRandom } from '../../net/platform/random.ts'
 import { newPerson, type Person } from '../people.ts'
 import { type Found, sendFirst } from '../talker.ts'
@@ -21,14 +22,15 @@ const EPHEMERAL_KEY_AT = 1 + 1 + 4 + 4 + 1 + 4
 /** What the `index`th identity sends, again and again in another form. */
 export function forgeriesOf(identity: Person, found: Found, index: number): Forge {
   const content = new Uint8Array(100)
+  const { now } = identity
   const way = WAYS[index % (WAYS.length + 1)]
   if (way !== undefined) {
     const { envelope } = sendFirst(found, content, identity)
     return () => way(envelope)
   }
-  // Whole, but of somebody else: it opens to the end before that shows.
-  const { talker } = sendFirst(found, content, newPerson())
-  return () => talker.seal(content)
+  // Whole, but of somebody else: it opens to the end before that shows. Always at one position, each with a salt of its own.
+  const { session } = sendFirst(found, content, newPerson()).talker
+  return () => encryptMessage(session, content, { now, random: platformRandom }).envelope
 }
 
 function bodyAt(envelope: Uint8Array): number {

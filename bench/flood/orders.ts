@@ -5,15 +5,16 @@ import type { PeerName } from '../../net/ports.ts'
 export type ReceiverOrder =
   /** Starts it with its store in this folder. Answered with `Target`. */
   | { readonly start: string }
-  /** Answered with `Usage`. */
-  | { readonly usage: true }
+  /** Answered with the milliseconds of processor time since the process began. */
+  | { readonly cpu: true }
+  /** Answered with `Memory`. */
+  | { readonly memory: true }
 
-/** What the process has taken of the machine. */
-export interface Usage {
-  /** Bytes that are resident. */
-  readonly memory: number
-  /** Milliseconds of processor time since it began. */
-  readonly cpu: number
+/** In bytes. */
+export interface Memory {
+  readonly resident: number
+  /** What is left of the heap after a collection, with what hangs on it. */
+  readonly held: number
 }
 
 /** How others find it. */

@@ -1,10 +1,16 @@
 /** The node that is flooded: a whole one, as a user of the library has it. */
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { createNode } from '../../node/index.ts'
 import { takeOrders } from '../orders.ts'
-import type { ReceiverOrder, Target, Usage } from './orders.ts'
+import type { Memory, ReceiverOrder, Target } from './orders.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 takeOrders(async (order: ReceiverOrder) => {
-  return 'usage' in order ? usage() : start(order.start)
+  if ('cpu' in order) return cpu()
+  return 'memory' in order ? memory() : start(order.start)
 })
 
 async function start(dir: string): Promise<Target> {
@@ -17,7 +23,14 @@ async function start(dir: string): Promise<Target> {
   return { peer, link, addresses: node.status.addresses }
 }
 
-function usage(): Usage {
+function cpu(): number {
   const { user, system } = process.cpuUsage()
-  return { memory: process.memoryUsage.rss(), cpu: (user + system) / 1000 }
+  return (user + system) / 1000
+}
+
+function memory(): Memory {
+  const resident = process.memoryUsage.rss()
+  collectGarbage()
+  const { heapUsed, external } = process.memoryUsage()
+  return { resident, held: heapUsed + external }
 }

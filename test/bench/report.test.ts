@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { median, report, table } from '../../bench/report.ts'
+import { median, percentile, report, table } from '../../bench/report.ts'
 import { interleave } from '../../bench/rounds.ts'
 
 test('the median of an even number of values lies between the middle two', () => {
@@ -7,6 +7,14 @@ test('the median of an even number of values lies between the middle two', () =>
   expect(median([4, 1, 3, 2])).toBe(2.5)
   expect(median([7])).toBe(7)
   expect(median([])).toBeNaN()
+})
+
+test('a percentile is a value that was measured', () => {
+  const values = Array.from({ length: 400 }, (_, at) => 400 - at)
+  expect(percentile(values, 0.99)).toBe(396)
+  expect(percentile(values, 0.5)).toBe(200)
+  expect(percentile([7], 0.99)).toBe(7)
+  expect(percentile([], 0.5)).toBeNaN()
 })
 
 test('rounds are interleaved, and the first is not counted', async () => {
