@@ -51,6 +51,7 @@ const eventTypes = oneOf<EventType>(
   'contact.trust',
   'contact.session',
   'contact.renewal',
+  'contact.irregular',
   'contact.found',
   'node.published',
   'mailbox.connected',

@@ -29,6 +29,7 @@ export interface ContactView {
   readonly bundle: Contact['bundle']
   readonly session: SessionInfo | null
   readonly queued: number
+  readonly irregularities: Contact['irregularities']
 }
 
 /** One step of a message's way. */
@@ -104,10 +105,11 @@ export function rfc3339(ms: number): string {
 }
 
 export function contactView(contact: Contact): ContactView {
-  const { id, name, peer, trust, state, path, bundle, session, queued } = contact
+  const { id, name, peer, trust, state, path, bundle, session, queued, irregularities } = contact
   const verifiedAt = contact.verifiedAt === null ? null : rfc3339(contact.verifiedAt)
   const addedAt = rfc3339(contact.addedAt)
-  return { id, name, peer, trust, state, path, addedAt, verifiedAt, bundle, session, queued }
+  const said = { addedAt, verifiedAt, bundle, session, queued, irregularities }
+  return { id, name, peer, trust, state, path, ...said }
 }
 
 export function messageView(message: Message): MessageView {

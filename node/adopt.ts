@@ -15,6 +15,7 @@ import { currentEntries, type Composer } from './compose.ts'
 import { contactShort, trustNumber } from './contact.ts'
 import type { Draft } from './draft.ts'
 import { noteBeginning } from './fresh-start.ts'
+import { noteBeside } from './irregular.ts'
 import { hasSaidEnough, keepRecords, takeContent, type Opener } from './open.ts'
 import { unsealed } from './outbox.ts'
 import type { Outcome } from './outcome.ts'
@@ -43,6 +44,7 @@ export async function adoptSession(
   addSession(draft, late ? receiveOnly(accepted.session) : accepted.session)
   if (late) noteLate(draft)
   draft.spent.push(...accepted.spent)
+  noteBeside(draft, accepted)
   keepRecords(draft, accepted.session, accepted.skippedAdded)
   draft.patch({
     handshakes: handshakeOpened(handshakes, handshake),

@@ -1,7 +1,7 @@
 // Events that tell what happened just now and are not kept: who missed them can see the same in the status.
 
 import type { Clock, PeerName } from '../net/ports.ts'
-import type { BundlePath, DamageKind, RenewalReason } from './api.ts'
+import type { BundlePath, DamageKind, Irregularity, RenewalReason } from './api.ts'
 import type { ClockJump } from './clock-guard.ts'
 import { clockState } from './clock-guard.ts'
 import { contactShort } from './contact.ts'
@@ -46,6 +46,10 @@ export class Announcements {
 
   renewal({ contact }: Conversation, reason: RenewalReason): void {
     this.#tell({ type: 'contact.renewal', contact: contactShort(contact), reason })
+  }
+
+  irregular({ contact }: Conversation, what: Irregularity): void {
+    this.#tell({ type: 'contact.irregular', contact: contactShort(contact), what })
   }
 
   published({ sequence, holders }: Published): void {

@@ -105,6 +105,12 @@ export interface MessageProtection extends Protection {
   readonly olderHandshake: boolean
 }
 
+/**
+ * What a contact's messages have shown: contents that break the rules of their kind, and are ignored; items beside a content that
+ * do, and are ignored; positions or parts that contradict earlier ones: their program runs twice or was set back.
+ */
+export type Irregularity = 'contents' | 'items' | 'diverged'
+
 export interface Contact {
   readonly id: ContactId
   readonly name: string
@@ -125,6 +131,8 @@ export interface Contact {
   readonly session: SessionInfo | null
   /** Messages not yet delivered. */
   readonly queued: number
+  /** How often each was met. */
+  readonly irregularities: Readonly<Record<Irregularity, number>>
 }
 
 export interface StateChange {
@@ -258,6 +266,11 @@ export type NodeEvent = EventBase &
         readonly type: 'contact.renewal'
         readonly contact: ContactShort
         readonly reason: RenewalReason
+      }
+    | {
+        readonly type: 'contact.irregular'
+        readonly contact: ContactShort
+        readonly what: Irregularity
       }
     | {
         readonly type: 'contact.found'

@@ -2,7 +2,7 @@
 // under its lock (conversation.ts).
 
 import { create, toBinary } from '@bufbuild/protobuf'
-import { ContactRecordSchema } from '../protocol/generated/store_pb.ts'
+import { ContactRecordSchema, type StoredIrregularities } from '../protocol/generated/store_pb.ts'
 import { verifyBundle } from '../protocol/bundle.ts'
 import type { AccountKey } from '../protocol/account.ts'
 import { accountKey } from '../protocol/account.ts'
@@ -15,6 +15,7 @@ import type { BundlePath, ContactId, ContactShort, Trust } from './api.ts'
 import type { MailboxHint } from './bundle-finder.ts'
 import type { FreshStart } from './fresh-start.ts'
 import type { Gap } from './gaps.ts'
+import { NO_IRREGULARITIES, type Irregularities } from './irregular.ts'
 import type { IdleSession } from './idle.ts'
 import { NO_RENEWAL, type Renewal } from './renewal.ts'
 import type { Series } from './series.ts'
@@ -65,6 +66,7 @@ export interface ContactState {
   /** Unix ms when a text of theirs opened that nothing of ours was sealed after; 0 if there is none. */
   readonly unansweredSince: number
   readonly profileSent: boolean
+  readonly irregularities: Irregularities
 }
 
 export interface NewContact {
@@ -104,6 +106,7 @@ export function newContact(init: NewContact, random: RandomBytes): ContactState 
     unanswered: 0,
     unansweredSince: 0,
     profileSent: false,
+    irregularities: NO_IRREGULARITIES,
   }
 }
 
@@ -162,6 +165,7 @@ export function encodeContact(contact: ContactState): Uint8Array {
       unanswered: contact.unanswered,
       unansweredSince: BigInt(contact.unansweredSince),
       profileSent: contact.profileSent,
+      irregularities: contact.irregularities,
     }),
   )
 }
@@ -199,7 +203,14 @@ export function decodeContact(id: ContactId, bytes: Uint8Array, now: number): Co
     unanswered: record.unanswered,
     unansweredSince: toInteger(record.unansweredSince),
     profileSent: record.profileSent,
+    irregularities: readIrregularities(record.irregularities),
   }
+}
+
+function readIrregularities(stored: StoredIrregularities | undefined): Irregularities {
+  if (stored === undefined) return NO_IRREGULARITIES
+  const { contents, items, diverged } = stored
+  return { contents, items, diverged }
 }
 
 interface StoredBundleFields {

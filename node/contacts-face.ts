@@ -101,6 +101,7 @@ export class ContactsFace implements Contacts {
       bundle: describeBundle(conversation),
       session: describeSession(conversation.sessions, contact, this.#core.clock.now()),
       queued: conversation.waiting().length,
+      irregularities: contact.irregularities,
     })
   }
 

@@ -4,7 +4,7 @@ import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Session } from '../protocol/session.ts'
 import type { Operation, Records } from '../net/records.ts'
 import type { Clock } from '../net/ports.ts'
-import type { ContactId, RenewalReason, StateChange } from './api.ts'
+import type { ContactId, Irregularity, RenewalReason, StateChange } from './api.ts'
 import type { ContactState } from './contact.ts'
 import type { Conversation } from './conversation.ts'
 import type { Damages } from './damage.ts'
@@ -42,6 +42,8 @@ export interface ConversationListener {
   readonly gaps: (conversation: Conversation) => void
   /** A contact has told the time: Unix ms by their clock, just now. */
   readonly time: (conversation: Conversation, time: number) => void
+  /** The contact's program breaks a rule, or contradicts itself. */
+  readonly irregular: (conversation: Conversation, what: Irregularity) => void
   /** The sessions with the contact need another one. */
   readonly trouble: (conversation: Conversation, reason: RenewalReason) => void
 }

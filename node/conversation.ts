@@ -356,6 +356,7 @@ export class Conversation implements Mender, Opener {
     if (draft.due.length > 0) listener.receiptsDue(this)
     if (draft.theirTime !== undefined) listener.time(this, draft.theirTime)
     for (const { message, change } of draft.stateChanges) listener.state(message, change)
+    for (const what of draft.irregularities) listener.irregular(this, what)
     for (const reason of draft.troubles) listener.trouble(this, reason)
     if (draft.outbox.size > 0 || draft.troubles.length > 0) listener.wake(this)
     listener.gaps(this)

@@ -111,6 +111,7 @@ export class ChatCore {
         gaps: (conversation) => this.#gaps.look(conversation),
         session: (conversation) => this.#announcements.session(conversation),
         time: (conversation, time) => this.#hearTime(conversation, time),
+        irregular: (conversation, what) => this.#announcements.irregular(conversation, what),
         trouble: (conversation, reason) => this.#announcements.renewal(conversation, reason),
       },
     })

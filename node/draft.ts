@@ -5,7 +5,7 @@ import type { CounterRange, MessageId } from '../protocol/content.ts'
 import type { Session } from '../protocol/session.ts'
 import type { Secret } from '../protocol/secret.ts'
 import type { Operation } from '../net/records.ts'
-import type { RenewalReason, StateChange } from './api.ts'
+import type { Irregularity, RenewalReason, StateChange } from './api.ts'
 import type { ContactState } from './contact.ts'
 import type { LoggedEvent } from './event-log.ts'
 import type { StoredMessage } from './message.ts'
@@ -36,6 +36,7 @@ export class Draft {
   theirTime: number | undefined
   /** Why sessions have to be replaced. */
   readonly troubles: RenewalReason[] = []
+  readonly irregularities: Irregularity[] = []
   readonly stateChanges: { readonly message: StoredMessage; readonly change: StateChange }[] = []
   /** Ids of their messages that this step has stored, in hex. */
   readonly received = new Set<string>()

@@ -42,6 +42,7 @@ export type Ephemeral = Extract<
       | `clock.${string}`
       | 'contact.session'
       | 'contact.renewal'
+      | 'contact.irregular'
       | 'contact.found'
   }
 >

@@ -22,6 +22,7 @@ import { defaultName, type ContactState } from './contact.ts'
 import { pointer } from './compose.ts'
 import type { Draft } from './draft.ts'
 import { noteProof } from './fresh-start.ts'
+import { noteBeside, noteIrregularity } from './irregular.ts'
 import { keys } from './keys.ts'
 import {
   advance,
@@ -102,6 +103,7 @@ export async function openEnvelope(
   noteSpoken(draft, opened.next)
   lookForLost(draft)
   noteHeard(draft, session, opened.next)
+  noteBeside(draft, opened)
   if (opened.diverged) wantRenewal(draft, 'diverged', opened.next)
   const protection = {
     ...protectionIn(opened.next, draft.contact, draft.now),
@@ -139,7 +141,10 @@ function tryOpen(
     const outcome = outcomeOf(error)
     if (outcome === 'not-authentic') failedBodies.set(id, countFailedBody(failed, now))
     if (!(error instanceof SessionError)) return outcome
-    if (error.code === 'ERR_DIVERGED') wantRenewal(draft, 'diverged', session)
+    if (error.code === 'ERR_DIVERGED') {
+      noteIrregularity(draft, 'diverged')
+      wantRenewal(draft, 'diverged', session)
+    }
     // Its sender keeps it, and encrypts it again in another session.
     if (error.code === 'ERR_TOO_FAR_AHEAD') wantRenewal(draft, 'too-far-ahead', session)
     if (error.code !== 'ERR_NOT_AUTHENTIC') return outcome
@@ -202,7 +207,7 @@ export async function takeContent(
   bytes: Uint8Array,
   came: OpenedAs,
 ): Promise<void> {
-  const content = readContent(bytes)
+  const content = readContent(draft, bytes)
   if (content === undefined) return
   if (came.arrival === 'direct') draft.theirTime = content.sentAt // what waited tells nothing of now
   switch (content.body.kind) {
@@ -224,12 +229,14 @@ export async function takeContent(
   }
 }
 
-function readContent(bytes: Uint8Array): Content | undefined {
+function readContent(draft: Draft, bytes: Uint8Array): Content | undefined {
   try {
     return decodeContent(bytes)
   } catch (error) {
-    if (error instanceof DecodeError) return undefined
-    throw error
+    if (!(error instanceof DecodeError)) throw error
+    // A kind of a later version breaks no rule.
+    if (error.code !== 'ERR_UNKNOWN_VERSION') noteIrregularity(draft, 'contents')
+    return undefined
   }
 }
 

@@ -1,6 +1,7 @@
 // A node without network and store, for tests of the local API and of the commands: contacts, messages and events in memory.
 
 import { Damages } from '../../node/damage.ts'
+import { NO_IRREGULARITIES } from '../../node/irregular.ts'
 import { SottoError } from '../../node/errors.ts'
 import type {
   Contact,
@@ -197,6 +198,7 @@ export class FakeNode implements Node {
     const contact: Contact = {
       ...{ id: `c_${name}`, name, peer: peer(name), trust: 'unverified', state: 'accepted' },
       ...{ path: 'direct', addedAt: NOW, verifiedAt: null, bundle: null, session: null, queued: 0 },
+      irregularities: NO_IRREGULARITIES,
     }
     this.#contacts.set(name, contact)
     return contact
