@@ -58,6 +58,14 @@ const example: Content = {
 }
 
 const encodedWith = (value: ContentBody): Uint8Array => encodeContent({ ...example, body: value })
+
+test('ids are copies: a content outlives the buffer it was read from', () => {
+  const body = { kind: 'read-receipt', messageIds: [example.messageId] } as const
+  const bytes = encodedWith(body)
+  const read = decodeContent(bytes)
+  bytes.fill(0)
+  expect(read).toEqual({ ...example, body })
+})
 const textOf = (length: number): ContentBody => ({ kind: 'text', text: 'a'.repeat(length) })
 const receiptOf = (count: number): ContentBody => ({
   kind: 'read-receipt',

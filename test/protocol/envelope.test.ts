@@ -47,6 +47,12 @@ describe('a session message', () => {
     }
   })
 
+  test('has a body of at least 256 padded bytes and a tag of 16', () => {
+    const bytes = concat(SESSION_PREFIX, filled(1, 16 + 8 + 60), filled(4, 272))
+    expect(readEnvelope(bytes).body).toHaveLength(272)
+    expect(refusal(() => readEnvelope(bytes.subarray(0, -1)))).toBe('DecodeError ERR_TRUNCATED')
+  })
+
   test('is refused above the largest size', () => {
     const bytes = new Uint8Array(MAX_ENVELOPE_BYTES + 1)
     bytes.set(SESSION_PREFIX)
@@ -95,6 +101,8 @@ describe('a first message', () => {
   test('is refused for a pair with the id 0, and for an identity that is too long', () => {
     const unnamed = firstPrefix({ ...HANDSHAKE, kemId: 0 })
     expect(refusal(() => readEnvelope(concat(unnamed, REST)))).toBe('DecodeError ERR_MALFORMED')
+    const longest = firstPrefix({ ...HANDSHAKE, hiddenIdentity: new Uint8Array(414) })
+    expect(readEnvelope(concat(longest, REST)).kind).toBe('first')
     const long = firstPrefix({ ...HANDSHAKE, hiddenIdentity: new Uint8Array(415) })
     expect(refusal(() => readEnvelope(concat(long, REST)))).toBe('DecodeError ERR_TOO_LARGE')
   })

@@ -133,6 +133,16 @@ test('unknown kinds are skipped without a word', () => {
   expect(decodeBody(body)).toEqual({ content: CONTENT, items: [statement], malformed: false })
 })
 
+test('the last item may end with the body, also one without a value', () => {
+  const body = raw(concat(u8(3), u16(32), statement.value), item(6, 0))
+  expect(decodeBody(body)).toEqual({ content: CONTENT, items: [statement], malformed: false })
+})
+
+test('a note has at most 512 bytes', () => {
+  const longest = itemOf(itemKinds.handOutNote, 512)
+  expect(decodeBody(encodeBody(CONTENT, [longest])).items).toEqual([longest])
+})
+
 test.each([
   ['a byte after the padding began', raw(item(3, 32), u8(0), u8(1))],
   ['a byte far behind', raw(item(3, 32), new Uint8Array(200), u8(3))],
