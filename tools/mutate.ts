@@ -133,7 +133,7 @@ function configuration(files: readonly string[], report: string): object {
     plugins: ['@stryker-mutator/vitest-runner'],
     vitest: { configFile: 'tools/vitest.mutation.config.ts' },
     mutate: files,
-    ignorePatterns: ['**', '!protocol/**', '!test/{protocol,support}/**', '!tools/*.ts', '!*.json'],
+    ignorePatterns: ['**', '!protocol/**', '!test/**', '!tools/*.ts', '!*.json'],
     tsconfigFile: 'none', // it would be read with a programming interface that TypeScript 7 does not have
     coverageAnalysis: 'perTest',
     concurrency: Number(values.workers),
