@@ -39,6 +39,7 @@ export default defineConfig({
           include: ['test/protocol/**/*.test.ts'],
           exclude: [APART, ...LEFT_OUT],
           isolate: false,
+          setupFiles: ['tools/mutation-setup.ts'],
           testTimeout: 60_000,
         },
       },
