@@ -20,6 +20,13 @@ test('eight failures in an hour are tried, the ninth waits until the first is an
   expect(mayTryBody(failed, HOUR)).toBe(true)
 })
 
+test('eight failures at one moment are eight', () => {
+  let failed = NO_FAILED_BODIES
+  for (let i = 0; i < MAX_FAILED_PER_HOUR; i += 1) failed = countFailedBody(failed, HOUR)
+  expect(failed).toEqual({ total: 8, recent: new Array(8).fill(HOUR) })
+  expect(mayTryBody(failed, HOUR)).toBe(false)
+})
+
 test('after 200 failures without one that opens, none is tried', () => {
   let failed: FailedBodies = NO_FAILED_BODIES
   for (let i = 0; i < MAX_FAILED_TOTAL; i += 1) {

@@ -357,6 +357,32 @@ describe('a divergence is reported and changes nothing', () => {
   })
 })
 
+test('a good part counts beside a bad one, which is reported all the same', () => {
+  for (const [bad, report] of [
+    [anOffer(7, 'x'), { malformed: true, diverged: false }],
+    [anOffer(1, 'x'), { malformed: false, diverged: true }],
+  ] as const) {
+    const { initiator, responder } = sides()
+    initiator.receive(responder.send())
+    const [answer] = parts(initiator.send())
+    const received = responder.receive({ epoch: 0, items: [bad, there(answer)] })
+    expect(received).toMatchObject({ ...report, next: { phase: 'switched' } })
+    expect(received.spent).not.toEqual([])
+  }
+})
+
+test('a fault of ours is not taken for a bad part', () => {
+  const { initiator, responder } = sides()
+  const random = (): Uint8Array => {
+    throw new TypeError('ours')
+  }
+  const offer = responder.send()
+  const context = { answeredChain: undefined, takesParts: true, now: NOW, random, ...offer }
+  expect(() => receiveKeyParts(initiator.state, { sessionId, sends: INITIATOR }, context)).toThrow(
+    TypeError,
+  )
+})
+
 test('a message of the next epoch moves first, then its parts are taken', () => {
   const { initiator, responder } = sides()
   initiator.receive(responder.send())

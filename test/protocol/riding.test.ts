@@ -47,6 +47,19 @@ test('a clock that goes back a little holds up nothing, one that goes back far i
   expect(hasPassed(100, NOW, NOW + 100)).toBe(true)
 })
 
+test('the course of a part is counted from its first ride', () => {
+  const first = rode(NEVER_RODE, at(3, 0))
+  const times = { firstAt: NOW, lastAt: NOW }
+  expect(first).toEqual({ ...NEVER_RODE, ...times, rides: 1, chain: 3 })
+  const passed = passedBy(first)
+  expect(passed).toEqual({ ...first, passed: 1, messages: 1 })
+  const again = rode(passed, { now: NOW + 5, chain: 4, number: 2 })
+  expect(again).toEqual({ ...first, rides: 2, lastAt: NOW + 5, chain: 4, messages: 2 })
+  expect(heard(again, undefined)).toEqual({ ...again, messages: 3 })
+  expect(heard(again, 3)).toEqual({ ...again, messages: 3 })
+  expect(heard(again, 4)).toEqual({ ...again, messages: 3, answeredChains: 1 })
+})
+
 test('what happens before a part has ridden is not counted', () => {
   expect(passedBy(NEVER_RODE)).toBe(NEVER_RODE)
   expect(heard(NEVER_RODE, 0)).toBe(NEVER_RODE)

@@ -20,6 +20,8 @@ import {
   hasSkipped,
   redateSkipped,
   replaceSkipped,
+  skippedBodyKey,
+  skippedSecrets,
   withoutSkipped,
 } from '../../protocol/skipped-keys.ts'
 import { there } from '../support/talkers.ts'
@@ -83,6 +85,30 @@ describe('skipped keys', () => {
     expect(replaceSkipped(list, changed)).toEqual([...changed, ...list.slice(2)])
     expect(redateSkipped(list, 99)).toEqual([])
   })
+})
+
+test('a list of skipped keys that loses nothing is not copied', () => {
+  const list = keys(1, 0, 3, 10)
+  expect(addSkipped(list, []).kept).toBe(list)
+  expect(evictChainsBefore(list, 1).kept).toBe(list)
+  expect(expireSkipped(list, 10).kept).toBe(list)
+})
+
+test('a skipped key opens what names its epoch, and the next one if that had been named', () => {
+  const [bodyKey, nextBodyKey] = [1, 2].map((byte) =>
+    importSecret('BodyKey', new Uint8Array(32).fill(byte)),
+  )
+  const at = { kind: 'skipped', chain: 0, number: 0, epoch: 4, skippedAt: 0 } as const
+  const one = { ...at, bodyKey: there(bodyKey), nextBodyKey: undefined }
+  const both = { ...one, nextBodyKey }
+  expect([3, 4, 5, 6].map((epoch) => skippedBodyKey(both, epoch))).toEqual([
+    undefined,
+    bodyKey,
+    nextBodyKey,
+    undefined,
+  ])
+  expect(skippedBodyKey(one, 5)).toBeUndefined()
+  expect(skippedSecrets([one, both])).toEqual([bodyKey, bodyKey, nextBodyKey])
 })
 
 describe('seen marks', () => {
