@@ -1,8 +1,9 @@
-// The primitives over a native libsodium. Only what is faster there is taken from it: a call costs as much as hashing a short
-// message in WebAssembly, so BLAKE2b is not, nor is ML-KEM, which the package does not have.
+// The primitives over a native libsodium. Only what is faster there is taken from it: curves, and the AEAD of what is longer
+// than a header. A call costs as much as hashing a short message in WebAssembly, and the package has no ML-KEM.
 
 import type { Primitives } from './primitives.ts'
 import {
+  AEAD_KEY_BYTES,
   AEAD_NONCE_BYTES,
   AEAD_TAG_BYTES,
   ED25519_EXPANDED_BYTES,
@@ -13,12 +14,6 @@ import {
 
 /** The functions of `sodium-native` that are called. They write into their first argument and throw what they refuse. */
 export interface NativeSodium {
-  crypto_kdf_derive_from_key(
-    out: Uint8Array,
-    id: number,
-    context: Uint8Array,
-    key: Uint8Array,
-  ): void
   crypto_aead_xchacha20poly1305_ietf_encrypt(
     out: Uint8Array,
     text: Uint8Array,
@@ -49,28 +44,32 @@ export interface NativeSodium {
 
 /** What the native library is faster at, and `rest` for everything else. */
 export function nativePrimitives(sodium: NativeSodium, rest: Primitives): Primitives {
-  const paddedNonce = new Uint8Array(AEAD_NONCE_BYTES)
+  // Native code wants a buffer behind each array; short ones that come fresh would all have to get one.
+  const keyRegion = new Uint8Array(AEAD_KEY_BYTES)
+  const nonceRegion = new Uint8Array(AEAD_NONCE_BYTES)
   let adRegion = new Uint8Array(FIRST_AD_BYTES)
+  let joinedAd = adRegion
 
-  function padded(nonce: Uint8Array): Uint8Array {
-    if (nonce.length === AEAD_NONCE_BYTES) return nonce
-    paddedNonce.fill(0)
-    paddedNonce.set(nonce)
-    return paddedNonce
-  }
-
-  /** Associated data is public: the region is not wiped. */
   function joined(parts: readonly Uint8Array[]): Uint8Array {
-    const [only] = parts
-    if (only !== undefined && parts.length === 1) return only
     const length = size(parts)
     if (length > adRegion.length) adRegion = new Uint8Array(length)
+    if (length !== joinedAd.length) joinedAd = adRegion.subarray(0, length)
     let offset = 0
     for (const part of parts) {
-      adRegion.set(part, offset)
+      joinedAd.set(part, offset)
       offset += part.length
     }
-    return adRegion.subarray(0, length)
+    return joinedAd
+  }
+
+  /** One call with key and nonce in their regions; the key is then overwritten. Whether the library said yes. */
+  function withKey(key: Uint8Array, nonce: Uint8Array, call: () => unknown): boolean {
+    keyRegion.set(key)
+    nonceRegion.fill(0)
+    nonceRegion.set(nonce)
+    const done = holds(call)
+    keyRegion.fill(0)
+    return done
   }
 
   /** One call with the expanded key of a seed, which is then overwritten. */
@@ -91,39 +90,24 @@ export function nativePrimitives(sodium: NativeSodium, rest: Primitives): Primit
   return {
     ...rest,
 
-    kdf: (length, id, context, key) => {
-      const out = new Uint8Array(length)
-      sodium.crypto_kdf_derive_from_key(out, id, context, key)
-      return out
-    },
-
     seal: (key, nonce, ad, text) => {
+      if (text.length < MIN_NATIVE_BYTES) return rest.seal(key, nonce, ad, text)
       const out = new Uint8Array(text.length + AEAD_TAG_BYTES)
-      const done = holds(() =>
+      const done = withKey(key, nonce, () =>
+        // prettier-ignore
         sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(
-          out,
-          text,
-          joined(ad),
-          null,
-          padded(nonce),
-          key,
-        ),
+          out, text, joined(ad), null, nonceRegion, keyRegion),
       )
       return done ? out : undefined
     },
 
     open: (key, nonce, ad, sealed) => {
-      if (sealed.length < AEAD_TAG_BYTES) return undefined
+      if (sealed.length < MIN_NATIVE_BYTES) return rest.open(key, nonce, ad, sealed)
       const out = new Uint8Array(sealed.length - AEAD_TAG_BYTES)
-      const done = holds(() =>
+      const done = withKey(key, nonce, () =>
+        // prettier-ignore
         sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(
-          out,
-          null,
-          sealed,
-          joined(ad),
-          padded(nonce),
-          key,
-        ),
+          out, null, sealed, joined(ad), nonceRegion, keyRegion),
       )
       return done ? out : undefined
     },
@@ -167,5 +151,7 @@ function holds(call: () => unknown): boolean {
   }
 }
 
+/** Shorter ones, as headers are, are faster in WebAssembly. */
+const MIN_NATIVE_BYTES = 64
 /** Room for the associated data of every message that is not a first one. */
 const FIRST_AD_BYTES = 256

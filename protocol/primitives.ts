@@ -49,6 +49,7 @@ export const KEM_PUBLIC_KEY_BYTES = 1184
 export const KEM_CIPHERTEXT_BYTES = 1088
 export const KEM_SEED_BYTES = 64
 const KEM_EXPANDED_BYTES = 2400
+export const AEAD_KEY_BYTES = 32
 export const AEAD_TAG_BYTES = 16
 export const AEAD_NONCE_BYTES = 24
 export const POINT_BYTES = 32

@@ -20,14 +20,9 @@ const wasm = wasmPrimitives(libsodium)
 const library = createRequire(import.meta.url)('sodium-native') as NativeSodium
 const native = nativePrimitives(library, wasm)
 
-const hashKeys = fc.oneof(
-  fc.constant([]),
-  bytes(32).map((key) => [key]),
-  fc.tuple(bytes(32), bytes(32)),
-)
 const nonces = fc.oneof(bytes(16), bytes(24))
 const texts = fc.oneof(
-  fc.constantFrom(0, 1, 15, 16, 17, 63, 64, 65, 255, 256, 257, 70_000).chain(bytes),
+  fc.constantFrom(0, 1, 15, 16, 17, 47, 48, 63, 64, 65, 255, 256, 257, 70_000).chain(bytes),
   fc.nat({ max: 300 }).chain(bytes),
 )
 const parts = fc.array(fc.constantFrom(0, 1, 16, 60, 64, 300, 5_000).chain(bytes), { maxLength: 5 })
@@ -68,21 +63,6 @@ test('the native library gives the published answers', () => {
 })
 
 describe('native and WebAssembly agree on', () => {
-  test('BLAKE2b', () => {
-    check(
-      fc.tuple(fc.integer({ min: 16, max: 64 }), hashKeys, parts),
-      (p, [length, key, message]) => p.blake2b(length, key, message),
-    )
-  })
-
-  test('key derivation', () => {
-    const ids = fc.oneof(fc.constantFrom(0, 1, 255, 2 ** 31, 2 ** 32 - 1), fc.nat())
-    check(
-      fc.tuple(fc.constantFrom(16, 32, 33, 64), ids, bytes(8), bytes(32)),
-      (p, [length, id, context, key]) => p.kdf(length, id, context, key),
-    )
-  })
-
   test('sealing and opening', () => {
     check(fc.tuple(bytes(32), nonces, parts, texts), (p, [key, nonce, ad, text]) => {
       const sealed = p.seal(key, nonce, ad, text)
@@ -164,33 +144,41 @@ describe('native and WebAssembly agree on', () => {
     expect(edwardsEdges.filter((point) => native.ed25519IsPrimeOrder(point))).toHaveLength(4)
     check(bytes(32), (p, point) => p.ed25519IsPrimeOrder(point))
   })
+})
 
-  test('ML-KEM-768', () => {
-    const seeds = fc.tuple(bytes(64), bytes(32), fc.nat())
-    check(seeds, (p, [seed, randomness, flip]) => {
-      const publicKey = p.kemPublicKey(seed)
-      const made = p.kemEncapsulate(publicKey, randomness)
-      const ciphertext = made?.ciphertext ?? new Uint8Array(1088)
-      return [
-        publicKey,
-        ciphertext,
-        made?.secret,
-        p.kemDecapsulate(seed, ciphertext),
-        p.kemDecapsulate(seed, flipped(ciphertext, flip)),
-        p.kemEncapsulate(publicKey.slice().fill(0xff, 0, 3), randomness),
-      ]
-    })
-  })
+test('everything else is that of the reference', () => {
+  const { blake2b, kdf, kemPublicKey, kemEncapsulate, kemDecapsulate } = wasm
+  expect(native).toMatchObject({ blake2b, kdf, kemPublicKey, kemEncapsulate, kemDecapsulate })
 })
 
 test('results are not views of anything that the next call overwrites', () => {
   const key = new Uint8Array(32).fill(1)
   const ad = [new Uint8Array(3), new Uint8Array(4)]
-  const first = native.seal(key, new Uint8Array(16), ad, new Uint8Array(20))
+  const first = native.seal(key, new Uint8Array(16), ad, new Uint8Array(100))
   const copy = first?.slice()
-  native.seal(key, new Uint8Array(16).fill(9), [key, key], new Uint8Array(20))
+  native.seal(key, new Uint8Array(16).fill(9), [key, key], new Uint8Array(100))
   expect(first).toEqual(copy)
-  expect(first?.buffer.byteLength).toBe(36)
+  expect(first?.buffer.byteLength).toBe(116)
+})
+
+test.each(['yes', 'no'])('the key of a cipher is overwritten, when the library says %s', (said) => {
+  const seen: Uint8Array[] = []
+  const note = (key: Uint8Array): number => {
+    expect(key).toEqual(new Uint8Array(32).fill(5))
+    seen.push(key)
+    if (said === 'no') throw new Error('could not verify data')
+    return 0
+  }
+  const watched: NativeSodium = {
+    ...library,
+    crypto_aead_xchacha20poly1305_ietf_encrypt: (_out, _text, _ad, _, _nonce, key) => note(key),
+    crypto_aead_xchacha20poly1305_ietf_decrypt: (_out, _, _sealed, _ad, _nonce, key) => note(key),
+  }
+  const primitives = nativePrimitives(watched, wasm)
+  const [key, nonce] = [new Uint8Array(32).fill(5), new Uint8Array(24)]
+  expect(primitives.seal(key, nonce, [], new Uint8Array(100)) !== undefined).toBe(said === 'yes')
+  expect(primitives.open(key, nonce, [], new Uint8Array(100)) !== undefined).toBe(said === 'yes')
+  expect(seen).toEqual([new Uint8Array(32), new Uint8Array(32)])
 })
 
 test('the expanded key of a seed is overwritten', () => {

@@ -7,7 +7,6 @@ import { refusal } from '../support/refusals.ts'
 
 /** A library that finds nothing wrong and writes nothing. */
 const silent: NativeSodium = {
-  crypto_kdf_derive_from_key: () => undefined,
   crypto_aead_xchacha20poly1305_ietf_encrypt: () => 0,
   crypto_aead_xchacha20poly1305_ietf_decrypt: () => 0,
   crypto_scalarmult: () => undefined,
