@@ -18,8 +18,11 @@ const AT_ONCE = 4
 /** Longer than anything is kept or remembered. */
 const LONG_MS = 10_000_000
 
-/** Time of each step. */
+/** Time of each step that lets things go. */
 const STEP_MS = 100
+
+/** What is due no earlier is not let go while it is being left. */
+const SAFE_MS = (AT_ONCE + 1) * STEP_MS
 
 export class History {
   readonly #subject: StoreSubject
@@ -97,14 +100,13 @@ export class History {
   async #deposit(ledger: Ledger, store: MailboxStore): Promise<void> {
     const text = `m${this.#serial++}`
     const length = 20 + this.#chance.below(300)
-    // Not due before everybody is done with it.
-    const expiresAt = this.#now + STEP_MS * (3 + this.#chance.below(10))
+    const expiresAt = this.#now + SAFE_MS + STEP_MS * this.#chance.below(8)
     const letter = ledger.write(text, mail(ledger.owner, text, { length, expiresAt }))
     await this.#leave(ledger, store, letter)
   }
 
   async #repeat(ledger: Ledger, store: MailboxStore): Promise<void> {
-    const old = ledger.letters.filter(({ mail: { expiresAt } }) => expiresAt > this.#now + STEP_MS)
+    const old = ledger.letters.filter(({ mail: { expiresAt } }) => expiresAt >= this.#now + SAFE_MS)
     const letter = this.#chance.pick(old)
     if (letter !== undefined) await this.#leave(ledger, store, letter)
   }
