@@ -7,14 +7,8 @@ import { toHex } from '../../protocol/bytes.ts'
 import { sendingSession } from '../../protocol/sessions.ts'
 import type { Conversation } from '../../node/conversation.ts'
 import { wantRenewal } from '../../node/renewal.ts'
-import {
-  ChatWorld,
-  envelopes,
-  introduce,
-  received,
-  type Backup,
-  type Person,
-} from './chat-world.ts'
+import { ChatWorld, envelopes, introduce, type Person } from './chat-world.ts'
+import { agreeToFreshStarts, Ledger } from './ledger.ts'
 import { ManualClock, settle } from './manual-clock.ts'
 
 const MINUTE = 60_000
@@ -52,30 +46,12 @@ export function happenings(people: number, restores: boolean): fc.Arbitrary<Happ
   return fc.array(happening, { minLength: 4, maxLength: 10 * people })
 }
 
-/** A message that was accepted. */
-interface Accepted {
-  readonly text: string
-  readonly to: number
-  /** Its sender went back to a time before it: it may be gone. */
-  undone: boolean
-}
-
-class Member {
-  readonly person: Person
-  readonly accepted: Accepted[] = []
-  /** Texts that were shown before the last restore. */
-  readonly shownBefore = new Set<string>()
-  backup: { readonly store: Backup; readonly accepted: number } | undefined
-  restored = false
-  /** Whether a divergence was told of since the last start. */
+class Member extends Ledger {
+  /** Why sessions were replaced. */
   readonly told: string[] = []
   /** Ephemeral keys of sessions that others began: now held, and gone since the last restore. */
   held = new Set<string>()
   gone = new Set<string>()
-
-  constructor(person: Person) {
-    this.person = person
-  }
 
   listen(): void {
     this.person.node.on('contact.renewal', ({ reason }) => this.told.push(reason))
@@ -124,24 +100,11 @@ export class Group {
   }
 
   async #alone(kind: 'restart' | 'save' | 'restore', member: Member): Promise<void> {
-    const { person, accepted } = member
-    if (kind === 'save') {
-      member.backup = { store: await this.world.backup(person), accepted: accepted.length }
-      return
-    }
-    if (kind === 'restart') await this.world.restart(person)
-    else if (member.backup === undefined) return
-    else await this.#restore(member, member.backup)
+    if (kind === 'save') return member.save(this.world)
+    if (kind === 'restart') await this.world.restart(member.person)
+    else if (!(await member.restore(this.world))) return
+    else member.held = member.gone = new Set()
     member.listen()
-  }
-
-  async #restore(member: Member, backup: NonNullable<Member['backup']>): Promise<void> {
-    for (const { text } of await received(member.person)) member.shownBefore.add(text)
-    await this.world.restore(member.person, backup.store)
-    for (const message of member.accepted.slice(backup.accepted)) message.undone = true
-    member.restored = true
-    member.held = new Set()
-    member.gone = new Set()
   }
 
   async #between(
@@ -154,7 +117,7 @@ export class Group {
       case 'send': {
         const text = `${this.#count++}`
         await member.person.node.conversation(other.person.peer).send(text)
-        member.accepted.push({ text, to: happening.to, undone: false })
+        member.accept(text, other.person)
         return
       }
       case 'renew':
@@ -202,12 +165,7 @@ export class Group {
    */
   async agree(): Promise<void> {
     for (let day = 0; day < 2 && this.#waits(); day++) await this.#days(1)
-    for (const { person } of this.members) {
-      const { contacts } = person.node
-      for (const { id, session } of contacts.list()) {
-        if (session?.freshStart === true) await contacts.verify(id, contacts.safetyNumber(id))
-      }
-    }
+    for (const { person } of this.members) await agreeToFreshStarts(person)
     for (let day = 0; day < 2 && this.#waits(); day++) await this.#days(1)
   }
 
@@ -248,19 +206,10 @@ export class Group {
 
   /** What is wrong in the end, when everything that was accepted has had time to arrive. */
   async check(): Promise<readonly string[]> {
-    for (const [at, recipient] of this.members.entries()) {
-      const shown = (await received(recipient.person)).map(({ text }) => text)
-      if (new Set(shown).size < shown.length) this.problems.push(`shown twice: ${shown.join()}`)
-      const ever = new Set([...shown, ...recipient.shownBefore])
-      for (const sender of this.members) {
-        const lost = sender.accepted.filter(
-          ({ text, to, undone }) => to === at && !undone && !ever.has(text),
-        )
-        for (const { text } of lost) {
-          if (!(await isReportedFailed(sender.person, recipient.person, text))) {
-            this.problems.push(`lost: ${text}`)
-          }
-        }
+    for (const sender of this.members) {
+      for (const recipient of this.members) {
+        if (sender === recipient) continue
+        this.problems.push(...(await sender.problemsWith(recipient)))
       }
     }
     for (const one of this.members) await this.#checkOrder(one)
@@ -332,11 +281,4 @@ export class Group {
 function sendingId({ sessions, contact }: Conversation): string {
   const session = sendingSession(sessions, contact.handshakes)
   return session === undefined ? '' : toHex(session.id)
-}
-
-async function isReportedFailed(sender: Person, recipient: Person, text: string): Promise<boolean> {
-  const entries = await sender.node.messages.list(recipient.peer)
-  return entries.some(
-    (entry) => entry.kind === 'text' && entry.text === text && entry.state === 'failed',
-  )
 }
