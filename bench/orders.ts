@@ -2,12 +2,15 @@
 
 export type Answer = { readonly value: unknown } | { readonly problem: string }
 
-/** Obeys each order and answers with what that returns. Ends with the benchmark. */
-export function takeOrders<Order>(obey: (order: Order) => Promise<unknown>): void {
+/**
+ * Obeys each order and answers with what that returns. Ends with the benchmark. Orders are of the type that `obey` takes: the
+ * benchmark is the one who gives them.
+ */
+export function takeOrders(obey: (order: never) => Promise<unknown>): void {
   process.on('disconnect', () => process.exit(0)) // the benchmark has ended
   process.on('unhandledRejection', (cause) => fail(cause))
-  process.on('message', (order: Order) => {
-    obey(order).then((value) => tell({ value }), fail)
+  process.on('message', (order) => {
+    obey(order as never).then((value) => tell({ value }), fail)
   })
 }
 

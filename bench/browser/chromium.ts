@@ -12,7 +12,7 @@ const SCRIPT = '/bench/browser/page.ts'
 
 /** The exports of `page.ts`. */
 interface Script {
-  oneWay32(subject: string): Promise<number>
+  readonly oneWay32: (subject: string) => Promise<number>
 }
 
 export class ChromiumPage {
