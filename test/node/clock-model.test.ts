@@ -201,14 +201,16 @@ class History {
   }
 
   #check(): void {
-    const { keys } = this.#world
+    const { keys, clock } = this.#world
     const current = keys.bundle.signedPrekey.id
+    // Set back by as long as the node was off, it looks right, and is slow: that only delays.
+    const right = keys.guard.jump === 'none' && Math.abs(clock.now() - this.#now) <= HOUR
     for (const out of this.#out.values()) {
       if (!keys.holds(out.id)) {
         must(this.#now >= out.usableUntil, `${out.id} dies when nobody can use it`)
         this.#out.delete(out.id)
         this.gone.push(out.id)
-      } else if (keys.guard.jump === 'none') {
+      } else if (right) {
         out.datedBy ??= this.#now
         const due = out.datedBy + out.kept + CLOCK_MARGIN
         must(out.id === current || this.#now <= due, `${out.id} dies in time`)

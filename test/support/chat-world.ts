@@ -5,7 +5,7 @@ import { MemoryLevel } from 'memory-level'
 import { importSecret, ready } from '../../protocol/crypto.ts'
 import { toHex, type RandomBytes } from '../../protocol/bytes.ts'
 import { accountFromSeed, type Account } from '../../protocol/account.ts'
-import type { Clock, Directory, DirectoryAnswer, PeerName, Store } from '../../net/ports.ts'
+import type { Clock, Directory, DirectoryAnswer, PeerName, Store, Wire } from '../../net/ports.ts'
 import { peerName } from '../../net/peer-name.ts'
 import { systemClock } from '../../net/platform/clock.ts'
 import { Records } from '../../net/records.ts'
@@ -64,22 +64,37 @@ export interface Person {
 /** What a store held. */
 export type Backup = readonly (readonly [string, Uint8Array])[]
 
+/** What a core stands on. */
+export interface Ports {
+  readonly store: Store
+  readonly wire: Wire
+  readonly clock: Clock
+  readonly random: RandomBytes
+}
+
 export class ChatWorld {
   readonly network = new MemoryNetwork()
   readonly directory: SharedDirectory
   readonly clock: Clock
   readonly #random: RandomBytes
+  readonly #around: (ports: Ports) => Ports
   #count = 0
 
-  private constructor(seed: string, clock: Clock) {
+  private constructor(seed: string, clock: Clock, around: (ports: Ports) => Ports) {
     this.#random = seededRandom(seed)
     this.clock = clock
+    this.#around = around
     this.directory = new SharedDirectory(peerName(this.account().key))
   }
 
-  static async create(seed: string, clock: Clock = systemClock): Promise<ChatWorld> {
+  /** @param around puts something between each core and its ports */
+  static async create(
+    seed: string,
+    clock: Clock = systemClock,
+    around: (ports: Ports) => Ports = (ports) => ports,
+  ): Promise<ChatWorld> {
     await ready
-    return new ChatWorld(seed, clock)
+    return new ChatWorld(seed, clock, around)
   }
 
   account(): Account {
@@ -148,37 +163,45 @@ export class ChatWorld {
   }
 
   /** A mailbox that has started, and its link. */
-  async mailbox(): Promise<{ readonly service: MailboxService; readonly link: string }> {
+  async mailbox(): Promise<{
+    readonly service: MailboxService
+    readonly link: string
+    readonly store: Store
+  }> {
     const account = this.account()
-    const random = this.random()
-    const store: Store = new MemoryLevel<string, Uint8Array>({ valueEncoding: 'view' })
+    const disk: Store = new MemoryLevel<string, Uint8Array>({ valueEncoding: 'view' })
+    const { store, wire, clock, random } = this.#around({
+      store: disk,
+      wire: this.network.wire(peerName(account.key)),
+      clock: this.clock,
+      random: this.random(),
+    })
     const joinSecret = random(16)
-    const { clock } = this
     const records = new Records({ store, dataKey: DATA_KEY(), clock, random })
     const service = new MailboxService({
       account,
-      wire: this.network.wire(peerName(account.key)),
+      wire,
       store: new LevelMailboxStore({ records, clock, limits: DEFAULT_LIMITS }),
       clock,
       random,
       joinSecret,
     })
     await service.start()
-    return { service, link: encodeMailboxLink({ account: account.key, addresses: [], joinSecret }) }
+    const link = encodeMailboxLink({ account: account.key, addresses: [], joinSecret })
+    return { service, link, store: disk }
   }
 
   #core(account: Account, store: Store, process: Process): ChatCore {
-    const random = this.random()
     const dataKey = DATA_KEY()
-    const clock = mortalClock(this.clock, process)
-    return new ChatCore({
-      account,
-      records: new Records({ store: mortalStore(store, process), dataKey, clock, random }),
+    const ports = this.#around({
+      store: mortalStore(store, process),
       wire: this.network.wire(peerName(account.key)),
-      directory: this.directory,
-      clock,
-      random,
+      clock: mortalClock(this.clock, process),
+      random: this.random(),
     })
+    const { wire, clock, random } = ports
+    const records = new Records({ store: ports.store, dataKey, clock, random })
+    return new ChatCore({ account, records, wire, directory: this.directory, clock, random })
   }
 }
 
