@@ -78,11 +78,10 @@ function noticed(state: PostQuantum, { sends }: Side, context: ReceiveContext): 
 
 const NONE: readonly Secret[] = []
 
-/** Offers before answers, as their kinds are numbered. */
+/** In the order of the body: one side sends offers for an epoch, the other answers, so none changes what another means. */
 function takeParts(before: Received, side: Side, context: ReceiveContext): Received {
   let received = before
-  const parts = context.items.filter(isKeyPart).toSorted((a, b) => a.kind - b.kind)
-  for (const { kind, value } of parts) {
+  for (const { kind, value } of context.items.filter(isKeyPart)) {
     const { next, spent, malformed, diverged } = received
     const take = kind === itemKinds.offer ? takeOffer : takeAnswer
     const taken = attempt(() => take(next, side, value, context))

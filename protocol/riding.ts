@@ -83,7 +83,7 @@ export function passedBy(riding: Riding): Riding {
  */
 export function heard(riding: Riding, answeredChain: number | undefined): Riding {
   if (riding.rides === 0) return riding
-  const counts = answeredChain !== undefined && answeredChain === riding.chain
+  const counts = answeredChain === riding.chain
   return {
     ...riding,
     messages: riding.messages + 1,

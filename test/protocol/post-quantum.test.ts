@@ -216,6 +216,24 @@ describe('an offer', () => {
     expect(responder.send().items).toEqual([])
   })
 
+  test('is made for the last epoch that has a number, and for none after it', () => {
+    for (const [epoch, offers] of [
+      [MAX_EPOCH - 1, 1],
+      [MAX_EPOCH, 0],
+    ] as const) {
+      const side = new Side(offererOf(epoch + 1))
+      side.state = { ...side.state, epoch: { ...side.state.epoch, number: epoch } } as IdleState
+      side.now += EPOCH_TIME
+      expect(side.send().items).toHaveLength(offers)
+    }
+  })
+
+  test('is not counted for any further once it is due', () => {
+    const { initiator } = inEpochOne()
+    for (let i = 0; i < MESSAGES_PER_EPOCH + 9; i += 1) initiator.send(false)
+    expect(initiator.state).toMatchObject({ phase: 'idle', messages: MESSAGES_PER_EPOCH })
+  })
+
   test('waits for a message that has room for it', () => {
     const { responder } = sides()
     expect(responder.send(false).items).toEqual([])
@@ -369,6 +387,16 @@ test('a good part counts beside a bad one, which is reported all the same', () =
     expect(received).toMatchObject({ ...report, next: { phase: 'switched' } })
     expect(received.spent).not.toEqual([])
   }
+})
+
+test('what is kept of an answer is a copy', () => {
+  const { initiator, responder } = sides()
+  initiator.receive(responder.send())
+  const answer = initiator.send()
+  responder.receive(answer)
+  const before = structuredClone('keyDigest' in responder.state && responder.state.keyDigest)
+  for (const { value } of answer.items) value.fill(0)
+  expect(responder.state).toMatchObject({ phase: 'switched', keyDigest: before })
 })
 
 test('a fault of ours is not taken for a bad part', () => {

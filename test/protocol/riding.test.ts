@@ -77,6 +77,7 @@ describe('a part is stalled', () => {
   })
 
   test('after eight answered chains and seven days', () => {
+    expect(STALLED_AFTER).toBe(7 * DAY)
     const riding = afterChains(8)
     expect(isStalled(riding, NOW + STALLED_AFTER - 1)).toBe(false)
     expect(isStalled(riding, NOW + STALLED_AFTER)).toBe(true)
