@@ -25,6 +25,7 @@ import { CLOCK_MARGIN } from './lifetimes.ts'
 import type { NamedPrekeys, OwnKeys } from './own-keys.ts'
 import { outcomeOf, type Arrival } from './open.ts'
 import type { Outcome } from './outcome.ts'
+import { mayTake } from './renewal.ts'
 import { RECORD_VERSION } from './stored-record.ts'
 
 export interface InboxInit {
@@ -154,6 +155,7 @@ export class Inbox {
     const prekeys = this.#prekeysFor(envelope, from)
     if (prekeys === undefined) return 'unknown-prekey'
     if (this.#crowdedFor(from.sender)) return 'blocked'
+    if (this.#hasTakenEnoughFrom(from.sender)) return 'store-full'
     if (!this.#limits.take(from.origin)) return 'store-full'
     const accepted = this.#open(envelope, prekeys)
     if (typeof accepted === 'string') return accepted
@@ -174,6 +176,12 @@ export class Inbox {
   #crowdedFor(account: AccountKey | undefined): boolean {
     const { book } = this.#init
     return account !== undefined && book.byAccount(account) === undefined && book.crowded
+  }
+
+  /** Before anything is computed, where the sender is known; by way of a mailbox the conversation finds out. */
+  #hasTakenEnoughFrom(account: AccountKey | undefined): boolean {
+    const conversation = account && this.#init.book.byAccount(account)
+    return conversation !== undefined && !mayTake(conversation.contact, this.#init.clock.now())
   }
 
   #open(envelope: FirstEnvelope, prekeys: NamedPrekeys): Accepted | Outcome {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { toHex } from '../../protocol/bytes.ts'
 import { readEnvelope } from '../../protocol/envelope.ts'
 import type { Conversation } from '../../node/conversation.ts'
@@ -164,6 +164,24 @@ describe('handshakes that stay unanswered', () => {
     expect(isRenewalDue(having({ made, wanted: wanted('diverged') }), now)).toBe(false)
     expect(isRenewalDue(having({ made, wanted: wanted('refused') }), now)).toBe(true)
     expect(isRenewalDue(having({ made, wanted: wanted('unanswered') }), now)).toBe(true)
+  })
+
+  test('an eleventh session of theirs in a day has to come again, and costs nothing on their stream', async () => {
+    world.network.part(ada.peer, bob.peer)
+    await ada.node.conversation('bob').send('once more')
+    await settle()
+    await conversation(bob, ada).step((draft) => {
+      const taken = Array.from({ length: 10 }, () => clock.now())
+      draft.patch({ renewal: { ...draft.contact.renewal, taken } })
+    })
+    const first = envelopes(ada, bob).slice(0, 1)
+    const computed = vi.spyOn(bob.core.ownKeys, 'bundleKnown')
+    expect(await bob.core.inbox.fromPeer(ada.account.key, first)).toEqual(['store-full'])
+    expect(computed).not.toHaveBeenCalled()
+    expect(await bob.core.inbox.fromMailbox('mailbox', first)).toEqual(['store-full'])
+    expect(conversation(bob, ada).sessions).toEqual([])
+    await clock.advance(DAY)
+    expect(await bob.core.inbox.fromMailbox('mailbox', first)).toEqual(['opened'])
   })
 
   test('a series that a wrong clock began in the future begins again', () => {
