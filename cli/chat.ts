@@ -6,7 +6,7 @@ import { SottoError } from '../node/errors.ts'
 import type { CliContext } from './context.ts'
 import { conversationLine } from './conversation-line.ts'
 import { commandFor } from './profile.ts'
-import { renderState, renderTrust } from './render.ts'
+import { renderDivergence, renderFreshStart, renderState, renderTrust } from './render.ts'
 import { sanitizeLine } from './sanitize.ts'
 import { withNode } from './with-node.ts'
 
@@ -69,7 +69,7 @@ class Chat {
 
   async #showEarlier(): Promise<void> {
     const { output, flags } = this.#context
-    const { id, name, trust, path } = this.#contact
+    const { id, name, trust, path, session } = this.#contact
     const title = `${sanitizeLine(name, 32)}  ${renderTrust(trust, output.style)}  ${path}`
     await output.line(`${title}   (/quit ends, /help lists the rest)`)
     const { messages } = await this.#node.call('message.list', { contact: id, limit: EARLIER })
@@ -80,6 +80,7 @@ class Chat {
       if (message.direction === 'in' && message.state === 'delivered') unread.push(message.id)
     }
     if (unread.length > 0) await this.#node.call('message.markRead', { ids: unread })
+    if (session?.freshStart === true) await this.#warn(renderFreshStart(name))
     if (trust !== 'verified') {
       output.hint(commandFor(flags, `contact verify ${sanitizeLine(name, 32)}`))
     }
@@ -127,7 +128,12 @@ class Chat {
   }
 
   async #watch(): Promise<void> {
-    const types = ['message.received', 'message.state'] as const
+    const types = [
+      'message.received',
+      'message.state',
+      'contact.session',
+      'contact.renewal',
+    ] as const
     const signal = AbortSignal.any([this.#context.signal, this.#stop.signal])
     for await (const received of streamEvents(this.#node, { types }, { signal })) {
       await this.#event(received.event)
@@ -146,7 +152,15 @@ class Chat {
         await output.line(`       ${renderState(event.to, output.style, event.reason)}`)
       }
       this.#settle(event.messageId, event.to)
+    } else if (event.type === 'contact.session' && event.session.freshStart) {
+      await this.#warn(renderFreshStart(event.contact.name))
+    } else if (event.type === 'contact.renewal' && event.reason === 'diverged') {
+      await this.#warn(renderDivergence(event.contact.name))
     }
+  }
+
+  async #warn(line: string): Promise<void> {
+    await this.#context.output.line(`       ${line}`)
   }
 
   async #show(name: string, sentAt: string, text: string): Promise<void> {

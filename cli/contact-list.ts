@@ -20,8 +20,10 @@ export async function run(context: CliContext): Promise<void> {
 function renderContacts(contacts: readonly ContactView[], style: Style): string {
   const plain = { ...style, colour: false }
   const header = ['NAME', 'TRUST', 'PATH', 'QUEUE', 'STATE', 'PEER']
-  const rows = contacts.map(({ name, trust, path, queued, state, peer }) => [
-    ...[name, renderTrust(trust, plain), path, String(queued), state, shortPeer(peer, plain)],
+  const rows = contacts.map(({ name, trust, path, queued, state, session, peer }) => [
+    ...[name, renderTrust(trust, plain), path, String(queued)],
+    session?.freshStart === true ? `${state}, started afresh` : state,
+    shortPeer(peer, plain),
   ])
   return renderTable([header, ...rows])
 }

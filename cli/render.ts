@@ -95,3 +95,13 @@ function paint(look: Look, style: Style): string {
   const glyph = style.ascii ? look.ascii : look.glyph
   return style.colour ? styleText(look.format, glyph, { validateStream: false }) : glyph
 }
+
+/** A contact whose session proves no older one. */
+export function renderFreshStart(name: string): string {
+  return `${sanitizeLine(name, 32)} has started afresh, or somebody poses as them: compare the safety number`
+}
+
+/** A contact that has used a position of the ratchet twice. */
+export function renderDivergence(name: string): string {
+  return `a copy or an old backup of ${sanitizeLine(name, 32)}'s node is in use: the session is replaced`
+}

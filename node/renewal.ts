@@ -12,7 +12,7 @@ import type { ContactState } from './contact.ts'
 import type { Draft } from './draft.ts'
 import { DAY, HOUR, SESSION_RENEWED } from './lifetimes.ts'
 import { unsealed } from './outbox.ts'
-import { endSeries, hasLapsed, isRetryDue } from './series.ts'
+import { hasLapsed, isRetryDue } from './series.ts'
 
 /** What a contact's record says of replacements. */
 export interface Renewal {
@@ -188,7 +188,7 @@ export function noteSpoken(draft: Draft, session: Session): void {
     if (sending !== undefined && hasHeard(sending)) noteLate(draft)
     return
   }
-  endSeries(draft, session)
+  if (draft.contact.series !== undefined) draft.patch({ series: undefined })
   if (draft.contact.renewal.lateSince === 0) return
   draft.patch({ renewal: { ...draft.contact.renewal, lateSince: 0 } })
 }

@@ -4,7 +4,6 @@
 import type { Session } from '../protocol/session.ts'
 import { sendingSession } from '../protocol/sessions.ts'
 import type { ContactState } from './contact.ts'
-import type { Draft } from './draft.ts'
 import { DAY } from './lifetimes.ts'
 
 export interface Series {
@@ -64,11 +63,4 @@ export function usableSession(
 ): Session | undefined {
   const session = sendingSession(sessions, contact.handshakes)
   return session === undefined || hasLapsed(session, contact, now) ? undefined : session
-}
-
-/** They have spoken in a session: in the sending session that ends the series. */
-export function endSeries(draft: Draft, { id }: Session): void {
-  const { series, handshakes } = draft.contact
-  if (series === undefined || sendingSession(draft.sessions, handshakes)?.id !== id) return
-  draft.patch({ series: undefined })
 }

@@ -60,6 +60,29 @@ test('a new state of a message is a line', async () => {
   expect(stdout.text).toContain('↑ in mailbox')
 })
 
+test('a contact that starts afresh or runs twice is told of', async () => {
+  const node = await withBob()
+  const stdin = new PassThrough()
+  const stdout = new Capture()
+  const chatting = sotto(['--home', await profileUp(node), 'chat', 'bob'], { stdin, stdout })
+  stdin.write('/status\n')
+  await expect.poll(() => stdout.text).toContain('queued: 0')
+  const contact = { id: 'c_bob', name: 'bob', trust: 'unverified' } as const
+  const session = {
+    ...({ startedBy: 'theirs', answered: true, oneTime: false, postQuantum: true } as const),
+    healingStalled: false,
+  }
+  node.emit({ type: 'contact.session', contact, session: { ...session, freshStart: false } })
+  node.emit({ type: 'contact.renewal', contact, reason: 'age' })
+  node.emit({ type: 'contact.session', contact, session: { ...session, freshStart: true } })
+  node.emit({ type: 'contact.renewal', contact, reason: 'diverged' })
+  await expect.poll(() => stdout.text).toContain("old backup of bob's node")
+  stdin.end('/quit\n')
+  expect((await chatting).exit).toBe(0)
+  expect(stdout.text.match(/started afresh/g)).toHaveLength(1)
+  expect(stdout.text.match(/old backup/g)).toHaveLength(1)
+})
+
 test('a chat needs somebody, and is not for programs', async () => {
   const home = await profileUp(await withBob())
   expect((await sotto(['--home', home, 'chat', 'nobody'])).exit).toBe(3)

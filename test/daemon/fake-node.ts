@@ -137,7 +137,7 @@ export class FakeNode implements Node {
 
   /** Appends to the event log and tells the readers. */
   emit(
-    event: Extract<NodeEvent, { type: 'message.received' | 'message.state' }> extends infer E
+    event: Extract<NodeEvent, { type: `message.${string}` | `contact.${string}` }> extends infer E
       ? E extends unknown
         ? Omit<E, 'v' | 'seq' | 'at'>
         : never
