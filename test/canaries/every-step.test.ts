@@ -150,7 +150,7 @@ async function story(): Promise<Traces> {
     const result = (async () => task())().catch((error: unknown) => void errors.push(error))
     void result.then(() => (done = true))
     for (let turn = 0; turn < 40 && !done; turn++) await clock.advance(500)
-    return done ? ((await result) as T | undefined) : undefined
+    return done ? await result : undefined
   }
   const ada = await attempt(() => world.person('ada'))
   const bob = await attempt(() => world.person('bob'))

@@ -66,7 +66,7 @@ function formsOf({ bytes }: Canary): readonly Form[] {
   return windows(bytes).flatMap((window) => [
     { form: 'bytes', where: 'text', needle: asText(window) },
     { form: 'hex', where: 'dense', needle: toHex(window) },
-    { form: 'numbers', where: 'numbers', needle: `${[...window].join(',')}` },
+    { form: 'numbers', where: 'numbers', needle: [...window].join(',') },
     { form: 'fields', where: 'numbers', needle: fields(window, bytes) },
     ...[0, 1, 2].flatMap((phase) => base64Forms(window, phase)),
     ...[0, 1, 2, 3, 4].map((phase): Form => ({
@@ -148,7 +148,7 @@ function chain(value: unknown): readonly string[] {
   if (!(value instanceof Error)) return []
   const own = Object.getOwnPropertyNames(value).map((name) => {
     const field: unknown = Reflect.get(value, name)
-    return `${name} ${typeof field === 'object' ? json(field) : String(field)}`
+    return `${name} ${typeof field === 'string' ? field : json(field)}`
   })
   const inner: readonly unknown[] = value instanceof AggregateError ? value.errors : []
   return [value.message, value.stack ?? '', ...own, ...[value.cause, ...inner].flatMap(chain)]

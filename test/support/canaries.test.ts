@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest'
 import { toBase32 } from '../../protocol/base32.ts'
 import { concat, toHex, utf8 } from '../../protocol/bytes.ts'
-import { seededRandom } from '../support/random.ts'
-import { asText, canariesIn, rawIn, shown, textCanaries, type Canary } from '../support/canaries.ts'
+import { seededRandom } from './random.ts'
+import { asText, canariesIn, rawIn, shown, textCanaries, type Canary } from './canaries.ts'
 
 const random = seededRandom('canaries')
 const secret: Canary = { name: 'secret', bytes: random(32) }
