@@ -56,6 +56,8 @@ const eventTypes = oneOf<EventType>(
   'node.published',
   'mailbox.connected',
   'mailbox.lost',
+  'mailbox.broken',
+  'mailbox.drained',
   'mailbox.copies',
   'clock.skew',
 )

@@ -138,8 +138,9 @@ export function historyView(entry: HistoryEntry): EntryView {
 
 export function mailboxView(info: MailboxInfo): MailboxInfo {
   const { peer, addresses, connected, usedBytes, maxBytes, waiting } = info
-  const { oneTimePairs, otherCopies } = info
-  return { peer, addresses, connected, usedBytes, maxBytes, waiting, oneTimePairs, otherCopies }
+  const { oneTimePairs, otherCopies, broken } = info
+  const said = { usedBytes, maxBytes, waiting, oneTimePairs, otherCopies, broken }
+  return { peer, addresses, connected, ...said }
 }
 
 export function statusView(status: Status): StatusView {

@@ -64,6 +64,14 @@ export class Announcements {
     this.#tell({ type: connected ? 'mailbox.connected' : 'mailbox.lost', mailbox })
   }
 
+  broken(mailbox: PeerName): void {
+    this.#tell({ type: 'mailbox.broken', mailbox })
+  }
+
+  drained(mailbox: PeerName, unmatched: number): void {
+    this.#tell({ type: 'mailbox.drained', mailbox, unmatched })
+  }
+
   /** Told when it changes. */
   copies(mailbox: PeerName, others: number): void {
     if ((this.#copies.get(mailbox) ?? 0) === others) return

@@ -287,6 +287,14 @@ export type NodeEvent = EventBase &
       }
     | { readonly type: 'mailbox.connected'; readonly mailbox: PeerName }
     | { readonly type: 'mailbox.lost'; readonly mailbox: PeerName }
+    /** It has handed out one of our one-time pairs twice, and signed both: no bundle of ours names it any more. */
+    | { readonly type: 'mailbox.broken'; readonly mailbox: PeerName }
+    /** One-time keys drained: so many pairs were handed out, and no first message has come with them. */
+    | {
+        readonly type: 'mailbox.drained'
+        readonly mailbox: PeerName
+        readonly unmatched: number
+      }
     /** A mailbox says that so many other copies of this account are logged in; 0: no more. */
     | { readonly type: 'mailbox.copies'; readonly mailbox: PeerName; readonly others: number }
     | { readonly type: 'clock.skew'; readonly state: ClockState }
@@ -314,6 +322,8 @@ export interface MailboxInfo {
   readonly maxBytes: number | null
   readonly waiting: number | null
   readonly oneTimePairs: number | null
+  /** It has handed out a one-time pair twice: it is named in no bundle, and gets no pairs. `use` takes it in again. */
+  readonly broken: boolean
   /**
    * Other running copies of this account that are logged in there: a copied folder that runs twice. For a minute or so after a
    * crash it may be our own old connection.

@@ -139,8 +139,8 @@ export class ChatNode implements Node {
   }
 
   #link(): string {
-    const mailboxes = this.mailbox.list().flatMap(({ peer, addresses: [address] }) => {
-      if (address === undefined) return []
+    const mailboxes = this.mailbox.list().flatMap(({ peer, addresses: [address], broken }) => {
+      if (address === undefined || broken) return []
       return [{ account: accountOf(peer), address: linkBytes(address) }]
     })
     const addresses = this.#init.addresses().slice(0, LINK_ADDRESSES).map(linkBytes)

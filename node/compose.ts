@@ -23,6 +23,7 @@ import { hasPassed } from '../protocol/riding.ts'
 import { encryptMessage, type Session } from '../protocol/session.ts'
 import { stateHandshake } from '../protocol/statement.ts'
 import type { Draft } from './draft.ts'
+import { handOutItems } from './hand-out.ts'
 import { keys } from './keys.ts'
 import { encodeMessage, encodeStateChange, type StoredMessage } from './message.ts'
 import { mayRepeatIn } from './fresh-start.ts'
@@ -201,7 +202,8 @@ function encryptEntry(
   const { handshakes } = draft.contact
   const { items, next: stating } = stateHandshake(session, handshakes.ours, handshakes.stating)
   const proofs = continuityItems(session, draft.sessions)
-  const message = { content: entry.content, items: [...items, ...proofs] }
+  const notes = handOutItems(draft.contact, session)
+  const message = { content: entry.content, items: [...items, ...proofs, ...notes] }
   const { next, envelope, spent } = encryptMessage(session, message, options)
   draft.replaceSession(session, next)
   draft.spent.push(...spent)

@@ -15,6 +15,7 @@ import type { BundlePath, ContactId, ContactShort, Trust } from './api.ts'
 import type { MailboxHint } from './bundle-finder.ts'
 import type { FreshStart } from './fresh-start.ts'
 import type { Gap } from './gaps.ts'
+import type { HandOutNote } from './hand-out.ts'
 import { NO_IRREGULARITIES, type Irregularities } from './irregular.ts'
 import type { IdleSession } from './idle.ts'
 import { NO_RENEWAL, type Renewal } from './renewal.ts'
@@ -67,6 +68,7 @@ export interface ContactState {
   readonly unansweredSince: number
   readonly profileSent: boolean
   readonly irregularities: Irregularities
+  readonly handOut: HandOutNote | undefined
 }
 
 export interface NewContact {
@@ -107,6 +109,7 @@ export function newContact(init: NewContact, random: RandomBytes): ContactState 
     unansweredSince: 0,
     profileSent: false,
     irregularities: NO_IRREGULARITIES,
+    handOut: undefined,
   }
 }
 
@@ -166,6 +169,7 @@ export function encodeContact(contact: ContactState): Uint8Array {
       unansweredSince: BigInt(contact.unansweredSince),
       profileSent: contact.profileSent,
       irregularities: contact.irregularities,
+      ...(contact.handOut && { handOut: contact.handOut }),
     }),
   )
 }
@@ -204,6 +208,10 @@ export function decodeContact(id: ContactId, bytes: Uint8Array, now: number): Co
     unansweredSince: toInteger(record.unansweredSince),
     profileSent: record.profileSent,
     irregularities: readIrregularities(record.irregularities),
+    handOut: record.handOut && {
+      sessionId: record.handOut.sessionId,
+      note: record.handOut.note,
+    },
   }
 }
 

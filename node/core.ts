@@ -1,9 +1,10 @@
 // The chat node without a transport, a disk or a clock of its own: everything of node/ put together over the ports. What
 // production and the simulator run is this class.
 
-import type { Account } from '../protocol/account.ts'
+import type { Account, AccountKey } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Clock, Directory, PeerName, Timer, Wire } from '../net/ports.ts'
+import { peerName } from '../net/peer-name.ts'
 import type { Records } from '../net/records.ts'
 import type { MailboxStatus } from '../net/mailbox-client.ts'
 import type { ClockState, DamageKind } from './api.ts'
@@ -17,6 +18,7 @@ import { Damages, soundly } from './damage.ts'
 import { DirectService } from './direct-service.ts'
 import { EventLog } from './event-log.ts'
 import { GapAsker } from './gap-asker.ts'
+import { HandOutNotes } from './hand-out-notes.ts'
 import { Inbox } from './inbox.ts'
 import { Introducer } from './introduce.ts'
 import { keys } from './keys.ts'
@@ -118,7 +120,18 @@ export class ChatCore {
     this.reader = new Reader(records, this.book, damages)
     this.pool = new MailboxPool({ wire, clock, random: salts })
     this.finder = new BundleFinder({ wire, directory, clock, mailboxes: this.pool })
-    this.inbox = new Inbox({ book: this.book, records, ownKeys: this.ownKeys, clock, random })
+    const { book, ownKeys } = this
+    const notes = new HandOutNotes({
+      account: account.key,
+      records,
+      clock,
+      keys: ownKeys,
+      mailboxes: () => this.ownMailboxes.accounts,
+    })
+    const onBrokenPromise = (mailbox: AccountKey): void => this.#distrust(mailbox)
+    this.inbox = new Inbox({
+      ...{ book, records, ownKeys, clock, random, notes, onBrokenPromise },
+    })
     this.#direct = new DirectService({ wire, clock, inbox: this.inbox })
     this.publisher = new Publisher({ wire, directory, clock, random: salts, keys: this.ownKeys })
     this.#receipts = new Receipts({ clock, random: salts })
@@ -134,7 +147,6 @@ export class ChatCore {
       onSession: (conversation) => this.#announcements.session(conversation),
       onBundle: (conversation) => this.#couriers.of(conversation).wake(),
     })
-    const { book, ownKeys } = this
     this.#upkeep = new Upkeep({ clock, records, book, ownKeys, introducer: this.#introducer })
     this.#couriers = new Couriers({
       wire,
@@ -154,6 +166,7 @@ export class ChatCore {
       random: salts,
       keys: this.ownKeys,
       onItems: (mailbox, items) => this.#fetched(mailbox, items),
+      onDrained: (mailbox, unmatched) => this.#announcements.drained(mailbox, unmatched),
       onConnected: (mailbox, connected) => this.#announcements.mailbox(mailbox, connected),
       onStatus: (mailbox, status) => this.#hearMailbox(mailbox, status),
     })
@@ -300,6 +313,12 @@ export class ChatCore {
   /** Strangers are free: whoever wanted to could be two of them. */
   #hearTime({ contact }: Conversation, time: number): void {
     if (contact.state === 'accepted') this.ownKeys.guard.witness('contact', contact.id, time)
+  }
+
+  /** It has handed out one of our pairs twice. Never rejects: where the store refuses, the event has told the owner. */
+  #distrust(mailbox: AccountKey): void {
+    this.#announcements.broken(peerName(mailbox))
+    void this.ownMailboxes.distrust(mailbox).catch(() => undefined)
   }
 
   #tellDamage(what: DamageKind): void {

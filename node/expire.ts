@@ -6,6 +6,7 @@ import { equalBytes } from '../protocol/bytes.ts'
 import { HandshakeRecordSchema, type HandshakeRecord } from '../protocol/generated/store_pb.ts'
 import type { Operation, Records } from '../net/records.ts'
 import type { ContactBook } from './contacts.ts'
+import { forgetNotes, forgetNotesAhead } from './hand-out-notes.ts'
 import { keys } from './keys.ts'
 import type { OwnKeys } from './own-keys.ts'
 import { forgetSeen, forgetSeenAhead } from './seen-envelopes.ts'
@@ -24,6 +25,7 @@ export interface Expiring extends Dated {
 export async function correctTimes({ book, records }: Dated, now: number): Promise<void> {
   for (const conversation of book.all()) await conversation.redate(now)
   await forgetSeenAhead(records, now)
+  await forgetNotesAhead(records, now)
 }
 
 /** Rejects with `StoreError`; what was not let go stays for the next time. `by`: Unix ms. */
@@ -33,6 +35,7 @@ export async function expireOld(from: Expiring, by: number): Promise<void> {
   }
   await forgetHandshakes(from)
   await forgetSeen(from.records, by)
+  await forgetNotes(from.records, by)
 }
 
 /** An accepted ephemeral key is remembered as long as any prekey it used, or the session that it made. */

@@ -20,6 +20,7 @@ import { defaultName } from './contact.ts'
 import { soundly } from './damage.ts'
 import type { Conversation } from './conversation.ts'
 import { HandshakeLimits, type Origin } from './handshake-limits.ts'
+import type { HandOutNotes } from './hand-out-notes.ts'
 import { keys } from './keys.ts'
 import { CLOCK_MARGIN } from './lifetimes.ts'
 import type { NamedPrekeys, OwnKeys } from './own-keys.ts'
@@ -32,6 +33,9 @@ export interface InboxInit {
   readonly book: ContactBook
   readonly records: Records
   readonly ownKeys: OwnKeys
+  readonly notes: Pick<HandOutNotes, 'look'>
+  /** A mailbox of ours has handed out one of our pairs twice. */
+  readonly onBrokenPromise: (mailbox: AccountKey) => void
   readonly clock: Clock
   readonly random: RandomBytes
 }
@@ -210,17 +214,22 @@ export class Inbox {
     // A first message on a stream comes from whom the stream is with, or from nobody.
     if (from.sender !== undefined && toHex(from.sender) !== toHex(account)) return 'not-authentic'
     if (this.#crowdedFor(account)) return 'blocked'
-    const { book, ownKeys } = this.#init
+    const { book, ownKeys, notes, onBrokenPromise } = this.#init
     const conversation = book.byAccount(account) ?? book.fresh(stranger(account))
-    const operations: Operation[] = [
-      { type: 'put', key: marker, value: handshakeRecord(envelope, accepted, conversation.id) },
-      ...(envelope.oneTime ? ownKeys.spendOneTime(envelope.kemId) : []),
-    ]
+    const spent = envelope.oneTime ? ownKeys.spendOneTime(envelope.kemId) : []
+    const value = handshakeRecord(envelope, accepted, conversation.id)
     const came = { arrival: from.arrival, digest: envelope.digest }
     const committed = (): void => book.register(conversation)
     let outcome: Outcome | undefined
     try {
+      const noted = await notes.look(accepted.items)
+      const operations: readonly Operation[] = [
+        { type: 'put', key: marker, value },
+        ...spent,
+        ...noted.operations,
+      ]
       outcome = await conversation.adopt(accepted, { ...came, operations, committed })
+      if (outcome === 'opened' && noted.broken !== undefined) onBrokenPromise(noted.broken)
       return outcome
     } finally {
       if (outcome === 'opened') ownKeys.forgetOneTime(envelope.kemId)

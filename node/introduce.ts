@@ -4,7 +4,6 @@
 import type { RandomBytes } from '../protocol/bytes.ts'
 import { initiateSession } from '../protocol/session.ts'
 import { handshakeMade, nextOrdinal, sendingSession } from '../protocol/sessions.ts'
-import type { VerifiedOneTimePair } from '../protocol/prekeys.ts'
 import { addressTexts } from '../net/address.ts'
 import { backoff } from '../net/backoff.ts'
 import type { Clock, PeerName, Timer } from '../net/ports.ts'
@@ -15,8 +14,9 @@ import { encryptWaiting } from './compose.ts'
 import type { KnownBundle } from './contact.ts'
 import type { Conversation } from './conversation.ts'
 import type { Draft } from './draft.ts'
+import { carryNote } from './hand-out.ts'
 import { BUNDLE_REPUBLISH } from './lifetimes.ts'
-import type { MailboxHint, MailboxPool } from './mailbox-pool.ts'
+import type { MailboxHint, MailboxPool, TakenPrekey } from './mailbox-pool.ts'
 import type { OwnKeys } from './own-keys.ts'
 import { isRenewalDue, mayBegin, noteBegun, retireReplaced, wantRenewal } from './renewal.ts'
 import { continued, hasLapsed, usableSession } from './series.ts'
@@ -179,8 +179,7 @@ export class Introducer {
       if (!kept && lacks) return
     }
     if (!needsSession(conversation, this.#init.clock.now())) return
-    const oneTime = await this.#oneTimePair(conversation)
-    await this.#beginSession(conversation, oneTime)
+    await this.#beginSession(conversation, await this.#oneTimePair(conversation))
   }
 
   async #keep(
@@ -198,23 +197,21 @@ export class Introducer {
   }
 
   /** A drained or unreachable mailbox costs the one-time pair, not the session: the session says so. */
-  async #oneTimePair(conversation: Conversation): Promise<VerifiedOneTimePair | undefined> {
+  async #oneTimePair(conversation: Conversation): Promise<TakenPrekey | undefined> {
     const mailboxes = mailboxesOf(conversation)
     if (mailboxes.length === 0) return undefined
     const { account } = conversation.contact
     try {
       const { signal } = this.#abort
-      return (await this.#init.pool.takePrekey(mailboxes, account, { signal })).pair
+      return await this.#init.pool.takePrekey(mailboxes, account, { signal })
     } catch {
       return undefined
     }
   }
 
-  async #beginSession(
-    conversation: Conversation,
-    oneTime: VerifiedOneTimePair | undefined,
-  ): Promise<void> {
+  async #beginSession(conversation: Conversation, taken: TakenPrekey | undefined): Promise<void> {
     const { ownKeys, random } = this.#init
+    const oneTime = taken?.pair
     const began = await conversation.step((draft) => {
       const theirs = draft.contact.bundle?.verified
       if (theirs === undefined || !mayHandshake(draft)) return false
@@ -231,6 +228,7 @@ export class Introducer {
         series: continued(contact.series, { now, useBy, refused }),
       })
       noteBegun(draft)
+      carryNote(draft, session, taken?.note)
       addSession(draft, session)
       encryptWaiting(draft, conversation)
       return true

@@ -70,6 +70,17 @@ export class OneTimePairs {
     return pair === undefined ? undefined : usablePair(pair)
   }
 
+  /** The mailbox that a pair is meant for, also of one that is being spent. */
+  mailboxOf(id: number): Uint8Array | undefined {
+    return (this.#pairs.get(id) ?? this.#spending.get(id))?.mailbox
+  }
+
+  /** Pairs that were given to the mailbox and may still be on its shelf, as far as no first message has used them. */
+  outstanding(mailbox: AccountKey): number {
+    const oldest = this.#init.clock.now() - ONE_TIME_SHELF
+    return this.#of(mailbox).filter((pair) => pair.uploaded && pair.issuedAt > oldest).length
+  }
+
   /** Pairs that the mailbox has not acknowledged and may still get. */
   pending(mailbox: AccountKey): readonly SignedPair[] {
     const now = this.#init.clock.now()

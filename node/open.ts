@@ -22,6 +22,7 @@ import { defaultName, type ContactState } from './contact.ts'
 import { pointer } from './compose.ts'
 import type { Draft } from './draft.ts'
 import { noteProof } from './fresh-start.ts'
+import { noteAnswered } from './hand-out.ts'
 import { noteBeside, noteIrregularity } from './irregular.ts'
 import { keys } from './keys.ts'
 import {
@@ -103,6 +104,7 @@ export async function openEnvelope(
   noteSpoken(draft, opened.next)
   lookForLost(draft)
   noteHeard(draft, session, opened.next)
+  noteAnswered(draft, session)
   noteBeside(draft, opened)
   if (opened.diverged) wantRenewal(draft, 'diverged', opened.next)
   const protection = {

@@ -114,6 +114,16 @@ export class OwnKeys {
     return pair === undefined ? undefined : { ...named, oneTime: pair }
   }
 
+  /** The mailbox that a one-time pair which we hold is meant for. */
+  oneTimeMailbox(id: number): Uint8Array | undefined {
+    return this.#pairs.mailboxOf(id)
+  }
+
+  /** One-time pairs that a mailbox was given and that no first message has used, as far as they may still be on its shelf. */
+  oneTimePairsOutstanding(mailbox: AccountKey): number {
+    return this.#pairs.outstanding(mailbox)
+  }
+
   /** Whether a private half with this id is still held: what was made with it must be remembered as long. */
   holds(id: number): boolean {
     return this.#bundles.holds(id) || this.#pairs.has(id)

@@ -52,6 +52,10 @@ export interface OwnMailboxInit {
   readonly addresses: readonly Uint8Array[]
   readonly refilledAt: number
   readonly saveRefill: (refilledAt: number) => Promise<void>
+  /** It has handed out a pair twice: it gets no more. */
+  readonly isBroken: () => boolean
+  /** Pairs were handed out for which no first message has come. */
+  readonly onDrained: (unmatched: number) => void
   readonly connect: ConnectOwn
   readonly onItems: TakeItems
   readonly onConnected: (mailbox: PeerName, connected: boolean) => void
@@ -98,8 +102,8 @@ export class OwnMailbox {
     this.#init = init
     this.peer = peerName(init.account)
     this.#addresses = addressTexts(init.addresses)
-    const { clock, random, keys, account: mailbox, refilledAt, saveRefill: save } = init
-    this.#refill = new PairRefill({ clock, random, keys, mailbox, refilledAt, save })
+    const { clock, random, keys, account: mailbox, refilledAt, saveRefill: save, onDrained } = init
+    this.#refill = new PairRefill({ clock, random, keys, mailbox, refilledAt, save, onDrained })
   }
 
   /** As the mailbox last said; null for what it has not said yet. */
@@ -113,6 +117,7 @@ export class OwnMailbox {
       maxBytes: status?.maxBytes ?? null,
       waiting: status?.waiting ?? null,
       oneTimePairs: status?.oneTimePairs ?? null,
+      broken: this.#init.isBroken(),
       otherCopies: status?.otherInstances ?? null,
     }
   }
@@ -211,7 +216,7 @@ export class OwnMailbox {
   }
 
   async #putPairs(client: OwnMailboxClient, signal: AbortSignal): Promise<void> {
-    if (this.#status === undefined) return
+    if (this.#status === undefined || this.#init.isBroken()) return
     const { oneTimePairs } = this.#status
     const added = await this.#refill.tend(oneTimePairs, (signed) =>
       this.#request(signal, (inner) => client.putPrekeys(signed, { signal: inner })),

@@ -35,6 +35,8 @@ export interface OwnMailboxesInit {
   readonly account: Account
   readonly keys: OwnKeys
   readonly onItems: TakeItems
+  /** Told when pairs were handed out for which no first message has come. */
+  readonly onDrained?: (mailbox: PeerName, unmatched: number) => void
   /** Told when the connection to a mailbox is made or lost. */
   readonly onConnected?: (mailbox: PeerName, connected: boolean) => void
   /** Told when a mailbox says how things stand there. */
@@ -49,6 +51,8 @@ interface Enrolment {
   readonly addresses: readonly Uint8Array[]
   readonly joinedAt: number
   readonly refilledAt: number
+  /** It has handed out a pair twice. */
+  readonly broken: boolean
 }
 
 interface Enrolled {
@@ -107,7 +111,28 @@ export class OwnMailboxes {
     readonly account: AccountKey
     readonly addresses: readonly Uint8Array[]
   }[] {
-    return [...this.#enrolled.values()].map(({ enrolment }) => enrolment)
+    const enrolments = [...this.#enrolled.values()].map(({ enrolment }) => enrolment)
+    return enrolments.filter(({ broken }) => !broken)
+  }
+
+  /** All that we have enrolled with. */
+  get accounts(): readonly AccountKey[] {
+    return [...this.#enrolled.values()].map(({ enrolment }) => enrolment.account)
+  }
+
+  /**
+   * It has broken its promise to hand out each pair once: our bundles do not name it any more. What it still holds is fetched.
+   * Rejects with `StoreError`, and then nothing has changed.
+   */
+  async distrust(account: AccountKey): Promise<void> {
+    await this.#lock.run(LOCK, async () => {
+      const enrolled = this.#enrolled.get(peerName(account))
+      if (enrolled === undefined || enrolled.enrolment.broken) return
+      const enrolment = { ...enrolled.enrolment, broken: true }
+      const others = this.named.filter((one) => one !== enrolled.enrolment)
+      await this.#init.keys.setMailboxes(others, [putOf(enrolment)])
+      enrolled.enrolment = enrolment
+    })
   }
 
   /**
@@ -138,7 +163,7 @@ export class OwnMailboxes {
     await this.#join(peer, link, signal)
     const now = this.#init.clock.now()
     const { joinedAt = now, refilledAt = 0 } = known?.enrolment ?? {}
-    const enrolment: Enrolment = { account, addresses, joinedAt, refilledAt }
+    const enrolment = { account, addresses, joinedAt, refilledAt, broken: false }
     const others = this.named.filter((one) => peerName(one.account) !== peer)
     await this.#init.keys.setMailboxes([...others, { account, addresses }], [putOf(enrolment)])
     await known?.mailbox.stop()
@@ -180,6 +205,8 @@ export class OwnMailboxes {
       account,
       addresses,
       refilledAt,
+      isBroken: () => this.#enrolled.get(mailbox.peer)?.enrolment.broken ?? false,
+      onDrained: (unmatched) => this.#init.onDrained?.(mailbox.peer, unmatched),
       saveRefill: (at) => this.#saveRefill(mailbox.peer, at),
       connect: this.#connect,
       onItems,
@@ -214,7 +241,7 @@ function connector({ wire, clock, random, account }: OwnMailboxesInit): ConnectO
     })
 }
 
-function putOf({ account, addresses, joinedAt, refilledAt }: Enrolment): Operation {
+function putOf({ account, addresses, joinedAt, refilledAt, broken }: Enrolment): Operation {
   const value = toBinary(
     OwnMailboxSchema,
     create(OwnMailboxSchema, {
@@ -223,6 +250,7 @@ function putOf({ account, addresses, joinedAt, refilledAt }: Enrolment): Operati
       addresses: [...addresses],
       joinedAt: BigInt(joinedAt),
       refilledAt: BigInt(refilledAt),
+      broken,
     }),
   )
   return { type: 'put', key: PREFIX + toHex(account), value }
@@ -235,5 +263,6 @@ function decode(bytes: Uint8Array): Enrolment {
     addresses: stored.addresses,
     joinedAt: toInteger(stored.joinedAt),
     refilledAt: toInteger(stored.refilledAt),
+    broken: stored.broken,
   }
 }

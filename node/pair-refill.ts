@@ -14,17 +14,25 @@ export interface PairRefillInit {
   readonly random: RandomBytes
   readonly keys: Pick<
     OwnKeys,
-    'createOneTimePairs' | 'pendingOneTimePairs' | 'oneTimePairsUploaded'
+    | 'createOneTimePairs'
+    | 'pendingOneTimePairs'
+    | 'oneTimePairsUploaded'
+    | 'oneTimePairsOutstanding'
   >
   readonly mailbox: AccountKey
   /** When pairs were last made for this mailbox; 0 for never. */
   readonly refilledAt: number
+  /** Told, when a shelf is found low, of pairs that were handed out and that no first message has used. */
+  readonly onDrained: (unmatched: number) => void
   /** Stores that time, before pairs are made. */
   readonly save: (refilledAt: number) => Promise<void>
 }
 
 /** Sends signed pairs, at most `BATCH`, and resolves when they are acknowledged. */
 export type UploadPairs = (signed: readonly Uint8Array[]) => Promise<void>
+
+/** Pairs that are handed out and not used, before it is told: half a shelf. First messages may be on their way. */
+const DRAINED = 50
 
 export const SHELF_TARGET = 100
 export const REFILL_BELOW = 50
@@ -41,6 +49,8 @@ export class PairRefill {
   #refilledAt: number
   /** When the next pairs may be made; drawn when the shelf is found low. */
   #planned: number | undefined
+  /** The shelf was low when it was last looked at. */
+  #wasLow = false
 
   constructor(init: PairRefillInit) {
     this.#init = init
@@ -54,14 +64,25 @@ export class PairRefill {
   async tend(onShelf: number, upload: UploadPairs): Promise<number> {
     if (onShelf >= REFILL_BELOW) {
       this.#planned = undefined
+      this.#wasLow = false
       return 0
     }
+    this.#lookAtDrain(onShelf)
     const missing = SHELF_TARGET - onShelf
     const { keys, mailbox } = this.#init
     if (keys.pendingOneTimePairs(mailbox).length < missing && this.#isDue()) {
       await this.#make(missing - keys.pendingOneTimePairs(mailbox).length)
     }
     return this.#send(missing, upload)
+  }
+
+  /** Once each time the shelf gets low. */
+  #lookAtDrain(onShelf: number): void {
+    if (this.#wasLow) return
+    this.#wasLow = true
+    const { keys, mailbox, onDrained } = this.#init
+    const unmatched = keys.oneTimePairsOutstanding(mailbox) - onShelf
+    if (unmatched >= DRAINED) onDrained(unmatched)
   }
 
   #isDue(): boolean {

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file store.proto.
  */
 export const file_store: GenFile = /*@__PURE__*/
-  fileDesc("CgtzdG9yZS5wcm90bxIIc290dG8udjEiiwcKDUNvbnRhY3RSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIPCgdhY2NvdW50GAIgASgMEgwKBG5hbWUYAyABKAkSDQoFc3RhdGUYBCABKA0SDQoFdHJ1c3QYBSABKA0SEAoIYWRkZWRfYXQYBiABKAQSEwoLdmVyaWZpZWRfYXQYByABKAQSEQoJYWRkcmVzc2VzGAggAygJEioKCW1haWxib3hlcxgJIAMoCzIXLnNvdHRvLnYxLlN0b3JlZE1haWxib3gSDgoGYnVuZGxlGAogASgMEhMKC2J1bmRsZV9wYXRoGAsgASgNEhMKC2J1bmRsZV9mcm9tGAwgASgJEhcKD2J1bmRsZV9zZXF1ZW5jZRgNIAEoBBIcChRjZXJ0aWZpY2F0ZV9zZXF1ZW5jZRgOIAEoBBIUCgxpZGVudGl0eV9rZXkYDyABKAwSFQoNdGhlaXJfb3JkaW5hbBgRIAEoBBIUCgxuYW1lZF9mb3JfdXMYEiABKAQSFAoMc2VudF9jb3VudGVyGBMgASgEEhgKEHJlY2VpdmVkX2NvdW50ZXIYFCABKAQSEgoKdW5hbnN3ZXJlZBgVIAEoDRIUCgxwcm9maWxlX3NlbnQYFiABKAgSMAoNb3VyX2hhbmRzaGFrZRgXIAEoCzIZLnNvdHRvLnYxLlN0b3JlZEhhbmRzaGFrZRIyCg90aGVpcl9oYW5kc2hha2UYGCABKAsyGS5zb3R0by52MS5TdG9yZWRIYW5kc2hha2USKAoHc3RhdGluZxgZIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFN0YXRpbmcSKAoHcmVuZXdhbBgaIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFJlbmV3YWwSMAoMZnJlc2hfc3RhcnRzGBsgAygLMhouc290dG8udjEuU3RvcmVkRnJlc2hTdGFydBImCgZzZXJpZXMYHCABKAsyFi5zb3R0by52MS5TdG9yZWRTZXJpZXMSGAoQdW5hbnN3ZXJlZF9zaW5jZRgdIAEoBBIpCgRpZGxlGB4gAygLMhsuc290dG8udjEuU3RvcmVkSWRsZVNlc3Npb24SIQoEZ2FwcxgfIAMoCzITLnNvdHRvLnYxLlN0b3JlZEdhcBI2Cg5pcnJlZ3VsYXJpdGllcxgkIAEoCzIeLnNvdHRvLnYxLlN0b3JlZElycmVndWxhcml0aWVzSgQIEBARIkkKFFN0b3JlZElycmVndWxhcml0aWVzEhAKCGNvbnRlbnRzGAEgASgNEg0KBWl0ZW1zGAIgASgNEhAKCGRpdmVyZ2VkGAMgASgNIlQKDFN0b3JlZFNlcmllcxISCgpzdGFydGVkX2F0GAEgASgEEg8KB2xhc3RfYXQYAiABKAQSDwoHcmVmdXNlZBgDIAEoDRIOCgZ1c2VfYnkYBCABKAQiNgoRU3RvcmVkSWRsZVNlc3Npb24SEgoKc2Vzc2lvbl9pZBgBIAEoDBINCgVzaW5jZRgCIAEoBCKeAQoJU3RvcmVkR2FwEg0KBWZpcnN0GAEgASgEEgwKBGxhc3QYAiABKAQSDQoFc2luY2UYAyABKAQSEgoKc2Vzc2lvbl9pZBgEIAEoDBIMCgRhc2tzGAUgASgNEhAKCGFza2VkX2F0GAYgASgEEg0KBWNoYWluGAcgASgNEhAKCGhlYXJkX2F0GAggASgEEhAKCHJlcGxhY2VkGAkgASgIIjIKEFN0b3JlZEZyZXNoU3RhcnQSEgoKc2Vzc2lvbl9pZBgBIAEoDBIKCgJhdBgCIAEoBCJzCg1TdG9yZWRSZW5ld2FsEg4KBnJlYXNvbhgBIAEoDRISCgpzZXNzaW9uX2lkGAIgASgMEgwKBG1hZGUYAyADKAQSEgoKbGF0ZV9zaW5jZRgEIAEoBBINCgViZWd1bhgFIAMoBBINCgV0YWtlbhgGIAMoBCI+Cg9TdG9yZWRIYW5kc2hha2USDwoHb3JkaW5hbBgBIAEoBBIMCgRzZWVuGAIgASgEEgwKBG1hcmsYAyABKAwiVwoNU3RvcmVkU3RhdGluZxISCgpzZXNzaW9uX2lkGAEgASgMEg8KB29yZGluYWwYAiABKAQSEgoKZnJvbV9jaGFpbhgDIAEoDRINCgVrbm93bhgEIAEoCCIzCg1TdG9yZWRNYWlsYm94Eg8KB2FjY291bnQYASABKAwSEQoJYWRkcmVzc2VzGAIgAygJIosCCg1NZXNzYWdlUmVjb3JkEg8KB3ZlcnNpb24YASABKA0SEgoKbWVzc2FnZV9pZBgCIAEoDBIQCghvdXRnb2luZxgDIAEoCBILCgNzZXEYBCABKAQSDwoHY291bnRlchgFIAEoBBIMCgRzZWVuGAYgASgEEg8KB3NlbnRfYXQYByABKAQSEwoLcmVjb3JkZWRfYXQYCCABKAQSDAoEdGV4dBgJIAEoCRIMCgRsYXRlGAogASgIEiUKBnN0YXRlcxgLIAMoCzIVLnNvdHRvLnYxLlN0b3JlZFN0YXRlEi4KCnByb3RlY3Rpb24YDCABKAsyGi5zb3R0by52MS5TdG9yZWRQcm90ZWN0aW9uIoEBChBTdG9yZWRQcm90ZWN0aW9uEhAKCG9uZV90aW1lGAEgASgIEhQKDHBvc3RfcXVhbnR1bRgCIAEoCBIXCg9oZWFsaW5nX3N0YWxsZWQYAyABKAgSEwoLZnJlc2hfc3RhcnQYBCABKAgSFwoPb2xkZXJfaGFuZHNoYWtlGAUgASgIIloKC1N0b3JlZFN0YXRlEg0KBXN0YXRlGAEgASgNEgoKAmF0GAIgASgEEgwKBHBhdGgYAyABKA0SEgoKa2VwdF91bnRpbBgEIAEoBBIOCgZyZWFzb24YBSABKAki+QEKDE91dGJveFJlY29yZBIPCgd2ZXJzaW9uGAEgASgNEhIKCm1lc3NhZ2VfaWQYAiABKAwSDwoHY29udGVudBgDIAEoDBIQCghlbnZlbG9wZRgEIAEoDBISCgpzZXNzaW9uX2lkGAUgASgMEhIKCmNyZWF0ZWRfYXQYBiABKAQSDwoHbWFpbGJveBgHIAEoDBIRCglzdG9yZWRfYXQYCCABKAQSEgoKa2VwdF91bnRpbBgJIAEoBBIRCglzZWFsZWRfYXQYCiABKAQSLgoKcHJvdGVjdGlvbhgLIAEoCzIaLnNvdHRvLnYxLlN0b3JlZFByb3RlY3Rpb24irAIKC0V2ZW50UmVjb3JkEg8KB3ZlcnNpb24YASABKA0SCgoCYXQYAiABKAQSDAoEdHlwZRgDIAEoCRIPCgdjb250YWN0GAQgASgJEhIKCm1lc3NhZ2VfaWQYBSABKAwSIwoEZnJvbRgGIAEoCzIVLnNvdHRvLnYxLlN0b3JlZFN0YXRlEiEKAnRvGAcgASgLMhUuc290dG8udjEuU3RvcmVkU3RhdGUSEgoKdHJ1c3RfZnJvbRgIIAEoDRIQCgh0cnVzdF90bxgJIAEoDRIQCghvdXRnb2luZxgKIAEoCBIlCgNnYXAYCyABKAsyGC5zb3R0by52MS5TdG9yZWRHYXBTdGF0ZRImCgZkYW1hZ2UYDCABKAsyFi5zb3R0by52MS5TdG9yZWREYW1hZ2UiKwoMU3RvcmVkRGFtYWdlEgwKBHdoYXQYASABKA0SDQoFY291bnQYAiABKA0iPAoOU3RvcmVkR2FwU3RhdGUSDQoFZmlyc3QYASABKAQSDAoEbGFzdBgCIAEoBBINCgVzdGF0ZRgDIAEoDSJ4Cg9IYW5kc2hha2VSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIPCgdjb250YWN0GAIgASgJEhIKCnNlc3Npb25faWQYAyABKAwSGAoQc2lnbmVkX3ByZWtleV9pZBgEIAEoDRIVCg1rZW1fcHJla2V5X2lkGAUgASgNYgZwcm90bzM");
+  fileDesc("CgtzdG9yZS5wcm90bxIIc290dG8udjEitgcKDUNvbnRhY3RSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIPCgdhY2NvdW50GAIgASgMEgwKBG5hbWUYAyABKAkSDQoFc3RhdGUYBCABKA0SDQoFdHJ1c3QYBSABKA0SEAoIYWRkZWRfYXQYBiABKAQSEwoLdmVyaWZpZWRfYXQYByABKAQSEQoJYWRkcmVzc2VzGAggAygJEioKCW1haWxib3hlcxgJIAMoCzIXLnNvdHRvLnYxLlN0b3JlZE1haWxib3gSDgoGYnVuZGxlGAogASgMEhMKC2J1bmRsZV9wYXRoGAsgASgNEhMKC2J1bmRsZV9mcm9tGAwgASgJEhcKD2J1bmRsZV9zZXF1ZW5jZRgNIAEoBBIcChRjZXJ0aWZpY2F0ZV9zZXF1ZW5jZRgOIAEoBBIUCgxpZGVudGl0eV9rZXkYDyABKAwSFQoNdGhlaXJfb3JkaW5hbBgRIAEoBBIUCgxuYW1lZF9mb3JfdXMYEiABKAQSFAoMc2VudF9jb3VudGVyGBMgASgEEhgKEHJlY2VpdmVkX2NvdW50ZXIYFCABKAQSEgoKdW5hbnN3ZXJlZBgVIAEoDRIUCgxwcm9maWxlX3NlbnQYFiABKAgSMAoNb3VyX2hhbmRzaGFrZRgXIAEoCzIZLnNvdHRvLnYxLlN0b3JlZEhhbmRzaGFrZRIyCg90aGVpcl9oYW5kc2hha2UYGCABKAsyGS5zb3R0by52MS5TdG9yZWRIYW5kc2hha2USKAoHc3RhdGluZxgZIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFN0YXRpbmcSKAoHcmVuZXdhbBgaIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFJlbmV3YWwSMAoMZnJlc2hfc3RhcnRzGBsgAygLMhouc290dG8udjEuU3RvcmVkRnJlc2hTdGFydBImCgZzZXJpZXMYHCABKAsyFi5zb3R0by52MS5TdG9yZWRTZXJpZXMSGAoQdW5hbnN3ZXJlZF9zaW5jZRgdIAEoBBIpCgRpZGxlGB4gAygLMhsuc290dG8udjEuU3RvcmVkSWRsZVNlc3Npb24SIQoEZ2FwcxgfIAMoCzITLnNvdHRvLnYxLlN0b3JlZEdhcBI2Cg5pcnJlZ3VsYXJpdGllcxgkIAEoCzIeLnNvdHRvLnYxLlN0b3JlZElycmVndWxhcml0aWVzEikKCGhhbmRfb3V0GCUgASgLMhcuc290dG8udjEuU3RvcmVkSGFuZE91dEoECBAQESIxCg1TdG9yZWRIYW5kT3V0EhIKCnNlc3Npb25faWQYASABKAwSDAoEbm90ZRgCIAEoDCJJChRTdG9yZWRJcnJlZ3VsYXJpdGllcxIQCghjb250ZW50cxgBIAEoDRINCgVpdGVtcxgCIAEoDRIQCghkaXZlcmdlZBgDIAEoDSJUCgxTdG9yZWRTZXJpZXMSEgoKc3RhcnRlZF9hdBgBIAEoBBIPCgdsYXN0X2F0GAIgASgEEg8KB3JlZnVzZWQYAyABKA0SDgoGdXNlX2J5GAQgASgEIjYKEVN0b3JlZElkbGVTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAwSDQoFc2luY2UYAiABKAQingEKCVN0b3JlZEdhcBINCgVmaXJzdBgBIAEoBBIMCgRsYXN0GAIgASgEEg0KBXNpbmNlGAMgASgEEhIKCnNlc3Npb25faWQYBCABKAwSDAoEYXNrcxgFIAEoDRIQCghhc2tlZF9hdBgGIAEoBBINCgVjaGFpbhgHIAEoDRIQCghoZWFyZF9hdBgIIAEoBBIQCghyZXBsYWNlZBgJIAEoCCIyChBTdG9yZWRGcmVzaFN0YXJ0EhIKCnNlc3Npb25faWQYASABKAwSCgoCYXQYAiABKAQicwoNU3RvcmVkUmVuZXdhbBIOCgZyZWFzb24YASABKA0SEgoKc2Vzc2lvbl9pZBgCIAEoDBIMCgRtYWRlGAMgAygEEhIKCmxhdGVfc2luY2UYBCABKAQSDQoFYmVndW4YBSADKAQSDQoFdGFrZW4YBiADKAQiPgoPU3RvcmVkSGFuZHNoYWtlEg8KB29yZGluYWwYASABKAQSDAoEc2VlbhgCIAEoBBIMCgRtYXJrGAMgASgMIlcKDVN0b3JlZFN0YXRpbmcSEgoKc2Vzc2lvbl9pZBgBIAEoDBIPCgdvcmRpbmFsGAIgASgEEhIKCmZyb21fY2hhaW4YAyABKA0SDQoFa25vd24YBCABKAgiMwoNU3RvcmVkTWFpbGJveBIPCgdhY2NvdW50GAEgASgMEhEKCWFkZHJlc3NlcxgCIAMoCSKLAgoNTWVzc2FnZVJlY29yZBIPCgd2ZXJzaW9uGAEgASgNEhIKCm1lc3NhZ2VfaWQYAiABKAwSEAoIb3V0Z29pbmcYAyABKAgSCwoDc2VxGAQgASgEEg8KB2NvdW50ZXIYBSABKAQSDAoEc2VlbhgGIAEoBBIPCgdzZW50X2F0GAcgASgEEhMKC3JlY29yZGVkX2F0GAggASgEEgwKBHRleHQYCSABKAkSDAoEbGF0ZRgKIAEoCBIlCgZzdGF0ZXMYCyADKAsyFS5zb3R0by52MS5TdG9yZWRTdGF0ZRIuCgpwcm90ZWN0aW9uGAwgASgLMhouc290dG8udjEuU3RvcmVkUHJvdGVjdGlvbiKBAQoQU3RvcmVkUHJvdGVjdGlvbhIQCghvbmVfdGltZRgBIAEoCBIUCgxwb3N0X3F1YW50dW0YAiABKAgSFwoPaGVhbGluZ19zdGFsbGVkGAMgASgIEhMKC2ZyZXNoX3N0YXJ0GAQgASgIEhcKD29sZGVyX2hhbmRzaGFrZRgFIAEoCCJaCgtTdG9yZWRTdGF0ZRINCgVzdGF0ZRgBIAEoDRIKCgJhdBgCIAEoBBIMCgRwYXRoGAMgASgNEhIKCmtlcHRfdW50aWwYBCABKAQSDgoGcmVhc29uGAUgASgJIvkBCgxPdXRib3hSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRISCgptZXNzYWdlX2lkGAIgASgMEg8KB2NvbnRlbnQYAyABKAwSEAoIZW52ZWxvcGUYBCABKAwSEgoKc2Vzc2lvbl9pZBgFIAEoDBISCgpjcmVhdGVkX2F0GAYgASgEEg8KB21haWxib3gYByABKAwSEQoJc3RvcmVkX2F0GAggASgEEhIKCmtlcHRfdW50aWwYCSABKAQSEQoJc2VhbGVkX2F0GAogASgEEi4KCnByb3RlY3Rpb24YCyABKAsyGi5zb3R0by52MS5TdG9yZWRQcm90ZWN0aW9uIqwCCgtFdmVudFJlY29yZBIPCgd2ZXJzaW9uGAEgASgNEgoKAmF0GAIgASgEEgwKBHR5cGUYAyABKAkSDwoHY29udGFjdBgEIAEoCRISCgptZXNzYWdlX2lkGAUgASgMEiMKBGZyb20YBiABKAsyFS5zb3R0by52MS5TdG9yZWRTdGF0ZRIhCgJ0bxgHIAEoCzIVLnNvdHRvLnYxLlN0b3JlZFN0YXRlEhIKCnRydXN0X2Zyb20YCCABKA0SEAoIdHJ1c3RfdG8YCSABKA0SEAoIb3V0Z29pbmcYCiABKAgSJQoDZ2FwGAsgASgLMhguc290dG8udjEuU3RvcmVkR2FwU3RhdGUSJgoGZGFtYWdlGAwgASgLMhYuc290dG8udjEuU3RvcmVkRGFtYWdlIisKDFN0b3JlZERhbWFnZRIMCgR3aGF0GAEgASgNEg0KBWNvdW50GAIgASgNIjwKDlN0b3JlZEdhcFN0YXRlEg0KBWZpcnN0GAEgASgEEgwKBGxhc3QYAiABKAQSDQoFc3RhdGUYAyABKA0ieAoPSGFuZHNoYWtlUmVjb3JkEg8KB3ZlcnNpb24YASABKA0SDwoHY29udGFjdBgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgMEhgKEHNpZ25lZF9wcmVrZXlfaWQYBCABKA0SFQoNa2VtX3ByZWtleV9pZBgFIAEoDWIGcHJvdG8z");
 
 /**
  * @generated from message sotto.v1.ContactRecord
@@ -196,6 +196,13 @@ export type ContactRecord = Message<"sotto.v1.ContactRecord"> & {
    * @generated from field: sotto.v1.StoredIrregularities irregularities = 36;
    */
   irregularities?: StoredIrregularities | undefined;
+
+  /**
+   * A mailbox's note for a one-time pair of theirs, until a handshake is answered.
+   *
+   * @generated from field: sotto.v1.StoredHandOut hand_out = 37;
+   */
+  handOut?: StoredHandOut | undefined;
 };
 
 /**
@@ -204,6 +211,28 @@ export type ContactRecord = Message<"sotto.v1.ContactRecord"> & {
  */
 export const ContactRecordSchema: GenMessage<ContactRecord> = /*@__PURE__*/
   messageDesc(file_store, 0);
+
+/**
+ * @generated from message sotto.v1.StoredHandOut
+ */
+export type StoredHandOut = Message<"sotto.v1.StoredHandOut"> & {
+  /**
+   * @generated from field: bytes session_id = 1;
+   */
+  sessionId: Uint8Array;
+
+  /**
+   * @generated from field: bytes note = 2;
+   */
+  note: Uint8Array;
+};
+
+/**
+ * Describes the message sotto.v1.StoredHandOut.
+ * Use `create(StoredHandOutSchema)` to create a new message.
+ */
+export const StoredHandOutSchema: GenMessage<StoredHandOut> = /*@__PURE__*/
+  messageDesc(file_store, 1);
 
 /**
  * @generated from message sotto.v1.StoredIrregularities
@@ -230,7 +259,7 @@ export type StoredIrregularities = Message<"sotto.v1.StoredIrregularities"> & {
  * Use `create(StoredIrregularitiesSchema)` to create a new message.
  */
 export const StoredIrregularitiesSchema: GenMessage<StoredIrregularities> = /*@__PURE__*/
-  messageDesc(file_store, 1);
+  messageDesc(file_store, 2);
 
 /**
  * @generated from message sotto.v1.StoredSeries
@@ -268,7 +297,7 @@ export type StoredSeries = Message<"sotto.v1.StoredSeries"> & {
  * Use `create(StoredSeriesSchema)` to create a new message.
  */
 export const StoredSeriesSchema: GenMessage<StoredSeries> = /*@__PURE__*/
-  messageDesc(file_store, 2);
+  messageDesc(file_store, 3);
 
 /**
  * @generated from message sotto.v1.StoredIdleSession
@@ -292,7 +321,7 @@ export type StoredIdleSession = Message<"sotto.v1.StoredIdleSession"> & {
  * Use `create(StoredIdleSessionSchema)` to create a new message.
  */
 export const StoredIdleSessionSchema: GenMessage<StoredIdleSession> = /*@__PURE__*/
-  messageDesc(file_store, 3);
+  messageDesc(file_store, 4);
 
 /**
  * @generated from message sotto.v1.StoredGap
@@ -351,7 +380,7 @@ export type StoredGap = Message<"sotto.v1.StoredGap"> & {
  * Use `create(StoredGapSchema)` to create a new message.
  */
 export const StoredGapSchema: GenMessage<StoredGap> = /*@__PURE__*/
-  messageDesc(file_store, 4);
+  messageDesc(file_store, 5);
 
 /**
  * @generated from message sotto.v1.StoredFreshStart
@@ -373,7 +402,7 @@ export type StoredFreshStart = Message<"sotto.v1.StoredFreshStart"> & {
  * Use `create(StoredFreshStartSchema)` to create a new message.
  */
 export const StoredFreshStartSchema: GenMessage<StoredFreshStart> = /*@__PURE__*/
-  messageDesc(file_store, 5);
+  messageDesc(file_store, 6);
 
 /**
  * @generated from message sotto.v1.StoredRenewal
@@ -424,7 +453,7 @@ export type StoredRenewal = Message<"sotto.v1.StoredRenewal"> & {
  * Use `create(StoredRenewalSchema)` to create a new message.
  */
 export const StoredRenewalSchema: GenMessage<StoredRenewal> = /*@__PURE__*/
-  messageDesc(file_store, 6);
+  messageDesc(file_store, 7);
 
 /**
  * @generated from message sotto.v1.StoredHandshake
@@ -453,7 +482,7 @@ export type StoredHandshake = Message<"sotto.v1.StoredHandshake"> & {
  * Use `create(StoredHandshakeSchema)` to create a new message.
  */
 export const StoredHandshakeSchema: GenMessage<StoredHandshake> = /*@__PURE__*/
-  messageDesc(file_store, 7);
+  messageDesc(file_store, 8);
 
 /**
  * @generated from message sotto.v1.StoredStating
@@ -485,7 +514,7 @@ export type StoredStating = Message<"sotto.v1.StoredStating"> & {
  * Use `create(StoredStatingSchema)` to create a new message.
  */
 export const StoredStatingSchema: GenMessage<StoredStating> = /*@__PURE__*/
-  messageDesc(file_store, 8);
+  messageDesc(file_store, 9);
 
 /**
  * @generated from message sotto.v1.StoredMailbox
@@ -507,7 +536,7 @@ export type StoredMailbox = Message<"sotto.v1.StoredMailbox"> & {
  * Use `create(StoredMailboxSchema)` to create a new message.
  */
 export const StoredMailboxSchema: GenMessage<StoredMailbox> = /*@__PURE__*/
-  messageDesc(file_store, 9);
+  messageDesc(file_store, 10);
 
 /**
  * @generated from message sotto.v1.MessageRecord
@@ -581,7 +610,7 @@ export type MessageRecord = Message<"sotto.v1.MessageRecord"> & {
  * Use `create(MessageRecordSchema)` to create a new message.
  */
 export const MessageRecordSchema: GenMessage<MessageRecord> = /*@__PURE__*/
-  messageDesc(file_store, 10);
+  messageDesc(file_store, 11);
 
 /**
  * The class of the session in which a message was sealed or opened.
@@ -622,7 +651,7 @@ export type StoredProtection = Message<"sotto.v1.StoredProtection"> & {
  * Use `create(StoredProtectionSchema)` to create a new message.
  */
 export const StoredProtectionSchema: GenMessage<StoredProtection> = /*@__PURE__*/
-  messageDesc(file_store, 11);
+  messageDesc(file_store, 12);
 
 /**
  * @generated from message sotto.v1.StoredState
@@ -663,7 +692,7 @@ export type StoredState = Message<"sotto.v1.StoredState"> & {
  * Use `create(StoredStateSchema)` to create a new message.
  */
 export const StoredStateSchema: GenMessage<StoredState> = /*@__PURE__*/
-  messageDesc(file_store, 12);
+  messageDesc(file_store, 13);
 
 /**
  * @generated from message sotto.v1.OutboxRecord
@@ -742,7 +771,7 @@ export type OutboxRecord = Message<"sotto.v1.OutboxRecord"> & {
  * Use `create(OutboxRecordSchema)` to create a new message.
  */
 export const OutboxRecordSchema: GenMessage<OutboxRecord> = /*@__PURE__*/
-  messageDesc(file_store, 13);
+  messageDesc(file_store, 14);
 
 /**
  * @generated from message sotto.v1.EventRecord
@@ -820,7 +849,7 @@ export type EventRecord = Message<"sotto.v1.EventRecord"> & {
  * Use `create(EventRecordSchema)` to create a new message.
  */
 export const EventRecordSchema: GenMessage<EventRecord> = /*@__PURE__*/
-  messageDesc(file_store, 14);
+  messageDesc(file_store, 15);
 
 /**
  * @generated from message sotto.v1.StoredDamage
@@ -844,7 +873,7 @@ export type StoredDamage = Message<"sotto.v1.StoredDamage"> & {
  * Use `create(StoredDamageSchema)` to create a new message.
  */
 export const StoredDamageSchema: GenMessage<StoredDamage> = /*@__PURE__*/
-  messageDesc(file_store, 15);
+  messageDesc(file_store, 16);
 
 /**
  * @generated from message sotto.v1.StoredGapState
@@ -873,7 +902,7 @@ export type StoredGapState = Message<"sotto.v1.StoredGapState"> & {
  * Use `create(StoredGapStateSchema)` to create a new message.
  */
 export const StoredGapStateSchema: GenMessage<StoredGapState> = /*@__PURE__*/
-  messageDesc(file_store, 16);
+  messageDesc(file_store, 17);
 
 /**
  * An accepted first message: its ephemeral key goes to this session and never makes another.
@@ -912,5 +941,5 @@ export type HandshakeRecord = Message<"sotto.v1.HandshakeRecord"> & {
  * Use `create(HandshakeRecordSchema)` to create a new message.
  */
 export const HandshakeRecordSchema: GenMessage<HandshakeRecord> = /*@__PURE__*/
-  messageDesc(file_store, 17);
+  messageDesc(file_store, 18);
 

@@ -101,6 +101,7 @@ export class FakeNode implements Node {
         ...{ peer: peer('Box'), addresses: ['/ip4/127.0.0.1/tcp/9'], connected: true },
         ...{ usedBytes: 0, maxBytes: 52_428_800, waiting: 0, oneTimePairs: 100 },
         otherCopies: this.copies,
+        broken: false,
       }
       this.#mailboxes.push(info)
       return info

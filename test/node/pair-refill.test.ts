@@ -10,6 +10,7 @@ const MINUTE = 60_000
 let world: OwnWorld
 let mailbox: AccountKey
 let saved: number[]
+let drained: number[]
 let shelf: Uint8Array[]
 let refill: PairRefill
 
@@ -22,6 +23,7 @@ beforeEach(async () => {
   world = await OwnWorld.start()
   mailbox = testAccount(seededRandom('mailbox')).key
   saved = []
+  drained = []
   shelf = []
   refill = make(0)
 })
@@ -87,6 +89,31 @@ test('what was not acknowledged is sent again first, without making new ones', a
   expect(saved).toHaveLength(1)
 })
 
+test('pairs that are handed out without a first message are told of, once each time the shelf gets low', async () => {
+  await refill.tend(0, upload)
+  expect(drained).toEqual([])
+  await refill.tend(51, upload)
+  expect(drained).toEqual([])
+  await refill.tend(10, upload)
+  await refill.tend(5, upload)
+  expect(drained).toEqual([90])
+  expect(shelf).toHaveLength(100) // and nothing is made because of it
+  await refill.tend(60, upload)
+  await refill.tend(40, upload)
+  expect(drained).toEqual([90, 60])
+})
+
+test('pairs that first messages have used are not told of', async () => {
+  await refill.tend(0, upload)
+  const ids = (await world.stored('own/pair/')).map((key) => Number.parseInt(key.slice(9), 16))
+  for (const id of ids.slice(0, 60)) {
+    await world.commit(world.keys.spendOneTime(id))
+    world.keys.forgetOneTime(id)
+  }
+  await refill.tend(0, upload)
+  expect(drained).toEqual([])
+})
+
 test('pairs are stored before they are sent', async () => {
   await refill.tend(0, async (signed) => {
     expect(await world.stored('own/pair/')).toHaveLength(100)
@@ -98,5 +125,6 @@ test('pairs are stored before they are sent', async () => {
 function make(refilledAt: number): PairRefill {
   const { clock, random, keys } = world
   const save = async (at: number): Promise<void> => void saved.push(at)
-  return new PairRefill({ clock, random, keys, mailbox, refilledAt, save })
+  const onDrained = (unmatched: number): void => void drained.push(unmatched)
+  return new PairRefill({ clock, random, keys, mailbox, refilledAt, save, onDrained })
 }

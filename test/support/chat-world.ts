@@ -167,6 +167,7 @@ export class ChatWorld {
     readonly service: MailboxService
     readonly link: string
     readonly store: Store
+    readonly account: Account
   }> {
     const account = this.account()
     const disk: Store = new MemoryLevel<string, Uint8Array>({ valueEncoding: 'view' })
@@ -188,7 +189,7 @@ export class ChatWorld {
     })
     await service.start()
     const link = encodeMailboxLink({ account: account.key, addresses: [], joinSecret })
-    return { service, link, store: disk }
+    return { service, account, link, store: disk }
   }
 
   #core(account: Account, store: Store, process: Process): ChatCore {
