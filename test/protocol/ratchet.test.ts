@@ -5,7 +5,8 @@ import type { Epoch } from '../../protocol/epoch.ts'
 import { envelopeBodyDigest, readEnvelope, SESSION_PREFIX } from '../../protocol/envelope.ts'
 import type { Envelope } from '../../protocol/envelope.ts'
 import { CryptoError } from '../../protocol/errors.ts'
-import { envelopeTag } from '../../protocol/header.ts'
+import type { HeaderKeys, RatchetHeader } from '../../protocol/header.ts'
+import { encodeHeader, envelopeTag, openHeader, sealHeader } from '../../protocol/header.ts'
 import { encodeBody } from '../../protocol/padding.ts'
 import { handshakeSecrets } from '../../protocol/pqxdh.ts'
 import type { HandshakeSecrets } from '../../protocol/pqxdh.ts'
@@ -139,6 +140,36 @@ describe('a header is refused', () => {
   })
 })
 
+describe('a header that names a number above the last one is refused as a forgery', () => {
+  const FORGED = 'SessionError ERR_NOT_AUTHENTIC'
+  const FAR = 'SessionError ERR_TOO_FAR_AHEAD'
+
+  test('in a session', () => {
+    const { ours, theirs, context } = started()
+    const envelope = sealed(ours, context.ours)
+    const openAt = (number: number): string =>
+      open(theirs, reheaded(theirs.nextReceivingKeys, envelope, { number }), context.theirs)
+    expect([MAX_NUMBER, MAX_NUMBER + 1].map(openAt)).toEqual([FAR, FORGED])
+  })
+
+  test('in a first message', () => {
+    const prekey = createSignedPrekey(random).keyPair
+    const [here, there] = [agreed(), agreed()]
+    const epochs = [here, there].map((one, i) => expandEpoch(one.epochSecret, 0, i === 0 ? 1 : 2))
+    const [ours, theirs] = epochs as [Epoch, Epoch]
+    const envelope = sealed(ratchetInitiate(here, prekey.publicKey, random), ours)
+    const responder = ratchetRespond(there, prekey)
+    const openAt = (number: number): string => {
+      const changed = reheaded(responder.nextReceivingKeys, envelope, { number })
+      return refused(() => ratchetDecryptFirst(responder, contextOf(changed, theirs)))
+    }
+    expect([MAX_NUMBER, MAX_NUMBER + 1].map(openAt)).toEqual([FAR, FORGED])
+    const foreign = { ...envelope, tag: envelope.tag.map((byte) => byte ^ 1) }
+    expect(refused(() => ratchetDecryptFirst(responder, contextOf(foreign, theirs)))).toBe(FORGED)
+    expect(openAt(0)).toBe('opened') // the same header again
+  })
+})
+
 test('a body whose padding holds no content is refused, though it is authentic', () => {
   const { ours, theirs, context } = started()
   const paddedBody = new Uint8Array(256).fill(0xff)
@@ -253,6 +284,15 @@ function sealed(
   const owners = [ratchet, epoch]
   const sealed = expectNothingLeft(() => ratchetEncrypt(ratchet, input, random), owners)
   return readEnvelope(sealed.envelope)
+}
+
+/** The envelope with another header, as a holder of the header keys could make it. */
+function reheaded(keys: HeaderKeys, envelope: Envelope, change: Partial<RatchetHeader>): Envelope {
+  const { prefix, salt, body } = envelope
+  const header = encodeHeader({ ...openHeader(keys, envelope), ...change })
+  const sealedHeader = sealHeader(keys, salt, prefix, header)
+  const digest = envelopeBodyDigest(prefix, sealedHeader, body)
+  return { ...envelope, sealedHeader, digest, tag: envelopeTag(keys, salt, digest) }
 }
 
 /** The state after `count` messages were sealed and lost. */
