@@ -1,13 +1,14 @@
 /**
  * Mutation testing of protocol/ with Stryker:
  *
- *   npm run mutate -- [--file protocol/reader.ts]... [--group codec]... [--resume] [--force] [--timeouts]
+ *   npm run mutate -- [--file protocol/reader.ts]... [--group codec]... [--resume | --force | --page] [--timeouts]
  *     [--workers N] [--state FOLDER]
  *
- * Without file or group: everything. Of a mutant that has been run, only what its source or its tests changed is run
- * again; --force runs it all, --timeouts what timed out, --resume leaves out files whose source is the one in the results. A run that was stopped
- * goes on with the same command: results are written every few files. Exit code 1 when a score is too low or a survivor
- * has no argument (`why` in tools/mutation/results.json, written by hand, kept from run to run).
+ * Without file or group: everything. What was run before is run again only where its source or its tests changed, as far
+ * as Stryker's own record in the state folder goes. --force runs all of it, --timeouts what timed out; --resume passes
+ * over files whose source is the one in the results; --page runs nothing and writes the page of the results. Results are
+ * written every few files, so that a run which was stopped goes on with --resume. Exit code 1 when a score is too low or
+ * a survivor has no argument: `why` in tools/mutation/results.json, written by hand, kept from run to run.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -56,23 +57,19 @@ const { values } = parseArgs({
     group: { type: 'string', multiple: true, default: [] },
     workers: { type: 'string', default: '1' },
     timeouts: { type: 'boolean', default: false },
+    page: { type: 'boolean', default: false },
     resume: { type: 'boolean', default: false },
     force: { type: 'boolean', default: false },
     state: { type: 'string', default: `${root}node_modules/.cache/sotto-mutation` },
   },
 })
 
-const chosen = chosenFiles()
-if (chosen.length === 0) {
+const wanted = wantedFiles()
+if (wanted.length === 0) {
   process.stderr.write(`no such file or group; groups: ${groupNames.join(', ')}, all\n`)
   process.exit(2)
 }
-ensureTools(folder, ['--legacy-peer-deps']) // Stryker's runner takes the vitest that is there
-mkdirSync(values.state, { recursive: true })
-if (values.timeouts) forgetTimeouts()
-for (let at = 0; at < chosen.length; at += FILES_PER_RUN) {
-  await save(await mutate(chosen.slice(at, at + FILES_PER_RUN)))
-}
+if (!values.page) await run(values.resume ? wanted.filter(isStale) : wanted)
 await save({})
 process.exitCode = verdict()
 
@@ -86,18 +83,25 @@ function forgetTimeouts(): void {
   writeFileSync(path, JSON.stringify({ ...rest, files: Object.fromEntries(kept) }))
 }
 
-function chosenFiles(): readonly string[] {
-  const known = readResults()
-  const all = globSync('protocol/*.ts', { cwd: root }).toSorted()
-  const wanted = all.filter(
-    (path) =>
-      (values.file.length === 0 && values.group.length === 0) ||
-      values.file.includes(path) ||
-      values.group.includes(groupOf(path)) ||
-      values.group.includes('all'),
-  )
-  if (!values.resume) return wanted
-  return wanted.filter((path) => known[path]?.source !== hashOf(read(path)))
+function wantedFiles(): readonly string[] {
+  const { file, group } = values
+  const isAll = (file.length === 0 && group.length === 0) || group.includes('all')
+  return globSync('protocol/*.ts', { cwd: root })
+    .filter((path) => isAll || file.includes(path) || group.includes(groupOf(path)))
+    .toSorted()
+}
+
+function isStale(path: string): boolean {
+  return readResults()[path]?.source !== hashOf(read(path))
+}
+
+async function run(files: readonly string[]): Promise<void> {
+  ensureTools(folder, ['--legacy-peer-deps']) // Stryker's runner takes the vitest that is there
+  mkdirSync(values.state, { recursive: true })
+  if (values.timeouts) forgetTimeouts()
+  for (let at = 0; at < files.length; at += FILES_PER_RUN) {
+    await save(await mutate(files.slice(at, at + FILES_PER_RUN)))
+  }
 }
 
 /** Runs Stryker over some files. Throws when the tests fail without any mutant. */

@@ -114,7 +114,8 @@ function totalRow(files: readonly Entry[]): readonly string[] {
 
 function counts(files: readonly FileResult[]): readonly string[] {
   const { all, killed, timedOut, survived } = sum(files)
-  return [all, killed, timedOut, survived, score(files).toFixed(1)].map(String)
+  const shown = all === 0 ? 'not run' : score(files).toFixed(1)
+  return [all, killed, timedOut, survived, shown].map(String)
 }
 
 function sum(files: readonly FileResult[]) {
@@ -154,4 +155,5 @@ const INTRODUCTION = `# Mutation testing
 Small faults are put into \`protocol/\` one at a time (Stryker: a condition turned round, a call left out, a text emptied, a bound moved by
 one), and \`test/protocol\` must notice each. Written by \`npm run mutate\`; [CONTRIBUTING.md](../CONTRIBUTING.md) says how to
 run it. Killed: a test failed, or the tests could not be loaded. Timed out: the fault made something run for ever. Type annotations and
-generated code have no mutants.`
+generated code have no mutants. A file that is not listed has not been run, and one that was changed after its date has not been run as it
+is: \`npm run mutate -- --resume\` runs both.`
