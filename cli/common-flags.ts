@@ -32,27 +32,27 @@ export interface Hoisted {
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-const SWITCHES: Readonly<Record<string, string>> = {
-  '--json': 'json',
-  '-q': 'quiet',
-  '--quiet': 'quiet',
-  '--no-color': 'no-color',
-  '--ascii': 'ascii',
-  '--no-input': 'no-input',
-  '-h': 'help',
-  '--help': 'help',
-  '-V': 'version',
-  '--version': 'version',
-}
+const SWITCHES: ReadonlyMap<string, string> = new Map([
+  ['--json', 'json'],
+  ['-q', 'quiet'],
+  ['--quiet', 'quiet'],
+  ['--no-color', 'no-color'],
+  ['--ascii', 'ascii'],
+  ['--no-input', 'no-input'],
+  ['-h', 'help'],
+  ['--help', 'help'],
+  ['-V', 'version'],
+  ['--version', 'version'],
+])
 
-const VALUES: Readonly<Record<string, string>> = {
-  '--home': 'home',
-  '-P': 'profile',
-  '--profile': 'profile',
-  '--timeout': 'timeout',
-  '--via': 'via',
-  '--passphrase-file': 'passphrase-file',
-}
+const VALUES: ReadonlyMap<string, string> = new Map([
+  ['--home', 'home'],
+  ['-P', 'profile'],
+  ['--profile', 'profile'],
+  ['--timeout', 'timeout'],
+  ['--via', 'via'],
+  ['--passphrase-file', 'passphrase-file'],
+])
 
 /** What `--help` says about them. */
 export const COMMON_FLAGS_HELP = `Flags of every command, anywhere on the line:
@@ -78,8 +78,8 @@ export function hoistCommonFlags(argv: readonly string[], environment: Environme
       break
     }
     const [name, inline] = splitInline(argument)
-    const valueOf = VALUES[name]
-    const switchOf = SWITCHES[argument]
+    const valueOf = VALUES.get(name)
+    const switchOf = SWITCHES.get(argument)
     if (valueOf !== undefined) found.set(valueOf, inline ?? valueAfter(name, argv[++at]))
     else if (switchOf !== undefined) found.set(switchOf, '')
     else rest.push(argument)

@@ -41,3 +41,9 @@ test.each([
 ])('%s is refused as a usage error', (line) => {
   expect(() => hoist(line)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
 })
+
+test('a word is no flag for being the name of something that every object has', () => {
+  expect(hoist('send constructor toString __proto__').rest).toEqual(
+    'send constructor toString __proto__'.split(' '),
+  )
+})
