@@ -1,10 +1,15 @@
 /** Multiaddrs as text and as the bytes that links and bundles carry. */
 import { multiaddr } from '@multiformats/multiaddr'
+import { equalBytes } from '../protocol/bytes.ts'
 
-/** The text of a binary multiaddr; undefined when it is none, since such addresses are advice from outside. */
+/**
+ * The text of a binary multiaddr; undefined when it is none, since such addresses are advice from outside, and when its text
+ * reads as another one: a name may have `/` in it, and whatever else is to be read there.
+ */
 export function addressText(bytes: Uint8Array): string | undefined {
   try {
-    return multiaddr(bytes).toString()
+    const text = multiaddr(bytes).toString()
+    return equalBytes(addressBytes(text), bytes) ? text : undefined
   } catch {
     return undefined
   }
