@@ -160,10 +160,13 @@ export function decodePolicy(value: Uint8Array): MemberPolicy {
     const flags = from.u8()
     if (flags > (SUSPENDED | OWN_QUOTA)) throw new DecodeError('ERR_MALFORMED')
     const quota = { bytes: from.u64(), messages: from.u32() }
+    const isOwn = (flags & OWN_QUOTA) !== 0
+    if (!isOwn && (quota.bytes !== 0 || quota.messages !== 0))
+      throw new DecodeError('ERR_MALFORMED')
     return {
       label: fromUtf8(from.rest()),
       status: (flags & SUSPENDED) === 0 ? 'active' : 'suspended',
-      quota: (flags & OWN_QUOTA) === 0 ? undefined : quota,
+      quota: isOwn ? quota : undefined,
     }
   })
 }
