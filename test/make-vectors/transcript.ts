@@ -98,6 +98,11 @@ export class Transcript {
     }
   }
 
+  /** What was sent in a step. */
+  envelope(step: number): Uint8Array {
+    return there(this.#sent.get(step)).envelope
+  }
+
   /** The session of a side as it is now. */
   session(by: SideName): Session {
     return there(this.#sides[by].session)

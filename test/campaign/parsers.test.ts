@@ -1,0 +1,131 @@
+/** A short campaign, and the list of parsers held against what the folders export. `npm run campaign` is the long one. */
+import { describe, expect, test } from 'vitest'
+import { toHex } from '../../protocol/bytes.ts'
+import { DecodeError } from '../../protocol/errors.ts'
+import { sourcesOf } from '../support/sources.ts'
+import { allParsers } from './all-parsers.ts'
+import type { Parser } from './parser.ts'
+import { CampaignError, holdToLaws, parser } from './parser.ts'
+import { NO_COUNTS, inputOf, runParser } from './run.ts'
+
+const INPUTS = process.env['SLOW'] === '1' ? 100_000 : 1000
+
+const parsers = await allParsers()
+
+/** What reads, by its name. */
+const READS =
+  /^export (?:async )?(?:function|class|const) ((?:decode|parse|read|verify|open|from|accept|checked|take|unseal)[A-Z]\w*|\w+(?:Decoder|Splitter)|RecordPolicy|accountKey|accountOf|address(?:Text|Texts|Prefix)|messageId|hoistCommonFlags|sanitize\w+)\b/gm
+
+/** What is named so and reads nothing from outside, or has its bytes read by one of the others. */
+const OTHERS: Readonly<Record<string, string>> = {
+  'cli/link-argument.ts readLink': 'hands a line on',
+  'cli/passphrase.ts readPassphrase': 'hands bytes on',
+  'cli/settings.ts readSettings': 'parseSettings, with a file',
+  'cli/version.ts readVersion': 'our own package.json',
+  'cli/with-node.ts openOwnNode': 'opens a node',
+  'mailbox/conditional/names.ts readDue': 'names of our own records',
+  'mailbox/level/keys.ts readExpiryName': 'names of our own records',
+  'net/platform/home.ts openHome': 'opens a folder',
+  'net/platform/level-store.ts openLevel': 'opens a database',
+  'node/missing.ts takeLost': 'ranges that decodeContent has checked',
+  'node/open.ts openEnvelope': 'openMessage and acceptSession, with a store',
+  'node/open.ts takeContent': 'decodeContent, with a store',
+  'protocol/crypto.ts openBytes': 'a primitive',
+  'protocol/protobuf.ts decodeExact': 'part of the others',
+  'protocol/protobuf.ts decodeExtensible': 'part of the others',
+}
+
+test('every exported function that reads something is in the campaign', () => {
+  const covered = new Set(parsers.flatMap(({ covers }) => covers))
+  const found = sourcesOf('protocol', 'net', 'node', 'mailbox', 'daemon', 'cli').flatMap((file) =>
+    [...file.code.matchAll(READS)].map(([, name]) => `${file.path} ${name}`),
+  )
+  const known = (name: string): boolean => covered.has(name) || name in OTHERS
+  expect(found.filter((name) => !known(name))).toEqual([])
+  expect([...covered].filter((name) => !exists(name))).toEqual([])
+  expect(Object.keys(OTHERS).filter((name) => !found.includes(name))).toEqual([])
+})
+
+function exists(name: string): boolean {
+  const [path = '', exported = ''] = name.split(' ')
+  const [file] = sourcesOf(path.replace(/\/[^/]*$/, '')).filter((one) => one.path === path)
+  return new RegExp(`^export .*\\b${exported}\\b`, 'm').test(file?.code ?? '')
+}
+
+test('parsers are told apart by their names', () => {
+  const names = parsers.map(({ name }) => name)
+  expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([])
+})
+
+describe('the campaign', () => {
+  test.each(parsers)('finds nothing in: $name', async (entry) => {
+    const { failures, accepted } = await runParser(entry, 'short', NO_COUNTS, { until: INPUTS })
+    expect(failures).toEqual([])
+    if (entry.name !== 'header from a hostile contact') expect(accepted).toBeGreaterThan(0)
+  })
+
+  test('makes the same inputs of the same seed, and others of another', () => {
+    const inputs = (seed: string): readonly string[] =>
+      parsers.flatMap((entry) => [7, 8].map((number) => toHex(inputOf(entry, seed, number))))
+    expect(inputs('a')).toEqual(inputs('a'))
+    expect(inputs('a')).not.toEqual(inputs('b'))
+  })
+
+  test('goes on where it ended', async () => {
+    const [entry] = parsers
+    if (entry === undefined) throw new Error('no parsers')
+    const half = await runParser(entry, 'x', NO_COUNTS, { until: 50 })
+    const whole = await runParser(entry, 'x', half, { until: 100 })
+    const { inputs, accepted } = await runParser(entry, 'x', NO_COUNTS, { until: 100 })
+    expect([whole.inputs, whole.accepted]).toEqual([inputs, accepted])
+  })
+})
+
+describe('a law', () => {
+  const sound = {
+    ...{ name: 'byte', covers: [], errors: [DecodeError], examples: [Uint8Array.of(1)] },
+    shape: 'bytes' as const,
+  }
+  const broken: Readonly<Record<string, Parser>> = {
+    'no error but its own': parser({
+      ...sound,
+      read: () => {
+        throw new RangeError()
+      },
+    }),
+    'one form': parser({
+      ...sound,
+      accepted: 'exact',
+      read: () => 1,
+      write: () => new Uint8Array(2),
+    }),
+    'what it wrote is read': parser({
+      ...sound,
+      read: (input) => {
+        if (input.length !== 1) throw new DecodeError('ERR_MALFORMED')
+        return 1
+      },
+      write: () => new Uint8Array(2),
+    }),
+    'written as it was read': parser({
+      ...sound,
+      read: ([first = 0]) => first,
+      write: (value) => Uint8Array.of(value + 1),
+    }),
+    'only what somebody made': parser({
+      ...{ ...sound, examples: [] },
+      ...{ accepted: 'authentic', read: () => 1 },
+    }),
+    'what is read can be written': parser({
+      ...sound,
+      read: () => 1,
+      write: () => {
+        throw new RangeError()
+      },
+    }),
+  }
+
+  test.each(Object.entries(broken))('that is broken is noticed: %s', async (_, entry) => {
+    await expect(holdToLaws(entry, Uint8Array.of(1))).rejects.toThrow(CampaignError)
+  })
+})

@@ -1,0 +1,123 @@
+/** Parsers of what accounts sign: as it is, and with payloads that a hostile owner of the key has signed. */
+import type { Account } from '../../../protocol/account.ts'
+import { bundleKey, verifyBundle } from '../../../protocol/bundle.ts'
+import { fromHex } from '../../../protocol/bytes.ts'
+import { verifyCustody, verifyHandOut, verifyLogin } from '../../../protocol/custody.ts'
+import { verifyDeviceCertificate } from '../../../protocol/device.ts'
+import { DecodeError, RecordError } from '../../../protocol/errors.ts'
+import type { Domain } from '../../../protocol/labels.ts'
+import { domains } from '../../../protocol/labels.ts'
+import { verifyOneTimePair } from '../../../protocol/prekeys.ts'
+import { openEnvelope, sealEnvelope } from '../../../protocol/signed-envelope.ts'
+import { RecordPolicy } from '../../../net/dht-policy.ts'
+import type { Clock } from '../../../net/ports.ts'
+import { NOW, account, mailboxName, person } from '../../make-vectors/people.ts'
+import { recordVectors } from '../../make-vectors/records.ts'
+import type { Parser } from '../parser.ts'
+import { parser } from '../parser.ts'
+
+/** libsodium must be ready. */
+export function recordParsers(): readonly Parser[] {
+  return [...signedRecords().flatMap(bothWays), dhtRecord()]
+}
+
+/** A record, and who reads it. */
+interface Signed {
+  readonly name: string
+  readonly covers: readonly string[]
+  readonly domain: Domain
+  readonly by: Account
+  readonly shape: 'bytes' | 'protobuf'
+  readonly bytes: Uint8Array
+  readonly payload: Uint8Array
+  readonly read: (signed: Uint8Array) => unknown
+}
+
+function signedRecords(): readonly Signed[] {
+  const vectors = recordVectors()
+  const owner = person('responder').account
+  const mailbox = account(mailboxName)
+  const of = ({ bytes, payload }: { readonly bytes: string; readonly payload: string }) => {
+    return { bytes: fromHex(bytes), payload: fromHex(payload) }
+  }
+  const { certificate, oneTimePair, bundle, login, custody, handOut } = vectors
+  const nonces = {
+    mailbox: mailbox.key,
+    mailboxNonce: fromHex(login.fields.mailboxNonce),
+    ownerNonce: fromHex(login.fields.ownerNonce),
+    instanceId: fromHex(login.fields.instanceId),
+  }
+  const expected = { account: owner.key, now: NOW }
+  const envelopeDigest = fromHex(custody.fields.envelopeDigest)
+  const ofMailbox = { mailbox: mailbox.key, owner: owner.key }
+  return [
+    {
+      ...{ name: 'device certificate', covers: ['protocol/device.ts verifyDeviceCertificate'] },
+      ...{ domain: domains.device, by: owner, shape: 'bytes', ...of(certificate) },
+      read: (signed) => verifyDeviceCertificate(signed, NOW),
+    },
+    {
+      ...{ name: 'one-time pair', covers: ['protocol/prekeys.ts verifyOneTimePair'] },
+      ...{ domain: domains.oneTime, by: owner, shape: 'bytes', ...of(oneTimePair) },
+      read: (signed) => verifyOneTimePair(signed, expected),
+    },
+    {
+      ...{ name: 'bundle', covers: ['protocol/bundle.ts verifyBundle'] },
+      ...{ domain: domains.bundle, by: owner, shape: 'protobuf', ...of(bundle) },
+      read: (signed) => verifyBundle(signed, expected),
+    },
+    {
+      ...{ name: 'login', covers: ['protocol/custody.ts verifyLogin'] },
+      ...{ domain: domains.mailboxLogin, by: owner, shape: 'protobuf', ...of(login) },
+      read: (signed) => verifyLogin(signed, nonces),
+    },
+    {
+      ...{ name: 'custody receipt', covers: ['protocol/custody.ts verifyCustody'] },
+      ...{ domain: domains.custody, by: mailbox, shape: 'protobuf', ...of(custody) },
+      read: (signed) => verifyCustody(signed, { ...ofMailbox, envelopeDigest }),
+    },
+    {
+      ...{ name: 'hand-out note', covers: ['protocol/custody.ts verifyHandOut'] },
+      ...{ domain: domains.handOut, by: mailbox, shape: 'protobuf', ...of(handOut) },
+      read: (signed) => verifyHandOut(signed, ofMailbox),
+    },
+    {
+      ...{ name: 'signed envelope', covers: ['protocol/signed-envelope.ts openEnvelope'] },
+      ...{ domain: domains.device, by: owner, shape: 'bytes', ...of(certificate) },
+      read: (signed) => openEnvelope(signed, { domain: domains.device, maxBytes: 4096 }),
+    },
+  ]
+}
+
+const ERRORS = [DecodeError, RecordError] as const
+
+function bothWays({ name, covers, domain, by, shape, bytes, payload, read }: Signed) {
+  return [
+    parser({
+      ...{ name, covers, shape: 'protobuf', examples: [bytes], maxBytes: 5000 },
+      ...{ errors: ERRORS, accepted: 'authentic', read },
+    }),
+    parser({
+      ...{ name: `${name}, signed by a hostile account`, covers: [], shape, examples: [payload] },
+      errors: ERRORS,
+      read: (input) => read(sealEnvelope({ account: by, domain, payload: input })),
+    }),
+  ]
+}
+
+/** What a node of ours stores in the DHT for others. */
+function dhtRecord(): Parser {
+  const { bundle } = person('responder')
+  const key = bundleKey(bundle.account)
+  const policy = new RecordPolicy({ now: () => NOW } as unknown as Clock)
+  return parser({
+    ...{ name: 'DHT record', covers: ['net/dht-policy.ts RecordPolicy'], shape: 'protobuf' },
+    ...{ examples: [bundle.bytes], maxBytes: 5000, errors: ERRORS, accepted: 'authentic' },
+    read: (input) => {
+      const chosen = policy.select(key, [input, bundle.bytes, input])
+      const verified = policy.validate(key, input)
+      policy.checkOrder(key, verified, bundle.bytes)
+      return chosen
+    },
+  })
+}

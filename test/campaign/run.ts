@@ -1,0 +1,79 @@
+/** Runs inputs through parsers, and keeps count. */
+import { toHex } from '../../protocol/bytes.ts'
+import { Dice } from './dice.ts'
+import type { Parser } from './parser.ts'
+import { CampaignError, holdToLaws, makeInput } from './parser.ts'
+
+/** What is known of one parser so far. Inputs are numbered from 0; `inputs` is the next number. */
+export interface Counts {
+  readonly inputs: number
+  readonly accepted: number
+  /** All inputs together, in ms of the processor: what else the machine does is not in it. */
+  readonly ms: number
+  /** The input that took longest. */
+  readonly worstMs: number
+  readonly worst: number
+  readonly failures: readonly Failure[]
+}
+
+export interface Failure {
+  readonly input: number
+  readonly reason: string
+}
+
+export const NO_COUNTS: Counts = {
+  ...{ inputs: 0, accepted: 0, ms: 0, worstMs: 0, worst: 0, failures: [] },
+}
+
+/** More failures of one parser are not written down. */
+const MAX_FAILURES = 20
+
+/** The input of a parser with a number, in a campaign of a seed. */
+export function inputOf(entry: Parser, seed: string, number: number): Uint8Array {
+  return makeInput(entry, new Dice(`${seed} ${entry.name} ${number}`))
+}
+
+/** Runs the next inputs of a parser, until there are `until` of them or the time is over. */
+export async function runParser(
+  entry: Parser,
+  seed: string,
+  before: Counts,
+  { until, isOver = () => false }: { readonly until: number; readonly isOver?: () => boolean },
+): Promise<Counts> {
+  let { accepted, ms, worstMs, worst } = before
+  const failures = [...before.failures]
+  let number = before.inputs
+  for (; number < until && !isOver(); number += 1) {
+    const input = inputOf(entry, seed, number)
+    const started = cpuMs()
+    try {
+      if (await holdToLaws(entry, input)) accepted += 1
+    } catch (error) {
+      if (!(error instanceof CampaignError)) throw error
+      if (failures.length < MAX_FAILURES) failures.push({ input: number, reason: reasonOf(error) })
+    }
+    const took = cpuMs() - started
+    ms += took
+    if (took <= worstMs) continue
+    worstMs = took
+    worst = number
+  }
+  return { inputs: number, accepted, ms, worstMs, worst, failures }
+}
+
+/** One input again, whatever it throws. */
+export async function replay(entry: Parser, seed: string, number: number): Promise<string> {
+  const input = inputOf(entry, seed, number)
+  const verdict = (await holdToLaws(entry, input)) ? 'accepted' : 'refused'
+  return `${toHex(input)}\n${verdict}`
+}
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+function reasonOf(error: CampaignError): string {
+  const { cause } = error
+  return cause instanceof Error ? `${error.message}: ${cause.name} ${cause.message}` : error.message
+}
