@@ -2,6 +2,7 @@
 
 import { fromHex } from '../protocol/bytes.ts'
 import type { EventRecord, StoredDamage } from '../protocol/generated/store_pb.ts'
+import { toInteger } from '../protocol/protobuf.ts'
 import type { Records } from '../net/records.ts'
 import type { Message, MessageId, NodeEvent, StateChange } from './api.ts'
 import { readPointer } from './compose.ts'
@@ -67,7 +68,7 @@ export class Reader {
     const base = {
       v: 1,
       seq,
-      at: Number(record.at),
+      at: toInteger(record.at),
       contact: contactShort(conversation.contact),
     } as const
     switch (record.type) {
@@ -109,7 +110,7 @@ export class Reader {
   #damage(seq: number, { at, contact: id }: EventRecord, damage: StoredDamage): NodeEvent {
     const contact = this.#book.byId(id)?.contact
     const about = { contact: contact === undefined ? null : contactShort(contact) }
-    return { v: 1, seq, at: Number(at), type: 'node.damaged', ...about, ...readDamage(damage) }
+    return { v: 1, seq, at: toInteger(at), type: 'node.damaged', ...about, ...readDamage(damage) }
   }
 
   /** The value, unless there is none or it is damaged. */

@@ -2,8 +2,9 @@
 // time, and its sender may still wait for the receipt. The marks stand in the store by the day on which they were made, so that
 // old ones are found without looking at the others.
 
-import { concat } from '../protocol/bytes.ts'
-import { messageId, type MessageId } from '../protocol/content.ts'
+import { concat, u64 } from '../protocol/bytes.ts'
+import { MESSAGE_ID_BYTES, messageId, type MessageId } from '../protocol/content.ts'
+import { reader } from '../protocol/reader.ts'
 import { hasPassed } from '../protocol/riding.ts'
 import type { Operation, Records } from '../net/records.ts'
 import type { ContactId } from './api.ts'
@@ -26,7 +27,6 @@ const MAX_MARKS_A_DAY = 16_384
 /** Repetitions bring a receipt again after this. */
 const RECEIPT_AGAIN = HOUR
 
-const ID_BYTES = 16
 const NAME_BYTES = 16
 
 export class SeenEnvelopes {
@@ -111,13 +111,14 @@ function dayOf(time: number): number {
 }
 
 function putMark(key: string, id: MessageId, receiptAt: number): Operation {
-  const time = new Uint8Array(8)
-  new DataView(time.buffer).setBigUint64(0, BigInt(receiptAt))
-  return { type: 'put', key, value: concat(id, time) }
+  return { type: 'put', key, value: concat(id, u64(receiptAt)) }
 }
 
+/** Throws `DecodeError`. */
 function readMark(value: Uint8Array): { readonly id: MessageId; readonly receiptAt: number } {
-  const id = messageId(value.slice(0, ID_BYTES))
-  const receiptAt = new DataView(value.buffer, value.byteOffset).getBigUint64(ID_BYTES)
-  return { id, receiptAt: Number(receiptAt) }
+  const input = reader(value)
+  const id = messageId(input.take(MESSAGE_ID_BYTES).slice())
+  const receiptAt = input.u64()
+  input.end()
+  return { id, receiptAt }
 }

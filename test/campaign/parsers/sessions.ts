@@ -6,11 +6,12 @@ import { envelopeBodyDigest, readEnvelope } from '../../../protocol/envelope.ts'
 import { CryptoError, DecodeError, RecordError, SessionError } from '../../../protocol/errors.ts'
 import { envelopeTag, sealHeader } from '../../../protocol/header.ts'
 import { openIdentity } from '../../../protocol/hidden-identity.ts'
+import { openMessage } from '../../../protocol/open-message.ts'
 import { decodeBody, itemKinds } from '../../../protocol/padding.ts'
 import { sendingEpoch } from '../../../protocol/post-quantum.ts'
 import { ratchetEncrypt } from '../../../protocol/ratchet.ts'
 import type { Session } from '../../../protocol/session.ts'
-import { acceptSession, openMessage } from '../../../protocol/session.ts'
+import { acceptSession } from '../../../protocol/session.ts'
 import { decodeSession, encodeSession, encodeSkippedKey } from '../../../protocol/session-codec.ts'
 import { seededRandom } from '../../support/random.ts'
 import { handshakeFields } from '../../make-vectors/handshake.ts'
@@ -42,7 +43,7 @@ function sealed(): readonly Parser[] {
   return [
     {
       ...envelopeParser('envelope of a session', b, late),
-      covers: ['protocol/session.ts openMessage', 'protocol/ratchet-decrypt.ts ratchetDecrypt'],
+      covers: ['protocol/open-message.ts openMessage', 'protocol/open-message.ts openMatched'],
     },
     bodyParser('body from a hostile contact, to who has switched', a, b),
     bodyParser('body from a hostile contact, to who has answered', b, a),

@@ -39,7 +39,8 @@ import {
   encodeIssuedBundle,
   encodePair,
 } from '../../../node/own-codec.ts'
-import { readGapState, storedGapState } from '../../../node/stored-gaps.ts'
+import { readDamage } from '../../../node/stored-damage.ts'
+import { readGapState } from '../../../node/stored-gaps.ts'
 import { decodeRecord } from '../../../node/stored-record.ts'
 import { utf8 } from '../../../protocol/bytes.ts'
 import { CryptoError, DecodeError, RecordError } from '../../../protocol/errors.ts'
@@ -97,7 +98,10 @@ function conversations(key: AccountKey): readonly Parser[] {
     }),
     parser({
       name: 'stored message',
-      covers: ['node/message.ts decodeMessage', 'node/message.ts decodeStateChange'],
+      covers: [
+        ...['node/message.ts decodeMessage', 'node/message.ts decodeStateChange'],
+        'node/protection.ts readProtection',
+      ],
       ...{ shape, errors: [DecodeError], read: decodeMessage, write: encodeMessage },
       examples: [exampleMessage(MessageRecordSchema, dice, { version, messageId })],
     }),
@@ -139,17 +143,17 @@ function others(key: AccountKey): readonly Parser[] {
     record('clock', OwnClockSchema),
     record('own mailbox', OwnMailboxSchema, { account: key }),
     parser({
-      ...{ name: 'stored state of a gap', covers: ['node/stored-gaps.ts readGapState'] },
+      name: 'what a stored event tells',
+      covers: ['node/stored-gaps.ts readGapState', 'node/stored-damage.ts readDamage'],
       ...{ shape: 'protobuf', errors: [DecodeError] },
       examples: [
         exampleMessage(EventRecordSchema, dice, {
-          ...{ version, gap: { ...storedGapState({ first: 1, last: 2, state: 'lost' }) } },
+          ...{ version, gap: { first: 1n, last: 2n, state: 3 }, damage: { what: 1, count: 2 } },
         }),
       ],
       read: (input) => {
-        const { gap } = decodeRecord(EventRecordSchema, input)
-        if (gap === undefined) throw new DecodeError('ERR_MALFORMED')
-        return readGapState(gap)
+        const { gap, damage } = decodeRecord(EventRecordSchema, input)
+        return { gap: gap && readGapState(gap), damage: damage && readDamage(damage) }
       },
     }),
   ]
