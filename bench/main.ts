@@ -47,6 +47,7 @@ if (
 
 const before = load()
 const bench = await start()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void interrupt())
 try {
   const results = await interleave(bench.cases, rounds, (line) => {
     process.stderr.write(`${name}: ${line}, load average ${load().toFixed(1)}\n`)
@@ -62,6 +63,12 @@ try {
   await bench.end?.()
 }
 process.exit(0) // peers may leave handles open
+
+/** Leaves no process and no folder behind. */
+async function interrupt(): Promise<never> {
+  await bench.end?.()
+  process.exit(130)
+}
 
 function runOf({ notes = [] }: Bench): Run {
   return {

@@ -1,13 +1,10 @@
 /** A page of headless Chromium that runs code of this repository, served on loopback. */
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { chromium, type Browser, type Page } from 'playwright'
-import { createViteServer } from 'vitest/node'
 import { CHROMIUM_ARGUMENTS } from '../../tools/programs.ts'
+import { PageServer } from './server.ts'
 
-const root = new URL('../..', import.meta.url).pathname
 const PAGE = 'bench/browser/index.html'
+const ENTRIES = [PAGE, 'bench/peers/{olm,privacyresearch}.mjs']
 const SCRIPT = '/bench/browser/page.ts'
 
 /** The exports of `page.ts`. */
@@ -18,29 +15,30 @@ interface Script {
 export class ChromiumPage {
   readonly #browser: Browser
   readonly #page: Page
-  readonly #end: () => Promise<void>
+  readonly #server: PageServer
 
-  private constructor(browser: Browser, page: Page, end: () => Promise<void>) {
+  private constructor(browser: Browser, page: Page, server: PageServer) {
     this.#browser = browser
     this.#page = page
-    this.#end = end
+    this.#server = server
   }
 
   /** Starts a server and the browser at this path. */
   static async open(executablePath: string): Promise<ChromiumPage> {
-    const cache = mkdtempSync(join(tmpdir(), 'sotto-bench-page-'))
-    const server = await serve(cache)
-    const end = async (): Promise<void> => {
-      await server.close()
-      rmSync(cache, { recursive: true, force: true })
-    }
+    const server = await PageServer.start(ENTRIES)
     try {
-      const browser = await chromium.launch({ executablePath, args: [...CHROMIUM_ARGUMENTS] })
+      const browser = await chromium.launch({
+        executablePath,
+        args: [...CHROMIUM_ARGUMENTS],
+        // Interruptions end it by `close`, with all the rest.
+        handleSIGINT: false,
+        handleSIGTERM: false,
+      })
       const page = await browser.newPage()
-      await page.goto(new URL(PAGE, server.resolvedUrls?.local[0]).href)
-      return new ChromiumPage(browser, page, end)
+      await page.goto(`${server.origin}/${PAGE}`)
+      return new ChromiumPage(browser, page, server)
     } catch (cause) {
-      await end()
+      await server.close()
       throw cause
     }
   }
@@ -63,30 +61,6 @@ export class ChromiumPage {
 
   async close(): Promise<void> {
     await this.#browser.close()
-    await this.#end()
+    await this.#server.close()
   }
-}
-
-async function serve(cacheDir: string): ReturnType<typeof createViteServer> {
-  const server = await createViteServer({
-    root,
-    cacheDir,
-    configFile: false,
-    logLevel: 'error',
-    appType: 'mpa',
-    server: {
-      host: '127.0.0.1',
-      port: 0,
-      hmr: false,
-      watch: null,
-      fs: { allow: [root, ...['node_modules', 'bench/peers/node_modules'].map(real)] },
-    },
-    optimizeDeps: { entries: [PAGE, 'bench/peers/{olm,privacyresearch}.mjs'] },
-  })
-  return server.listen()
-}
-
-/** The folder may be a link. */
-function real(folder: string): string {
-  return realpathSync(join(root, folder))
 }
