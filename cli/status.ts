@@ -70,6 +70,12 @@ function warnings({ clock, mailboxes }: StatusView): readonly string[] {
   const copies = Math.max(0, ...mailboxes.map(({ otherCopies }) => otherCopies ?? 0))
   return [
     ...(clock === 'agreed' || clock === 'off' ? [] : [`Clock      ${CLOCK_WORDS[clock]}`]),
+    ...mailboxes
+      .filter(({ broken }) => broken)
+      .map(
+        ({ peer }) =>
+          `Mailbox    ${peer} gave a one-time key away twice: it is not named to others any more`,
+      ),
     ...(copies === 0 ? [] : [`Copies     ${copies} more of this account are running: stop them`]),
   ]
 }

@@ -159,6 +159,7 @@ export class ChatCore {
       },
     })
     this.ownMailboxes = new OwnMailboxes({
+      damages,
       account,
       records,
       wire,

@@ -13,6 +13,7 @@ import { MailboxClient } from '../net/mailbox-client.ts'
 import { INSTANCE_ID_BYTES } from '../net/mailbox-messages.ts'
 import { peerName } from '../net/peer-name.ts'
 import { withDeadline } from './deadline.ts'
+import type { Damages } from './damage.ts'
 import { SottoError } from './errors.ts'
 import { OwnMailbox } from './own-mailbox.ts'
 import type { Account, AccountKey } from '../protocol/account.ts'
@@ -34,6 +35,8 @@ export interface OwnMailboxesInit {
   readonly random: RandomBytes
   readonly account: Account
   readonly keys: OwnKeys
+  /** Told of damaged records. @default nobody */
+  readonly damages?: Damages
   readonly onItems: TakeItems
   /** Told when pairs were handed out for which no first message has come. */
   readonly onDrained?: (mailbox: PeerName, unmatched: number) => void
@@ -87,11 +90,24 @@ export class OwnMailboxes {
   /** Connects to every mailbox we enrolled with; does not wait for that. `OwnKeys` must have been started. */
   async start(): Promise<void> {
     this.#stopped = false
-    for await (const { value } of this.#init.records.range(PREFIX)) this.#add(decode(value))
+    const gone: string[] = []
+    const range = this.#init.records.range(PREFIX, { damaged: (key) => gone.push(key) })
+    for await (const { value } of range) this.#add(decode(value))
+    for (const key of gone) this.#recover(key)
     this.#unwatch = this.#init.keys.watch(() => {
       for (const { mailbox } of this.#enrolled.values()) mailbox.wake()
     })
     for (const { mailbox } of this.#enrolled.values()) mailbox.start()
+  }
+
+  /** Its record is damaged: our bundle still says where it is. One that the bundle does not name is not used any more. */
+  #recover(key: string): void {
+    const { damages, clock, keys } = this.#init
+    damages?.note({ what: 'other', key })
+    const named = keys.bundle.mailboxes.find(({ account }) => PREFIX + toHex(account) === key)
+    const now = clock.now()
+    // As if pairs had just been made: a restart must not make a hundred more each time.
+    if (named !== undefined) this.#add({ ...named, joinedAt: now, refilledAt: now, broken: false })
   }
 
   async stop(): Promise<void> {

@@ -166,6 +166,20 @@ test('another running copy of the account is shown', async () => {
   expect((await sotto(['--home', home, 'status'])).stdout).toMatch(/^Copies +2 more/m)
 })
 
+test('a mailbox that broke its promise, and damaged records, are shown', async () => {
+  const node = new FakeNode()
+  const home = await profileUp(node)
+  await node.mailbox.use('SOTTO:M/1/BOX')
+  const before = (await sotto(['--home', home, 'status'])).stdout
+  expect(before).not.toMatch(/twice|^Damaged/m)
+  node.broken = true
+  node.damages.note({ what: 'session', key: 'session/1' })
+  await node.mailbox.use('SOTTO:M/1/BOX')
+  const { stdout } = await sotto(['--home', home, 'status'])
+  expect(stdout).toMatch(/^Mailbox .* gave a one-time key away twice/m)
+  expect(stdout).toMatch(/^Damaged +1 session/m)
+})
+
 test('keys are rotated when that is asked for', async () => {
   const node = new FakeNode()
   const home = await profileUp(node)

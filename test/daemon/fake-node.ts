@@ -31,6 +31,8 @@ export class FakeNode implements Node {
   stopped = false
   clock: Node['status']['clock'] = 'agreed'
   rotations = 0
+  broken = false
+  readonly damages = new Damages()
   copies = 0
   /** What a message reaches at once. */
   reach: DeliveryState = 'delivered'
@@ -51,7 +53,7 @@ export class FakeNode implements Node {
       mailboxes: this.#mailboxes,
       queue: [],
       contacts: { total: this.#contacts.size, online: 0, unverified: 1, changed: 0 },
-      damaged: new Damages().counts,
+      damaged: this.damages.counts,
     }
   }
 
@@ -101,7 +103,7 @@ export class FakeNode implements Node {
         ...{ peer: peer('Box'), addresses: ['/ip4/127.0.0.1/tcp/9'], connected: true },
         ...{ usedBytes: 0, maxBytes: 52_428_800, waiting: 0, oneTimePairs: 100 },
         otherCopies: this.copies,
-        broken: false,
+        broken: this.broken,
       }
       this.#mailboxes.push(info)
       return info

@@ -75,6 +75,20 @@ test('what came while we were away is fetched after the start', async () => {
   expect(taken).toEqual(Array.from({ length: 700 }, (_, i) => `mail ${i}`))
 })
 
+test('a damaged record of a mailbox is made up for by the bundle that names it', async () => {
+  await use()
+  await mailboxes.stop()
+  const [name = ''] = await here.stored('own/mailbox/')
+  const value = (await here.store.get(name)) ?? new Uint8Array(1)
+  await here.store.put(name, value.with(0, (value[0] ?? 0) ^ 1))
+  await deposit('kept')
+  await restart()
+  await until(() => taken.length === 1)
+  expect(mailboxes.list()).toMatchObject([
+    { peer: there.wire.self, connected: true, oneTimePairs: 100 },
+  ])
+})
+
 test('only what was committed is acknowledged; the rest is handed over again', async () => {
   await use()
   onItems = (ids) => Promise.resolve([...ids.slice(0, 1), 999_999n])
