@@ -78,7 +78,8 @@ function forgetTimeouts(): void {
   const path = join(values.state, 'incremental.json')
   const { files, ...rest } = JSON.parse(readFileSync(path, 'utf8')) as Report
   const kept = Object.entries(files).map(([name, { mutants, ...file }]) => {
-    return [name, { ...file, mutants: mutants.filter(({ status }) => status !== 'Timeout') }]
+    const others = mutants.filter(({ status }) => status !== 'Timeout')
+    return [name, { ...file, mutants: others }] as const
   })
   writeFileSync(path, JSON.stringify({ ...rest, files: Object.fromEntries(kept) }))
 }

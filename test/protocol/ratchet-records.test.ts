@@ -54,7 +54,7 @@ class Receiver {
     this.#take(
       recordOpened(this.lists, { opened, digest: DIGEST, skipped: [], retired: undefined }),
     )
-    expect(findMark(this.lists.marks, opened)).toEqual(DIGEST.subarray(0, 16))
+    expectSame(findMark(this.lists.marks, opened), DIGEST.subarray(0, 16))
     this.#take(removeSkipped(this.lists, withoutSkipped(this.lists.skipped, key), [key]))
   }
 
@@ -63,7 +63,7 @@ class Receiver {
     const before = secretsIn([this.lists, skipped, retired])
     const change = recordOpened(this.lists, { opened, digest: DIGEST, skipped, retired })
     this.#take(change, before)
-    expect(findMark(this.lists.marks, opened)).toEqual(DIGEST.subarray(0, 16))
+    expectSame(findMark(this.lists.marks, opened), DIGEST.subarray(0, 16))
     this.number += 1
   }
 
@@ -72,19 +72,19 @@ class Receiver {
     before: ReadonlySet<Secret> = secretsIn(this.lists),
   ): void {
     const after = secretsIn(lists)
-    expect(new Set(spent)).toEqual(new Set([...before].filter((secret) => !after.has(secret))))
-    expect(spent).toHaveLength(new Set(spent).size)
+    expectSame(new Set(spent), new Set([...before].filter((secret) => !after.has(secret))))
+    expectSame(spent.length, new Set(spent).size)
     this.lists = lists
     const names = new Set(added.map(skippedKeyName))
     for (const record of added) this.store.set(skippedKeyName(record), record)
     for (const id of removed) {
       const name = skippedKeyName(id)
-      expect(names.has(name)).toBe(false)
+      expectSame(names.has(name), false)
       this.store.delete(name)
     }
     const kept = [...lists.retired, ...lists.skipped, ...lists.marks.slice(0, -1)]
     const expected = kept.map((record) => [skippedKeyName(record), record] as const)
-    expect(new Map(this.store)).toEqual(new Map(expected))
+    expectSame(new Map(this.store), new Map(expected))
   }
 }
 
@@ -182,4 +182,8 @@ function keys(chain: number, from: number, to: number): readonly SkippedKey[] {
     const nextBodyKey = index % 2 === 0 ? undefined : importSecret('BodyKey', new Uint8Array(32))
     return { ...at, bodyKey, nextBodyKey }
   })
+}
+
+function expectSame(actual: unknown, expected: unknown): void {
+  expect(actual).toEqual(expected)
 }
