@@ -34,7 +34,7 @@ vi.mock('../../protocol/open-message.ts', async (importOriginal) => {
   return { ...original, openMatched }
 })
 
-const RUNS = process.env['SLOW'] === '1' ? 400 : 25
+const RUNS = process.env['SLOW'] === '1' ? 200 : 25
 
 async function holds(people: number, restores: boolean, runs: number): Promise<void> {
   await fc.assert(

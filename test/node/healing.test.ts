@@ -201,6 +201,7 @@ describe('sessions that go wrong', () => {
     await clock.advance(3 * HOUR)
     expect(later).toEqual(['unanswered'])
     expect(seen.size).toBe(5)
+    expect(conversation(ada, bob).contact.renewal.made).toEqual([]) // they are no replacements
     bob.core.inbox.fromPeer = accepting
     await clock.advance(HOUR)
     expect(await texts(bob, ada)).toEqual(['who is there?'])
