@@ -370,6 +370,25 @@ describe('sessions that go wrong', () => {
     expect(toHex(sending(bob, ada).id)).toBe(toHex(id))
   })
 
+  test('what was sealed in a session that is gone is sealed again as soon as there is another', async () => {
+    await talk()
+    world.network.part(ada.peer, bob.peer)
+    await ada.node.conversation('bob').send('sealed before')
+    const before = envelopes(ada, bob)
+    await conversation(bob, ada).step((draft) => wantRenewal(draft, 'age', sending(bob, ada)))
+    await clock.advance(MINUTE)
+    await conversation(ada, bob).step((draft) => {
+      draft.sessions = []
+    })
+    await ada.core.inbox.fromPeer(bob.account.key, envelopes(bob, ada).slice(-1))
+    const again = envelopes(ada, bob)
+    expect(again).toHaveLength(before.length)
+    expect(again.map(toHex)).not.toEqual(before.map(toHex))
+    world.network.join(ada.peer, bob.peer)
+    await clock.advance(MINUTE)
+    expect((await received(bob)).map(({ text }) => text)).toEqual(['hello', 'sealed before'])
+  })
+
   test('what is refused in a session that does not send any more goes into the one that does, at once', async () => {
     const { winner, loser } = await cross()
     const refused = envelopes(loser, winner)

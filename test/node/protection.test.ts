@@ -94,6 +94,8 @@ describe('the class of a message', () => {
       protocol === '/sotto/direct/1' ? 'swallow' : 'deliver'
     await clock.advance(10 * MINUTE)
     expect(await protection()).toEqual(LAST_RESORT)
+    await world.restart(ada)
+    expect(await protection()).toEqual(LAST_RESORT)
     const { link } = await world.mailbox()
     const used = bob.node.mailbox.use(link)
     await clock.advance(MINUTE)

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { toHex } from '../../protocol/bytes.ts'
 import { readEnvelope } from '../../protocol/envelope.ts'
+import { receiveOnly } from '../../protocol/session.ts'
 import type { Conversation } from '../../node/conversation.ts'
-import { isRenewalDue, mayBegin, mayTake, wantRenewal } from '../../node/renewal.ts'
+import { isRenewalDue, mayBegin, mayTake, noteUnknown, wantRenewal } from '../../node/renewal.ts'
 import { continued, isRetryDue } from '../../node/series.ts'
 import {
   ChatWorld,
@@ -164,6 +165,49 @@ describe('handshakes that stay unanswered', () => {
     expect(isRenewalDue(having({ made, wanted: wanted('diverged') }), now)).toBe(false)
     expect(isRenewalDue(having({ made, wanted: wanted('refused') }), now)).toBe(true)
     expect(isRenewalDue(having({ made, wanted: wanted('unanswered') }), now)).toBe(true)
+  })
+
+  test('a sixth handshake in a day has to wait', async () => {
+    world.kill(bob)
+    await ada.node.conversation('bob').send('are you there?')
+    await clock.advance(MINUTE)
+    const made = new Set([handshake()])
+    for (let count = 0; count < 7; count++) {
+      await conversation(ada, bob).step((draft) => {
+        wantRenewal(draft, 'refused', draft.sessions.at(-1))
+      })
+      await clock.advance(MINUTE)
+      made.add(handshake())
+    }
+    expect(made.size).toBe(5)
+    await clock.advance(DAY + 2 * HOUR)
+    made.add(handshake())
+    expect(made.size).toBe(6)
+  })
+
+  test('session mail that nothing opens asks for the next one in time, not for one at once', async () => {
+    world.kill(bob)
+    await ada.node.conversation('bob').send('are you there?')
+    await clock.advance(MINUTE)
+    const wanted = async (): Promise<string | undefined> => {
+      await conversation(ada, bob).step(noteUnknown)
+      return conversation(ada, bob).contact.renewal.wanted?.reason
+    }
+    expect(await wanted()).toBeUndefined()
+    clock.jump(clock.now() + DAY)
+    expect(await wanted()).toBe('unanswered')
+  })
+
+  test('session mail that nothing opens is noise where they have spoken in a session', async () => {
+    await ada.node.conversation('bob').send('hello')
+    await settle()
+    const of = conversation(bob, ada)
+    await of.step((draft) => {
+      draft.sessions = draft.sessions.map(receiveOnly)
+      noteUnknown(draft)
+    })
+    expect(of.sessions).toHaveLength(1)
+    expect(of.contact.renewal.wanted).toBeUndefined()
   })
 
   test('an eleventh session of theirs in a day has to come again, and costs nothing on their stream', async () => {
