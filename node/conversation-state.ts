@@ -3,7 +3,8 @@
 
 import { toHex } from '../protocol/bytes.ts'
 import type { MessageId } from '../protocol/content.ts'
-import type { Session } from '../protocol/session.ts'
+import { wipeAll } from '../protocol/secret.ts'
+import { sessionSecrets, type Session } from '../protocol/session.ts'
 import { encodeSession, skippedKeyName } from '../protocol/session-codec.ts'
 import type { Operation, Records } from '../net/records.ts'
 import { encodeContact, type ContactState } from './contact.ts'
@@ -98,6 +99,7 @@ export class ConversationState {
   async load(records: Records, now: number): Promise<void> {
     const loaded = await loadConversation(records, this.contact, now)
     this.contact = loaded.contact
+    this.forgetSessions()
     this.sessions = loaded.sessions
     this.due = loaded.due
     this.damage = loaded.damage
@@ -106,6 +108,19 @@ export class ConversationState {
     this.unwritten.clear()
     for (const entry of loaded.entries) this.#setEntry(entry.order, entry)
     this.#nextOrder = Math.max(this.#nextOrder, (loaded.entries.at(-1)?.order ?? 0) + 1)
+  }
+
+  /** Wipes the sessions in memory; the store has them. */
+  forgetSessions(): void {
+    wipeAll(this.sessions.flatMap(sessionSecrets))
+    this.sessions = []
+  }
+
+  /** Wipes what a step has made that came to nothing, and nothing that it shares with the sessions as they are. */
+  dispose({ sessions, spent }: Draft): void {
+    const held = new Set(this.sessions.flatMap(sessionSecrets))
+    const made = [...sessions.flatMap(sessionSecrets), ...spent]
+    wipeAll(made.filter((secret) => !held.has(secret)))
   }
 
   #setEntry(order: number, entry: OutboxEntry | undefined): void {

@@ -214,9 +214,9 @@ export class Conversation implements Mender, Opener {
     return [...this.outbox.values()].filter((entry) => entry.messageId.length > 0)
   }
 
-  /** Resolves when no step is on its way. */
-  async settled(): Promise<void> {
-    await this.#steps.settled()
+  /** Resolves when no step is on its way, and the sessions in memory are wiped. */
+  async end(): Promise<void> {
+    await this.#steps.end()
   }
 
   /** Whether an envelope belongs to one of the sessions. */

@@ -252,7 +252,7 @@ export class ChatCore {
     await this.publisher.stop()
     await this.pool.stop()
     await this.#direct.stop()
-    for (const conversation of this.book.all()) await conversation.settled()
+    for (const conversation of this.book.all()) await conversation.end()
     this.waiters.stop()
     this.events.stop()
     await this.ownKeys.stop()

@@ -40,9 +40,11 @@ export class Steps {
   run<T>(run: (draft: Draft) => T | Promise<T>): Promise<T> {
     return this.#locked(async () => {
       const draft = await this.#draft()
-      const value = await run(draft)
-      await this.#commit(draft)
-      return value
+      return this.#disposing(draft, async () => {
+        const value = await run(draft)
+        await this.#commit(draft)
+        return value
+      })
     })
   }
 
@@ -53,9 +55,11 @@ export class Steps {
   lazily(run: (draft: Draft) => Promise<void>): Promise<void> {
     return this.#locked(async () => {
       const draft = await this.#draft()
-      await run(draft)
-      if (draft.sessions === this.#init.state.sessions) await this.#commitLater(draft)
-      else await this.#commit(draft)
+      await this.#disposing(draft, async () => {
+        await run(draft)
+        if (draft.sessions === this.#init.state.sessions) await this.#commitLater(draft)
+        else await this.#commit(draft)
+      })
     })
   }
 
@@ -64,15 +68,29 @@ export class Steps {
     this.#stale = true
   }
 
-  /** Resolves when no step is on its way. */
-  async settled(): Promise<void> {
-    await this.#tail
+  /** Wipes the sessions in memory when the last step is done. A later one would read the store again. */
+  async end(): Promise<void> {
+    await this.#locked(() => {
+      this.#stale = true
+      this.#init.state.forgetSessions()
+      return Promise.resolve()
+    })
   }
 
   #locked<T>(task: () => Promise<T>): Promise<T> {
     const result = this.#tail.then(task)
     this.#tail = result.catch(() => undefined) // the caller has the rejection
     return result
+  }
+
+  /** When the task fails, nothing has happened, and what it has made is of no use. */
+  async #disposing<T>(draft: Draft, task: () => Promise<T>): Promise<T> {
+    try {
+      return await task()
+    } catch (error) {
+      this.#init.state.dispose(draft)
+      throw error
+    }
   }
 
   async #draft(): Promise<Draft> {
