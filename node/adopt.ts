@@ -16,12 +16,13 @@ import { contactShort, trustNumber } from './contact.ts'
 import type { Draft } from './draft.ts'
 import { noteBeginning } from './fresh-start.ts'
 import { noteBeside } from './irregular.ts'
-import { hasSaidEnough, keepRecords, takeContent, type Opener } from './open.ts'
+import { hasSaidEnough, keepRecords, type Opener } from './open.ts'
 import { unsealed } from './outbox.ts'
 import type { Outcome } from './outcome.ts'
 import { protectionIn } from './protection.ts'
 import { lookForLost, mayTake, noteLate, noteSpoken, noteTaken } from './renewal.ts'
 import type { CameAs } from './seen-envelopes.ts'
+import { takeContent } from './take-content.ts'
 
 /** Sessions begun by each side that are kept per contact (docs/protocol.md, "Limits"). */
 const MAX_SESSIONS_A_SIDE = 5

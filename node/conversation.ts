@@ -28,14 +28,7 @@ import { keys } from './keys.ts'
 import type { StoredMessage } from './message.ts'
 import { answerMissing, lookAtGaps } from './missing.ts'
 import { mend, type Mender } from './mend.ts'
-import {
-  changeState,
-  forgetRecords,
-  keepRecords,
-  openEnvelope,
-  type Arrival,
-  type Opener,
-} from './open.ts'
+import { forgetRecords, keepRecords, openEnvelope, type Arrival, type Opener } from './open.ts'
 import type { HeldBy, OutboxEntry } from './outbox.ts'
 import type { Outcome } from './outcome.ts'
 import { Refusals } from './refusals.ts'
@@ -44,6 +37,7 @@ import { hasLapsed } from './series.ts'
 import { SeenEnvelopes } from './seen-envelopes.ts'
 import { Steps } from './steps.ts'
 import { StoredMessages } from './stored-messages.ts'
+import { changeState } from './take-content.ts'
 import { TextQueue } from './text-queue.ts'
 
 /** Ends a step without a trace. */

@@ -1,8 +1,7 @@
-// The reading half of a step: an envelope becomes a content, a content becomes records. All within a draft; the sender hears
-// of it after the commit.
+// The reading half of a step: an envelope becomes a content, within a draft; the sender hears of it after the commit. What the
+// content becomes is take-content.ts.
 
 import { toHex } from '../protocol/bytes.ts'
-import { decodeContent, type Content } from '../protocol/content.ts'
 import { DecodeError, SessionError } from '../protocol/errors.ts'
 import {
   countFailedBody,
@@ -17,52 +16,30 @@ import { encodeSkippedKey, skippedKeyName } from '../protocol/session-codec.ts'
 import { handshakeStated, type Handshakes } from '../protocol/sessions.ts'
 import { statementAnswered, statementIn } from '../protocol/statement.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
-import type { MessageProtection, StateChange } from './api.ts'
-import { defaultName, type ContactState } from './contact.ts'
-import { pointer } from './compose.ts'
+import type { ContactState } from './contact.ts'
 import type { Draft } from './draft.ts'
 import { noteProof } from './fresh-start.ts'
 import { noteAnswered } from './hand-out.ts'
 import { noteBeside, noteIrregularity } from './irregular.ts'
 import { keys } from './keys.ts'
-import {
-  advance,
-  encodeMessage,
-  encodeStateChange,
-  stateOf,
-  type StoredMessage,
-} from './message.ts'
-import { noteCounter, noteHeard, takeLost } from './missing.ts'
+import { noteHeard } from './missing.ts'
 import type { Outcome } from './outcome.ts'
 import { protectionIn } from './protection.ts'
 import { lookForLost, noteSpoken, noteUnknown, wantRenewal } from './renewal.ts'
-import { oweReceipt, type CameAs, type SeenEnvelopes } from './seen-envelopes.ts'
+import type { CameAs } from './seen-envelopes.ts'
+import { takeContent, type Taker } from './take-content.ts'
 
 /** How an envelope reached us. */
 export type Arrival = CameAs['arrival']
 
-/** How an envelope reached us, and what the session that opened it is worth. */
-export interface OpenedAs extends CameAs {
-  readonly protection: MessageProtection
-}
-
 /** What opening needs besides the draft. */
-export interface Opener {
+export interface Opener extends Taker {
   /** The platform's generator: opening may make a ratchet key. */
   readonly random: RandomBytes
   /** Bodies that did not open, by the hex of the session's id. */
   readonly failedBodies: Map<string, FailedBodies>
   /** Digest of the last envelope that a session's key had made and that did not open, by the hex of the session's id. */
   readonly unopened: Map<string, string>
-  /** Place of our message in the outbox, undefined when it is not there. */
-  readonly orderOf: (id: Uint8Array) => number | undefined
-  /** A message of ours as it is now, or undefined. */
-  readonly sentMessage: (id: Uint8Array) => Promise<StoredMessage | undefined>
-  /** Whether the contact may be listed under a name that it has given itself. */
-  readonly mayBeCalled: (name: string) => boolean
-  readonly seen: SeenEnvelopes
-  /** Whether their message with this id is stored. */
-  readonly wasReceived: (id: Uint8Array) => Promise<boolean>
 }
 
 /** Envelopes that we take from somebody before we have answered or added them. */
@@ -200,141 +177,4 @@ export function forgetRecords(
     const key = keys.skipped(draft.contact.id, session.id, skippedKeyName(id))
     draft.operations.push({ type: 'del', key })
   }
-}
-
-/** Takes what an authentic message says. A content that cannot be read is dropped; the ratchet has moved all the same. */
-export async function takeContent(
-  draft: Draft,
-  opener: Opener,
-  bytes: Uint8Array,
-  came: OpenedAs,
-): Promise<void> {
-  const content = readContent(draft, bytes)
-  if (content === undefined) return
-  if (came.arrival === 'direct') draft.theirTime = content.sentAt // what waited tells nothing of now
-  switch (content.body.kind) {
-    case 'text':
-      return takeText(draft, opener, content, content.body.text, came)
-    case 'delivery-receipt':
-      return takeReceipt(draft, opener, content.body.messageIds, 'delivered', 'mailbox')
-    case 'read-receipt':
-      return takeReceipt(draft, opener, content.body.messageIds, 'read', came.arrival)
-    case 'profile':
-      return takeProfile(draft, opener, content.body.name)
-    case 'missing':
-      draft.missing = content.body.ranges
-      return undefined
-    case 'lost':
-      return takeLost(draft, content.body.ranges)
-    case 'control':
-      return undefined
-  }
-}
-
-function readContent(draft: Draft, bytes: Uint8Array): Content | undefined {
-  try {
-    return decodeContent(bytes)
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error
-    // A kind of a later version breaks no rule.
-    if (error.code !== 'ERR_UNKNOWN_VERSION') noteIrregularity(draft, 'contents')
-    return undefined
-  }
-}
-
-async function takeText(
-  draft: Draft,
-  opener: Opener,
-  content: Content,
-  text: string,
-  came: OpenedAs,
-): Promise<void> {
-  const { contact } = draft
-  const { arrival } = came
-  const hex = toHex(content.messageId)
-  if (arrival === 'mailbox' && contact.state === 'accepted') oweReceipt(draft, content.messageId)
-  await opener.seen.note(draft, came, content.messageId)
-  if (draft.received.has(hex) || (await opener.wasReceived(content.messageId))) return
-  draft.received.add(hex)
-  if (contact.unansweredSince === 0) draft.patch({ unansweredSince: draft.now })
-  const late = content.counter <= contact.receivedCounter
-  noteCounter(draft, content.counter)
-  const change: StateChange = { state: 'delivered', at: draft.now, path: arrival }
-  const message = {
-    id: content.messageId,
-    outgoing: false,
-    counter: content.counter,
-    seen: content.seen,
-    sentAt: content.sentAt,
-    recordedAt: draft.now,
-    text,
-    late,
-    states: [change],
-    protection: came.protection,
-  }
-  draft.events.push({
-    event: {
-      type: 'message.received',
-      at: draft.now,
-      contact: contact.id,
-      messageId: content.messageId,
-    },
-    operations: (seq) => {
-      const key = keys.receivedMessage(contact.id, content.counter, content.messageId)
-      return [
-        { type: 'put', key, value: encodeMessage({ ...message, seq }) },
-        {
-          type: 'put',
-          key: keys.receivedId(contact.id, content.messageId),
-          value: pointer(contact.id, content.counter),
-        },
-      ]
-    },
-  })
-}
-
-/** Delivery receipts are sent for what came by way of a mailbox only. */
-async function takeReceipt(
-  draft: Draft,
-  opener: Opener,
-  ids: readonly Uint8Array[],
-  state: 'delivered' | 'read',
-  path: Arrival,
-): Promise<void> {
-  for (const id of ids) {
-    await changeState(draft, opener, id, { state, at: draft.now, path })
-  }
-}
-
-/** Moves a message of ours forward, with its event, and lets go of its outbox entry once it is delivered or has failed. */
-export async function changeState(
-  draft: Draft,
-  opener: Opener,
-  id: Uint8Array,
-  change: StateChange,
-): Promise<void> {
-  const order = opener.orderOf(id)
-  if (change.state !== 'stored' && order !== undefined) draft.outbox.set(order, undefined)
-  const message = draft.sent.get(toHex(id)) ?? (await opener.sentMessage(id))
-  const next = message === undefined ? undefined : advance(message, change)
-  if (message === undefined || next === undefined) return
-  draft.sent.set(toHex(id), next)
-  draft.stateChanges.push({ message: next, change })
-  draft.events.push({
-    event: {
-      type: 'message.state',
-      at: draft.now,
-      contact: draft.contact.id,
-      messageId: id,
-      outgoing: true,
-      from: encodeStateChange({ state: stateOf(message), at: draft.now }),
-      to: encodeStateChange(change),
-    },
-  })
-}
-
-/** What a contact calls itself counts until the user has chosen a name, and where nobody else could be meant. */
-function takeProfile(draft: Draft, opener: Opener, name: string): void {
-  const unnamed = draft.contact.name === defaultName(draft.contact.peer)
-  if (unnamed && opener.mayBeCalled(name)) draft.patch({ name })
 }
