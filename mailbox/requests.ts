@@ -1,7 +1,7 @@
 // What each request does and who may ask it. One request gives one answer; the only thing that travels unasked is pushed mail.
 
 import { verifyLogin } from '../protocol/custody.ts'
-import { toHex } from '../protocol/bytes.ts'
+import { equalBytes, toHex } from '../protocol/bytes.ts'
 import { isJoinSecret } from './join-secret.ts'
 import { Outlet } from './push.ts'
 import { Refusal } from './refusal.ts'
@@ -291,5 +291,5 @@ function signedIn({ guest }: Visitor): AccountKey {
 }
 
 function isOwner(visitor: Visitor, owner: Uint8Array): boolean {
-  return visitor.guest !== undefined && toHex(visitor.account) === toHex(owner)
+  return visitor.guest !== undefined && equalBytes(visitor.account, owner)
 }

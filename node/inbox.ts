@@ -2,7 +2,7 @@
 // first message begin one. Errors have become outcomes below; what an outcome means is decided in outcome.ts.
 
 import { type AccountKey } from '../protocol/account.ts'
-import { toHex } from '../protocol/bytes.ts'
+import { equalBytes, toHex } from '../protocol/bytes.ts'
 import { hash } from '../protocol/crypto.ts'
 import { readEnvelope, type Envelope, type FirstEnvelope } from '../protocol/envelope.ts'
 import { wipeAll } from '../protocol/secret.ts'
@@ -212,7 +212,7 @@ export class Inbox {
   ): Promise<Outcome> {
     const { account } = accepted.theirs
     // A first message on a stream comes from whom the stream is with, or from nobody.
-    if (from.sender !== undefined && toHex(from.sender) !== toHex(account)) return 'not-authentic'
+    if (from.sender !== undefined && !equalBytes(from.sender, account)) return 'not-authentic'
     if (this.#crowdedFor(account)) return 'blocked'
     const { book, ownKeys, notes, onBrokenPromise } = this.#init
     const conversation = book.byAccount(account) ?? book.fresh(stranger(account))

@@ -2,7 +2,7 @@
 // in the contact; the introducer (introduce.ts) finds a bundle and makes the handshake. A reason can only come from what is
 // authentic, from the contact's own stream, or from a session that no message of theirs has opened in.
 
-import { equalBytes, toHex } from '../protocol/bytes.ts'
+import { equalBytes } from '../protocol/bytes.ts'
 import { hasHeard } from '../protocol/continuity.ts'
 import { isHealingStalled, receiveOnly, type Session } from '../protocol/session.ts'
 import { sendingSession, winningHandshake } from '../protocol/sessions.ts'
@@ -96,11 +96,11 @@ export function retireReplaced(draft: Draft, composer: Composer): void {
   const made = withinDay(renewal.made, draft.now)
   const kept = isOfSeries(wanted.reason) ? made : [...made, draft.now]
   draft.patch({ renewal: { ...renewal, wanted: undefined, made: kept, lateSince: 0 } })
-  const id = toHex(wanted.sessionId)
-  const session = draft.sessions.find((held) => toHex(held.id) === id)
+  const { sessionId } = wanted
+  const session = draft.sessions.find(({ id }) => equalBytes(id, sessionId))
   if (session !== undefined) draft.replaceSession(session, receiveOnly(session))
   for (const entry of currentEntries(draft, composer.outbox)) {
-    if (entry.envelope !== undefined && toHex(entry.sessionId) === id) {
+    if (entry.envelope !== undefined && equalBytes(entry.sessionId, sessionId)) {
       draft.outbox.set(entry.order, unsealed(entry))
     }
   }

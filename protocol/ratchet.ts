@@ -1,7 +1,7 @@
 // The Double Ratchet with header encryption (Double Ratchet rev 4, §4): state, start and sending.
 // Receiving is in `ratchet-decrypt.ts`.
 
-import { concat } from './bytes.ts'
+import { concat, equalBytes } from './bytes.ts'
 import type { KeyPair } from './crypto.ts'
 import { aeadSeal, deriveSecret, dh, generateSecret, kdf, x25519KeyPair } from './crypto.ts'
 import type { RandomBytes } from './bytes.ts'
@@ -239,7 +239,7 @@ export function ratchetSecrets(ratchet: TurnState): readonly Secret[] {
   return secrets
 }
 
-/** Whether two ratchet keys are the same. They are public to whoever opened a header. */
+/** Whether two ratchet keys are the same. */
 export function isSameKey(a: RatchetPublicKey, b: Uint8Array | undefined): boolean {
-  return b !== undefined && a.every((byte, index) => byte === b[index])
+  return b !== undefined && equalBytes(a, b)
 }

@@ -136,6 +136,46 @@ test('secrets are revealed in five files only', () => {
   expect(revealing.filter((path) => !allowed.test(path))).toEqual([])
 })
 
+/** A comparison of bytes that ends at the first difference, or takes its time from what it compares. */
+const EARLY_ENDS: readonly RegExp[] = [
+  // An encoding on either side of === or !==.
+  /\b(?:toHex|toBase32|btoa|fromCharCode)\((?:[^()]|\([^()]*\))*\)\s*[!=]==/,
+  /[!=]==\s*(?:toHex|toBase32|btoa|String\.fromCharCode)\(/,
+  /\.(?:join|toString)\((?:'[^']*')?\)\s*[!=]==/,
+  /\b(?:decode)\((?:[^()]|\([^()]*\))*\)\s*[!=]==/,
+  // Byte by byte.
+  /\.(?:every|some|findIndex)\(\(?(?:byte|b|value)\b[^=]*=>[^\n]*[!=]==[^\n]*\[/,
+  /\[\w+\]\s*[!=]==\s*[\w.#]+\[\w+\]/,
+  /\bBuffer\.compare\b|\bindexedDB\.cmp\b/,
+]
+
+test('bytes are compared by equalBytes, in a time that does not tell what they are', () => {
+  // Published answers, the name of a record made of a public key, parts of an address.
+  const open = ['protocol/known-answers.ts', 'node/own-mailboxes.ts', 'net/throttle.ts']
+  const files = core.filter(({ path }) => !open.includes(path))
+  expect(files.flatMap((file) => found(file, EARLY_ENDS))).toEqual([])
+  const ordering = core.filter(({ code }) => /\bcompareBytes\(/.test(code)).map(({ path }) => path)
+  // Public keys, distances in the DHT, and halves of transcripts that both sides state.
+  expect(ordering.toSorted()).toEqual([
+    'net/dht-shelf.ts',
+    'protocol/bytes.ts',
+    'protocol/safety-number.ts',
+    'protocol/sessions.ts',
+  ])
+})
+
+test.each([
+  'if (toHex(tag) === toHex(other)) open()',
+  'return expected !== toHex(tag)',
+  'a.length === b.length && a.every((byte, index) => byte === b[index])',
+  'for (;;) if (a[i] !== b[i]) return false',
+  "return tag.join() === other.join(',')",
+  'return tag.toString() === other',
+  'return decoder.decode(token) === text',
+])('a comparison that ends early is seen: %s', (code) => {
+  expect(EARLY_ENDS.some((pattern) => pattern.test(code))).toBe(true)
+})
+
 test('there are no default exports, enums, namespaces or switched-off checks', () => {
   const files = sourcesOf(...Object.keys(MAY_IMPORT), 'bench', 'tools', 'test')
     .filter((file) => !file.path.endsWith('.config.ts'))
