@@ -6,8 +6,10 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /** It replaces libsodium, so it needs modules that nothing else has loaded. */
 const APART = 'test/protocol/crypto-start.test.ts'
 
-/** Long random histories: a third of the time, and a fault that only they notice lacks a test that says what is wrong. */
-const LEFT_OUT = ['test/protocol/session-model.test.ts', 'test/protocol/session-epochs.test.ts']
+/** Long histories and every bit of everything: most of the time, and a fault that only they notice lacks a test that names it. */
+const LEFT_OUT = ['session-model', 'session-epochs', 'bit-flips'].map(
+  (name) => `test/protocol/${name}.test.ts`,
+)
 
 /** They take longer than the others of their size. */
 const SLOW = /\/(?:begin-session|bytes|padding|ratchet|session)\.test\.ts$/
