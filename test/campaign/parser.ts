@@ -11,7 +11,7 @@ type ErrorClass = abstract new (...args: never[]) => Error
 export interface Parser<Value = unknown> {
   /** What it reads; unique. */
   readonly name: string
-  /** The exported functions that this exercises, as `path name`. */
+  /** The exported functions that this exercises, as `folder name`. */
   readonly covers: readonly string[]
   /** What inputs look like inside: how they are changed so that they stay plausible. */
   readonly shape: 'bytes' | 'protobuf' | 'json'

@@ -14,43 +14,36 @@ const parsers = await allParsers()
 
 /** What reads, by its name. */
 const READS =
-  /^export (?:async )?(?:function|class|const) ((?:decode|parse|read|verify|open|from|accept|checked|take|unseal)[A-Z]\w*|\w+(?:Decoder|Splitter)|RecordPolicy|accountKey|accountOf|address(?:Text|Texts|Prefix)|messageId|hoistCommonFlags|sanitize\w+)\b/gm
+  /^export (?:async )?(?:function|class|const) ((?:decode|parse|read|verify|open|from|accept|checked|take|unseal)[A-Z]\w*|\w+(?:Decoder|Splitter)|RecordPolicy|accountKey|accountOf|address(?:Text|Texts|Prefix)|messageId|hoistCommonFlags|provenBy|sanitize\w+)\b/gm
 
 /** What is named so and reads nothing from outside, or has its bytes read by one of the others. */
 const OTHERS: Readonly<Record<string, string>> = {
-  'cli/link-argument.ts readLink': 'hands a line on',
-  'cli/passphrase.ts readPassphrase': 'hands bytes on',
-  'cli/settings.ts readSettings': 'parseSettings, with a file',
-  'cli/version.ts readVersion': 'our own package.json',
-  'cli/with-node.ts openOwnNode': 'opens a node',
-  'mailbox/conditional/names.ts readDue': 'names of our own records',
-  'mailbox/level/keys.ts readExpiryName': 'names of our own records',
-  'net/platform/home.ts openHome': 'opens a folder',
-  'net/platform/level-store.ts openLevel': 'opens a database',
-  'node/missing.ts takeLost': 'ranges that decodeContent has checked',
-  'node/open.ts openEnvelope': 'openMessage and acceptSession, with a store',
-  'node/open.ts takeContent': 'decodeContent, with a store',
-  'protocol/crypto.ts openBytes': 'a primitive',
-  'protocol/protobuf.ts decodeExact': 'part of the others',
-  'protocol/protobuf.ts decodeExtensible': 'part of the others',
+  'cli readLink': 'hands a line on',
+  'cli readPassphrase': 'hands bytes on',
+  'cli readSettings': 'parseSettings, with a file',
+  'cli readVersion': 'our own package.json',
+  'cli openOwnNode': 'opens a node',
+  'mailbox readDue': 'names of our own records',
+  'mailbox readExpiryName': 'names of our own records',
+  'net openHome': 'opens a folder',
+  'net openLevel': 'opens a database',
+  'node takeLost': 'ranges that decodeContent has checked',
+  'node openEnvelope': 'openMessage and acceptSession, with a store',
+  'node takeContent': 'decodeContent, with a store',
+  'protocol openBytes': 'a primitive',
+  'protocol decodeExact': 'part of the others',
+  'protocol decodeExtensible': 'part of the others',
 }
 
 test('every exported function that reads something is in the campaign', () => {
   const covered = new Set(parsers.flatMap(({ covers }) => covers))
   const found = sourcesOf('protocol', 'net', 'node', 'mailbox', 'daemon', 'cli').flatMap((file) =>
-    [...file.code.matchAll(READS)].map(([, name]) => `${file.path} ${name}`),
+    [...file.code.matchAll(READS)].map(([, name]) => `${file.path.replace(/\/.*/, '')} ${name}`),
   )
-  const known = (name: string): boolean => covered.has(name) || name in OTHERS
-  expect(found.filter((name) => !known(name))).toEqual([])
-  expect([...covered].filter((name) => !exists(name))).toEqual([])
-  expect(Object.keys(OTHERS).filter((name) => !found.includes(name))).toEqual([])
+  expect(found.filter((name) => !covered.has(name) && !(name in OTHERS))).toEqual([])
+  const known = [...covered, ...Object.keys(OTHERS)]
+  expect(known.filter((name) => !found.includes(name))).toEqual([])
 })
-
-function exists(name: string): boolean {
-  const [path = '', exported = ''] = name.split(' ')
-  const [file] = sourcesOf(path.replace(/\/[^/]*$/, '')).filter((one) => one.path === path)
-  return new RegExp(`^export .*\\b${exported}\\b`, 'm').test(file?.code ?? '')
-}
 
 test('parsers are told apart by their names', () => {
   const names = parsers.map(({ name }) => name)

@@ -44,19 +44,19 @@ function texts(): readonly Parser[] {
   const words = ['', 'MZXW6YTBOI', 'AAAAAAAA', '00ffAB'].map(utf8)
   return [
     parser({
-      ...{ name: 'base32', covers: ['protocol/base32.ts fromBase32'], shape: 'bytes' },
+      ...{ name: 'base32', covers: ['protocol fromBase32'], shape: 'bytes' },
       ...{ examples: words, errors: DECODE, accepted: 'exact' },
       read: (input) => fromBase32(fromLatin(input)),
       write: (bytes) => toLatin(toBase32(bytes)),
     }),
     parser({
-      ...{ name: 'hexadecimal digits', covers: ['protocol/bytes.ts fromHex'], shape: 'bytes' },
+      ...{ name: 'hexadecimal digits', covers: ['protocol fromHex'], shape: 'bytes' },
       ...{ examples: words, errors: DECODE },
       read: (input) => fromHex(fromLatin(input)),
       write: (bytes) => toLatin(toHex(bytes)),
     }),
     parser({
-      ...{ name: 'UTF-8', covers: ['protocol/bytes.ts fromUtf8'], shape: 'bytes' },
+      ...{ name: 'UTF-8', covers: ['protocol fromUtf8'], shape: 'bytes' },
       ...{ examples: [...words, utf8('Grüße 👋')], errors: DECODE, accepted: 'exact' },
       read: fromUtf8,
       write: utf8,
@@ -69,23 +69,23 @@ function keys(): readonly Parser[] {
   const same = (bytes: Uint8Array): Uint8Array => bytes
   return [
     parser({
-      ...{ name: 'account key', covers: ['protocol/account.ts accountKey'], shape: 'bytes' },
+      ...{ name: 'account key', covers: ['protocol accountKey'], shape: 'bytes' },
       examples: [responder.account, initiator.account].map(fromHex),
       ...{ maxBytes: 40, errors: [CryptoError], accepted: 'exact', read: accountKey, write: same },
     }),
     parser({
       name: 'account key of a record',
-      ...{ covers: ['protocol/signed-envelope.ts checkedKey'], shape: 'bytes', maxBytes: 40 },
+      ...{ covers: ['protocol checkedKey'], shape: 'bytes', maxBytes: 40 },
       ...{ examples: [fromHex(responder.account)], errors: [RecordError, CryptoError] },
       ...{ accepted: 'exact', read: checkedKey, write: same },
     }),
     parser({
-      ...{ name: 'X25519 key of a record', covers: ['protocol/device.ts checkedX25519'] },
+      ...{ name: 'X25519 key of a record', covers: ['protocol checkedX25519'] },
       ...{ shape: 'bytes', maxBytes: 40, examples: [fromHex(responder.identityKey)] },
       ...{ errors: [RecordError], accepted: 'exact', read: checkedX25519, write: same },
     }),
     parser({
-      ...{ name: 'ML-KEM key of a record', covers: ['protocol/prekeys.ts checkedKemKey'] },
+      ...{ name: 'ML-KEM key of a record', covers: ['protocol checkedKemKey'] },
       ...{ shape: 'bytes', examples: [fromHex(responder.lastResortKemPrekey.public)] },
       ...{ errors: [RecordError], accepted: 'exact', read: checkedKemKey, write: same },
     }),
@@ -106,7 +106,7 @@ function messages(): readonly Parser[] {
   ]
   return [
     parser({
-      ...{ name: 'envelope', covers: ['protocol/envelope.ts readEnvelope'], shape: 'bytes' },
+      ...{ name: 'envelope', covers: ['protocol readEnvelope'], shape: 'bytes' },
       ...{ examples: envelopes.slice(0, 12), maxBytes: 8192, errors: DECODE, accepted: 'exact' },
       read: readEnvelope,
       write: (envelope) => {
@@ -116,32 +116,32 @@ function messages(): readonly Parser[] {
       },
     }),
     parser({
-      ...{ name: 'content', covers: ['protocol/content.ts decodeContent'], shape: 'protobuf' },
+      ...{ name: 'content', covers: ['protocol decodeContent'], shape: 'protobuf' },
       examples: [...contents.contents, contents.ofALaterVersion].map(({ bytes }) => fromHex(bytes)),
       ...{ errors: DECODE, read: decodeContent, write: encodeContent },
     }),
     parser({
-      ...{ name: 'message id', covers: ['protocol/content.ts messageId'], shape: 'bytes' },
+      ...{ name: 'message id', covers: ['protocol messageId'], shape: 'bytes' },
       ...{ examples: [new Uint8Array(16)], maxBytes: 40, errors: DECODE, accepted: 'exact' },
       ...{ read: messageId, write: (id: Uint8Array) => id },
     }),
     parser({
-      ...{ name: 'padded body', covers: ['protocol/padding.ts decodeBody'], shape: 'bytes' },
+      ...{ name: 'padded body', covers: ['protocol decodeBody'], shape: 'bytes' },
       ...{ examples: bodies, errors: DECODE, read: decodeBody },
       write: ({ content, items }) => encodeBody(content, items),
     }),
     parser({
-      ...{ name: 'offer', covers: ['protocol/key-parts.ts decodeOffer'], shape: 'bytes' },
+      ...{ name: 'offer', covers: ['protocol decodeOffer'], shape: 'bytes' },
       ...{ examples: valuesOf(1), errors: DECODE, accepted: 'exact' },
       ...{ read: decodeOffer, write: encodeOffer },
     }),
     parser({
-      ...{ name: 'answer', covers: ['protocol/key-parts.ts decodeAnswer'], shape: 'bytes' },
+      ...{ name: 'answer', covers: ['protocol decodeAnswer'], shape: 'bytes' },
       ...{ examples: answers, errors: DECODE },
       ...{ read: decodeAnswer, write: encodeAnswer },
     }),
     parser({
-      ...{ name: 'statement', covers: ['protocol/statement.ts decodeStatement'], shape: 'bytes' },
+      ...{ name: 'statement', covers: ['protocol decodeStatement'], shape: 'bytes' },
       ...{ examples: [fromHex(sessionVectors().statement.value)], errors: DECODE, maxBytes: 80 },
       ...{ accepted: 'exact', read: decodeStatement, write: encodeStatement },
     }),
@@ -154,7 +154,7 @@ function links(): readonly Parser[] {
   const mailboxLinks = mailboxes.map(({ link }) => utf8(link))
   return [
     parser({
-      ...{ name: 'contact link', covers: ['protocol/link.ts decodeContactLink'], shape: 'bytes' },
+      ...{ name: 'contact link', covers: ['protocol decodeContactLink'], shape: 'bytes' },
       ...{ examples: contactLinks, maxBytes: 400, errors: DECODE },
       read: (input) => decodeContactLink(textOf(input)),
       write: (link) => utf8(encodeContactLink(link)),
@@ -167,7 +167,7 @@ function links(): readonly Parser[] {
       write: (link) => summed(utf8(encodeContactLink(link)), CONTACT_LINK_PREFIX),
     }),
     parser({
-      ...{ name: 'mailbox link', covers: ['protocol/link.ts decodeMailboxLink'], shape: 'bytes' },
+      ...{ name: 'mailbox link', covers: ['protocol decodeMailboxLink'], shape: 'bytes' },
       ...{ examples: mailboxLinks, maxBytes: 400, errors: DECODE },
       read: (input) => decodeMailboxLink(textOf(input)),
       write: (link) => utf8(encodeMailboxLink(link)),

@@ -48,21 +48,21 @@ function socket(): readonly Parser[] {
   const error = new SottoError('NOT_ALLOWED', 'no', { hint: 'ask', retryable: true })
   return [
     parser({
-      ...{ name: 'lines of the local socket', covers: ['daemon/lines.ts LineSplitter'] },
+      ...{ name: 'lines of the local socket', covers: ['daemon LineSplitter'] },
       ...{ shape: 'bytes', examples: [concat(...requests.flatMap((one) => [one, utf8('\n')]))] },
       ...{ maxBytes: 5000, errors: [LineTooLongError], read: splitLines },
     }),
     parser({
-      ...{ name: 'request to the local socket', covers: ['daemon/request.ts readRequest'] },
+      ...{ name: 'request to the local socket', covers: ['daemon readRequest'] },
       ...{ shape: 'json', examples: requests, errors: [] },
       read: (input) => readRequest(textOf(input)),
     }),
     parser({
-      ...{ name: 'parameters of the local API', covers: ['daemon/params.ts readParams'] },
+      ...{ name: 'parameters of the local API', covers: ['daemon readParams'] },
       ...{ shape: 'json', examples: requests, errors: [SottoError], read: callMethod },
     }),
     parser({
-      ...{ name: 'error from the local socket', covers: ['daemon/rpc-errors.ts fromRpcError'] },
+      ...{ name: 'error from the local socket', covers: ['daemon fromRpcError'] },
       ...{ shape: 'json', examples: [utf8(JSON.stringify(toRpcError(error)))], errors: [] },
       read: (input) => fromRpcError(json(input)),
       write: (read) => utf8(JSON.stringify(toRpcError(read))),
@@ -124,18 +124,18 @@ function commandLine(): readonly Parser[] {
   ]
   return [
     parser({
-      ...{ name: 'duration', covers: ['cli/duration.ts parseDuration'], shape: 'bytes' },
+      ...{ name: 'duration', covers: ['cli parseDuration'], shape: 'bytes' },
       ...{ examples: durations.map(utf8), maxBytes: 40, errors: [] },
       read: (input) => parseDuration(textOf(input)),
     }),
     parser({
-      ...{ name: 'settings', covers: ['cli/settings.ts parseSettings'], shape: 'json' },
+      ...{ name: 'settings', covers: ['cli parseSettings'], shape: 'json' },
       ...{ examples: [utf8(JSON.stringify(settings)), utf8('{}')], errors: [SottoError] },
       read: (input) => parseSettings(textOf(input), 'settings.json'),
       write: (read) => utf8(JSON.stringify(read)),
     }),
     parser({
-      ...{ name: 'common flags', covers: ['cli/common-flags.ts hoistCommonFlags'], shape: 'json' },
+      ...{ name: 'common flags', covers: ['cli hoistCommonFlags'], shape: 'json' },
       ...{ examples: lines.map((line) => utf8(JSON.stringify(line))), errors: [SottoError] },
       read: (input) => {
         const line = json(input)
@@ -149,7 +149,7 @@ function commandLine(): readonly Parser[] {
     }),
     parser({
       name: 'text for a terminal',
-      covers: ['cli/sanitize.ts sanitizeText', 'cli/sanitize.ts sanitizeLine'],
+      covers: ['cli sanitizeText', 'cli sanitizeLine'],
       ...{ shape: 'bytes', examples: words.map(utf8), maxBytes: 600, errors: [] },
       read: (input) => {
         const text = textOf(input)

@@ -34,7 +34,7 @@ function frames(): Parser {
     return concat(frameHeader(length), new Uint8Array(length).fill(length))
   }
   return parser({
-    ...{ name: 'frames of a stream', covers: ['net/frames.ts FrameDecoder'], shape: 'bytes' },
+    ...{ name: 'frames of a stream', covers: ['net FrameDecoder'], shape: 'bytes' },
     examples: [frame(0), frame(5), concat(frame(1), frame(200), frame(1000), frame(127))],
     ...{ maxBytes: 4000, errors: [ChannelError] },
     read: (input) => {
@@ -81,7 +81,7 @@ function mailboxFrames(): Parser {
   ]
   return parser({
     name: 'frame of the mailbox protocol',
-    covers: ['net/mailbox-messages.ts decodeMailboxFrame'],
+    covers: ['net decodeMailboxFrame'],
     ...{ shape: 'protobuf', examples, errors: [DecodeError], read: decodeMailboxFrame },
     write: ({ id, body }) => encodeMailboxFrame(id, body),
   })
@@ -95,7 +95,7 @@ function names(): readonly Parser[] {
   ]
   return [
     parser({
-      ...{ name: 'PeerId', covers: ['net/peer-name.ts accountOf'], shape: 'bytes' },
+      ...{ name: 'PeerId', covers: ['net accountOf'], shape: 'bytes' },
       ...{ examples: [utf8(peerName(key))], maxBytes: 80, errors: [DecodeError, CryptoError] },
       accepted: 'exact',
       read: (input) => accountOf(fromLatin(input)),
@@ -103,7 +103,7 @@ function names(): readonly Parser[] {
     }),
     parser({
       name: 'multiaddr',
-      covers: ['net/address.ts addressText', 'net/address.ts addressTexts'],
+      covers: ['net addressText', 'net addressTexts'],
       ...{ shape: 'bytes', examples: ADDRESSES, maxBytes: 300, errors: [DecodeError] },
       read: (input) => {
         const [text] = addressTexts([input])
@@ -114,7 +114,7 @@ function names(): readonly Parser[] {
       write: addressBytes,
     }),
     parser({
-      ...{ name: 'address prefix', covers: ['net/throttle.ts addressPrefix'], shape: 'bytes' },
+      ...{ name: 'address prefix', covers: ['net addressPrefix'], shape: 'bytes' },
       ...{ examples: texts.map(utf8), maxBytes: 300, errors: [] },
       read: (input) => addressPrefix(textOf(input)),
     }),
@@ -133,19 +133,19 @@ async function atRest(): Promise<readonly Parser[]> {
   ]
   return [
     parser({
-      ...{ name: 'sealed value', covers: ['net/sealed-value.ts openValue'], shape: 'bytes' },
+      ...{ name: 'sealed value', covers: ['net openValue'], shape: 'bytes' },
       ...{ examples: [sealed], errors: [StoreError], accepted: 'authentic' },
       read: (input) => openValue(dataKey, 'key', input),
     }),
     parser({
       name: 'identity',
-      covers: ['net/platform/identity-codec.ts decodeIdentity'],
+      covers: ['net decodeIdentity'],
       ...{ shape: 'bytes', examples: [encodeIdentity(identity)], maxBytes: 100 },
       ...{ errors: [DecodeError], accepted: 'exact', read: decodeIdentity, write: encodeIdentity },
     }),
     parser({
       name: 'identity file',
-      covers: ['net/platform/identity-file.ts openIdentity'],
+      covers: ['net openIdentity'],
       ...{ shape: 'bytes', examples: files, maxBytes: 200, errors: [HomeError] },
       accepted: 'authentic',
       // Nobody is there to be asked for a passphrase: no file can make us work.

@@ -52,37 +52,37 @@ function signedRecords(): readonly Signed[] {
   const ofMailbox = { mailbox: mailbox.key, owner: owner.key }
   return [
     {
-      ...{ name: 'device certificate', covers: ['protocol/device.ts verifyDeviceCertificate'] },
+      ...{ name: 'device certificate', covers: ['protocol verifyDeviceCertificate'] },
       ...{ domain: domains.device, by: owner, shape: 'bytes', ...of(certificate) },
       read: (signed) => verifyDeviceCertificate(signed, NOW),
     },
     {
-      ...{ name: 'one-time pair', covers: ['protocol/prekeys.ts verifyOneTimePair'] },
+      ...{ name: 'one-time pair', covers: ['protocol verifyOneTimePair'] },
       ...{ domain: domains.oneTime, by: owner, shape: 'bytes', ...of(oneTimePair) },
       read: (signed) => verifyOneTimePair(signed, expected),
     },
     {
-      ...{ name: 'bundle', covers: ['protocol/bundle.ts verifyBundle'] },
+      ...{ name: 'bundle', covers: ['protocol verifyBundle'] },
       ...{ domain: domains.bundle, by: owner, shape: 'protobuf', ...of(bundle) },
       read: (signed) => verifyBundle(signed, expected),
     },
     {
-      ...{ name: 'login', covers: ['protocol/custody.ts verifyLogin'] },
+      ...{ name: 'login', covers: ['protocol verifyLogin'] },
       ...{ domain: domains.mailboxLogin, by: owner, shape: 'protobuf', ...of(login) },
       read: (signed) => verifyLogin(signed, nonces),
     },
     {
-      ...{ name: 'custody receipt', covers: ['protocol/custody.ts verifyCustody'] },
+      ...{ name: 'custody receipt', covers: ['protocol verifyCustody'] },
       ...{ domain: domains.custody, by: mailbox, shape: 'protobuf', ...of(custody) },
       read: (signed) => verifyCustody(signed, { ...ofMailbox, envelopeDigest }),
     },
     {
-      ...{ name: 'hand-out note', covers: ['protocol/custody.ts verifyHandOut'] },
+      ...{ name: 'hand-out note', covers: ['protocol verifyHandOut'] },
       ...{ domain: domains.handOut, by: mailbox, shape: 'protobuf', ...of(handOut) },
       read: (signed) => verifyHandOut(signed, ofMailbox),
     },
     {
-      ...{ name: 'signed envelope', covers: ['protocol/signed-envelope.ts openEnvelope'] },
+      ...{ name: 'signed envelope', covers: ['protocol openEnvelope'] },
       ...{ domain: domains.device, by: owner, shape: 'bytes', ...of(certificate) },
       read: (signed) => openEnvelope(signed, { domain: domains.device, maxBytes: 4096 }),
     },
@@ -111,7 +111,7 @@ function dhtRecord(): Parser {
   const key = bundleKey(bundle.account)
   const policy = new RecordPolicy({ now: () => NOW } as unknown as Clock)
   return parser({
-    ...{ name: 'DHT record', covers: ['net/dht-policy.ts RecordPolicy'], shape: 'protobuf' },
+    ...{ name: 'DHT record', covers: ['net RecordPolicy'], shape: 'protobuf' },
     ...{ examples: [bundle.bytes], maxBytes: 5000, errors: ERRORS, accepted: 'authentic' },
     read: (input) => {
       const chosen = policy.select(key, [input, bundle.bytes, input])

@@ -43,7 +43,7 @@ function sealed(): readonly Parser[] {
   return [
     {
       ...envelopeParser('envelope of a session', b, late),
-      covers: ['protocol/open-message.ts openMessage', 'protocol/open-message.ts openMatched'],
+      covers: ['protocol openMessage', 'protocol openMatched'],
     },
     bodyParser('body from a hostile contact, to who has switched', a, b),
     bodyParser('body from a hostile contact, to who has answered', b, a),
@@ -111,7 +111,7 @@ function headerParser(from: Session, to: Session): Parser {
   const ours = concat(from.ratchet.ratchetKeyPair.publicKey, new Uint8Array(12))
   return parser({
     name: 'header from a hostile contact',
-    covers: ['protocol/header.ts decodeHeader', 'protocol/header.ts openHeader'],
+    covers: ['protocol decodeHeader', 'protocol openHeader'],
     ...{ shape: 'bytes', examples: [ours, ours, ...headers.map(fromHex)], maxBytes: 60 },
     ...{ errors: ERRORS },
     read: (input) => {
@@ -134,7 +134,7 @@ function continuityParser(from: Session, to: Session): Parser {
   const newer = { ...to, id: new Uint8Array(32) as Session['id'], associatedData: transcript }
   return parser({
     name: 'proof of continuity',
-    ...{ covers: ['protocol/continuity.ts provenBy'], shape: 'bytes', maxBytes: 60 },
+    ...{ covers: ['protocol provenBy'], shape: 'bytes', maxBytes: 60 },
     examples: [concat(new Uint8Array([0, 0, 0, number]), proof)],
     ...{ errors: [DecodeError], accepted: 'authentic' },
     read: (input) => {
@@ -162,7 +162,7 @@ function first(): readonly Parser[] {
   return [
     parser({
       name: 'first message',
-      covers: ['protocol/begin-session.ts acceptSession'],
+      covers: ['protocol acceptSession'],
       ...{ shape: 'bytes', examples: envelopes, errors: ERRORS, accepted: 'authentic' },
       read: (input) => {
         const envelope = readEnvelope(input)
@@ -173,7 +173,7 @@ function first(): readonly Parser[] {
     }),
     parser({
       name: 'identity hidden by a hostile initiator',
-      covers: ['protocol/hidden-identity.ts openIdentity'],
+      covers: ['protocol openIdentity'],
       ...{ shape: 'bytes', examples: handshakes.map(({ IDP }) => fromHex(IDP)) },
       errors: [DecodeError, RecordError, CryptoError],
       read: (input) => {
@@ -194,10 +194,7 @@ function stored(): readonly Parser[] {
   return [
     parser({
       name: 'stored session',
-      covers: [
-        'protocol/session-codec.ts decodeSession',
-        'protocol/post-quantum-codec.ts readPostQuantum',
-      ],
+      covers: ['protocol decodeSession', 'protocol readPostQuantum'],
       ...{ shape: 'protobuf', examples: sessions, maxBytes: 9000, errors: [DecodeError] },
       ...{ accepted: 'exact', write: encodeSession },
       read: (input) => decodeSession(input, []),

@@ -89,24 +89,21 @@ function conversations(key: AccountKey): readonly Parser[] {
     parser({
       ...{ name: 'stored contact', shape, examples: [contact], errors: [DecodeError, CryptoError] },
       covers: [
-        ...['node/contact.ts decodeContact', 'node/stored-handshakes.ts readHandshakes'],
-        ...['node/stored-renewal.ts readRenewal', 'node/stored-renewal.ts readSeries'],
-        'node/stored-gaps.ts readGap',
+        ...['node decodeContact', 'node readHandshakes'],
+        ...['node readRenewal', 'node readSeries'],
+        'node readGap',
       ],
       read: (input) => decodeContact('c_1', input, NOW),
       write: encodeContact,
     }),
     parser({
       name: 'stored message',
-      covers: [
-        ...['node/message.ts decodeMessage', 'node/message.ts decodeStateChange'],
-        'node/protection.ts readProtection',
-      ],
+      covers: [...['node decodeMessage', 'node decodeStateChange'], 'node readProtection'],
       ...{ shape, errors: [DecodeError], read: decodeMessage, write: encodeMessage },
       examples: [exampleMessage(MessageRecordSchema, dice, { version, messageId })],
     }),
     parser({
-      ...{ name: 'outbox entry', covers: ['node/outbox.ts decodeEntry'], shape },
+      ...{ name: 'outbox entry', covers: ['node decodeEntry'], shape },
       examples: [exampleMessage(OutboxRecordSchema, dice, { version })],
       errors: [DecodeError],
       read: (input) => decodeEntry(outboxKey, input),
@@ -125,7 +122,7 @@ function others(key: AccountKey): readonly Parser[] {
     fields: object = {},
   ): Parser =>
     parser({
-      ...{ name: `stored ${name}`, covers: ['node/stored-record.ts decodeRecord'] },
+      ...{ name: `stored ${name}`, covers: ['node decodeRecord'] },
       ...{ shape: 'protobuf', errors: [DecodeError] },
       examples: [exampleMessage(schema, dice, { version, ...fields })],
       read: (input) => decodeRecord(schema, input),
@@ -133,7 +130,7 @@ function others(key: AccountKey): readonly Parser[] {
     })
   return [
     parser({
-      ...{ name: 'pointer to a message', covers: ['node/compose.ts readPointer'], shape: 'bytes' },
+      ...{ name: 'pointer to a message', covers: ['node readPointer'], shape: 'bytes' },
       ...{ examples: [pointer('c_1', 7)], maxBytes: 60, errors: [DecodeError], accepted: 'exact' },
       read: readPointer,
       write: ({ contact, counter }) => pointer(contact, counter),
@@ -144,7 +141,7 @@ function others(key: AccountKey): readonly Parser[] {
     record('own mailbox', OwnMailboxSchema, { account: key }),
     parser({
       name: 'what a stored event tells',
-      covers: ['node/stored-gaps.ts readGapState', 'node/stored-damage.ts readDamage'],
+      covers: ['node readGapState', 'node readDamage'],
       ...{ shape: 'protobuf', errors: [DecodeError] },
       examples: [
         exampleMessage(EventRecordSchema, dice, {
@@ -171,22 +168,22 @@ function ownKeys(): readonly Parser[] {
   const common = { shape: 'protobuf', errors: [DecodeError, RecordError] } as const
   return [
     parser({
-      ...{ name: 'own device', covers: ['node/own-codec.ts decodeDevice'], ...common },
+      ...{ name: 'own device', covers: ['node decodeDevice'], ...common },
       examples: [exampleMessage(OwnDeviceSchema, dice, { version, ...secret })],
       ...{ read: decodeDevice, write: encodeDevice },
     }),
     parser({
-      ...{ name: 'own prekeys', covers: ['node/own-codec.ts decodeGeneration'], ...common },
+      ...{ name: 'own prekeys', covers: ['node decodeGeneration'], ...common },
       examples: [exampleMessage(OwnPrekeysSchema, dice, prekeys)],
       ...{ read: decodeGeneration, write: encodeGeneration },
     }),
     parser({
-      ...{ name: 'own bundle', covers: ['node/own-codec.ts decodeIssuedBundle'], ...common },
+      ...{ name: 'own bundle', covers: ['node decodeIssuedBundle'], ...common },
       examples: [exampleMessage(OwnBundleSchema, dice, { version })],
       ...{ read: decodeIssuedBundle, write: encodeIssuedBundle },
     }),
     parser({
-      ...{ name: 'own one-time pair', covers: ['node/own-codec.ts decodePair'], ...common },
+      ...{ name: 'own one-time pair', covers: ['node decodePair'], ...common },
       examples: [exampleMessage(OwnOneTimePairSchema, dice, { ...prekeys, signed: pair.signed })],
       ...{ read: decodePair, write: encodePair },
     }),
@@ -201,7 +198,7 @@ function mailbox(key: AccountKey): readonly Parser[] {
     ...examples: readonly Value[]
   ): Parser =>
     parser<Value>({
-      ...{ name: `mailbox record: ${name}`, covers: [`mailbox/level/stored.ts ${read.name}`] },
+      ...{ name: `mailbox record: ${name}`, covers: [`mailbox ${read.name}`] },
       ...{ shape: 'bytes', examples: examples.map(write), maxBytes: 120, errors: [DecodeError] },
       ...{ accepted: 'exact', read, write },
     })
@@ -242,7 +239,7 @@ function box(): Parser {
     ...{ bundle: blob, garbage: ['mailbox/blob/1', 'x'], lastItem: 3 },
   }
   return parser({
-    ...{ name: 'mailbox entry of a member', covers: ['mailbox/conditional/box.ts decodeBox'] },
+    ...{ name: 'mailbox entry of a member', covers: ['mailbox decodeBox'] },
     ...{ shape: 'bytes', examples: [encodeBox(example), encodeBox(newBox(id ?? ''))] },
     ...{ errors: [DecodeError], read: decodeBox, write: encodeBox },
   })
@@ -255,13 +252,13 @@ function wire(key: AccountKey): readonly Parser[] {
   return [
     parser({
       name: 'frame of direct delivery',
-      covers: ['node/direct-frames.ts decodeDirectFrame'],
+      covers: ['node decodeDirectFrame'],
       ...{ shape: 'protobuf', examples: frames, errors: [DecodeError] },
       ...{ read: decodeDirectFrame, write: encodeDirectFrame },
     }),
     parser({
       name: 'address that somebody types',
-      ...{ covers: ['node/address.ts parseAddress'], shape: 'bytes', maxBytes: 300 },
+      ...{ covers: ['node parseAddress'], shape: 'bytes', maxBytes: 300 },
       ...{ examples: texts.map(utf8), errors: [SottoError] },
       read: (input) => parseAddress(textOf(input)),
     }),
