@@ -87,6 +87,26 @@ test('a clock that jumps ahead or back expires nothing early', async () => {
   expect(await waiting(world, owner)).toEqual(['mail'])
 })
 
+test('nor does one that jumps both ways, over crashes and while the mailbox is off', async () => {
+  let world = await World.start()
+  const owner = await world.member()
+  const sender = await world.stranger()
+  await world.deposit(sender, owner.account, envelope('mail'))
+  const days = [400, -900, 30 * 365, 1, -30 * 365, 20, -3, 0.5, -0.5, 90]
+  for (const jump of days) {
+    world.clock.jump(world.clock.now() + jump * DAY)
+    await world.clock.advance(DAY)
+    world.clock.jump(world.clock.now() - 2 * jump * DAY)
+    world = await world.crash()
+    await settle()
+    await world.clock.advance(DAY)
+  }
+  expect(await waiting(world, owner)).toEqual(['mail'])
+  // Twenty days it has run; each jump ahead counted for twenty minutes at most.
+  await world.clock.advance(1.1 * DAY)
+  expect(await waiting(world, owner)).toEqual([])
+})
+
 test('time goes on after a crash where it was, and the time that the mailbox was off does not count', async () => {
   const world = await World.start()
   const owner = await world.member()

@@ -1,6 +1,11 @@
 import { expect, test } from 'vitest'
 import { MAX_CLOCK_SKEW } from '../../protocol/record-time.ts'
-import { PAIR_SHELF_MS } from '../../mailbox/limits.ts'
+import {
+  FIRST_MESSAGE_TTL_MS,
+  PAIR_SHELF_MS,
+  SESSION_MAIL_TTL_MS,
+  TAKEN_PAIR_MS,
+} from '../../mailbox/limits.ts'
 import * as life from '../../node/lifetimes.ts'
 
 test('a prekey is kept until the last first message that may name it has been read', () => {
@@ -19,6 +24,15 @@ test('a pair that is handed out at the end of its shelf life is good as long as 
 
 test('a mailbox takes pairs off the shelf when their owner expects it', () => {
   expect(PAIR_SHELF_MS).toBe(life.ONE_TIME_SHELF)
+})
+
+test('a mailbox keeps mail for as long as its senders and its owner expect', () => {
+  expect(FIRST_MESSAGE_TTL_MS).toBe(life.FIRST_MESSAGE_TTL)
+  expect(SESSION_MAIL_TTL_MS).toBe(life.SESSION_MAIL_TTL)
+})
+
+test('a mailbox knows which pairs it has given for longer than they count', () => {
+  expect(TAKEN_PAIR_MS).toBeGreaterThanOrEqual(life.ONE_TIME_VALIDITY + life.CLOCK_MARGIN)
 })
 
 test('a bundle is signed again long before it is stale, and prekeys rotate before that', () => {

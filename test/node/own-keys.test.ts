@@ -127,6 +127,23 @@ test('a private half is wiped when it is destroyed', async () => {
   expect(() => bytesOf(named.kem.seed)).toThrow('wiped')
 })
 
+test('what is destroyed is gone from the store, its sealed bytes too', async () => {
+  const id = await onePair()
+  const spent = await onePair()
+  await world.records.flush()
+  const sealed = await sealedBytes(world, ['own/prekeys/', 'own/pair/'])
+  expect(sealed).toHaveLength(3)
+  const operations = world.keys.spendOneTime(spent)
+  await world.commit(operations)
+  world.keys.forgetOneTime(spent)
+  await world.live(77 * DAY)
+  expect(world.keys.holds(id)).toBe(false)
+  expect(pairNamed(world.keys, spent)).toBeUndefined()
+  const left = (await world.store.values().all()).map(toHex)
+  expect(left.length).toBeGreaterThan(0)
+  for (const value of sealed) expect(left).not.toContain(value)
+})
+
 test('a renewed certificate comes with new prekeys, and the old ones keep theirs', async () => {
   const first = world.keys.bundle
   await world.live(59 * DAY)
@@ -357,6 +374,13 @@ async function restarted(): Promise<OwnKeys> {
   const next = world.again()
   await next.keys.start()
   return next.keys
+}
+
+/** Values as they stand in the database, in hex. */
+async function sealedBytes({ store }: OwnWorld, prefixes: readonly string[]): Promise<string[]> {
+  const entries = await store.iterator<string, Uint8Array>({}).all()
+  const wanted = entries.filter(([key]) => prefixes.some((prefix) => key.startsWith(prefix)))
+  return wanted.map(([, value]) => toHex(value))
 }
 
 function failBatches({ store }: OwnWorld): void {
