@@ -121,9 +121,6 @@ describe('damaged records of a node', () => {
     await rest(3 * MINUTE)
     expect(sendingId(bob, ada)).not.toBe(before)
     expect(sendingId(bob, ada)).toBe(sendingId(ada, bob))
-    expect(await names(keys.skippedOf(id, new Uint8Array(0)).slice(0, -1))).toHaveLength(
-      (await names(`skipped/${id}/${sendingId(bob, ada)}/`)).length,
-    )
     await talk('still there?', 'yes')
     await rest(26 * HOUR)
     expect((await texts(bob, ada)).toSorted()).toEqual(
@@ -131,6 +128,21 @@ describe('damaged records of a node', () => {
     )
     await world.restart(bob)
     expect(bob.node.status.damaged.session).toBe(0)
+  })
+
+  test('a session: the records beside it go with it', async () => {
+    const { id } = conversation(bob, ada)
+    const beside = `skipped/${id}/${sendingId(bob, ada)}/`
+    world.network.part(ada.peer, bob.peer)
+    for (const text of ['one', 'two']) await ada.node.conversation('bob').send(text)
+    await settle(40)
+    await bob.core.inbox.fromPeer(ada.account.key, envelopes(ada, bob).slice(1))
+    await bob.node.stop()
+    expect((await names(beside)).length).toBeGreaterThan(0)
+    await damage(`session/${id}/${beside.split('/')[2]}`)
+    await world.restart(bob)
+    await settle(40)
+    expect(await names(beside)).toEqual([])
   })
 
   test('a key of a skipped message: it costs that message, which is named and sent again', async () => {
@@ -178,6 +190,8 @@ describe('damaged records of a node', () => {
     ])
     expect(conversation(bob, ada).contact).toMatchObject({ sentCounter, receivedCounter })
     expect(sendingId(bob, ada)).toBe(sendingId(ada, bob))
+    await world.restart(bob)
+    expect(bob.node.status.damaged.contact).toBe(0) // it is written again
     await talk('do you know me?', 'by your keys')
     expect(await texts(ada, bob)).toEqual([
       'hello',
@@ -186,8 +200,6 @@ describe('damaged records of a node', () => {
       'by your keys',
     ])
     expect(await received(bob)).toHaveLength(2)
-    await world.restart(bob)
-    expect(bob.node.status.damaged.contact).toBe(0)
   })
 
   test('a contact without a session: it is counted and told of, and the node starts', async () => {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { ContactShort, EventsOptions, NodeEvent } from '../../node/api.ts'
 import { SottoError } from '../../node/errors.ts'
+import { keys } from '../../node/keys.ts'
 import { EventLog, type LoggedEvent } from '../../node/event-log.ts'
 import { importSecret, ready } from '../../protocol/crypto.ts'
 import { Records } from '../../net/records.ts'
@@ -72,6 +73,22 @@ describe('the event log', () => {
     await next.log.start()
     expect(next.log.head).toBe(2)
     expect(await next.commit(added)).toEqual([3])
+  })
+
+  test('a damaged record is left out, and its number is not given again', async () => {
+    await run.commit(added, requested, added)
+    for (const seq of [1, 3]) {
+      const value = (await disk.store.get(keys.event(seq))) ?? new Uint8Array(1)
+      await disk.store.put(keys.event(seq), value.with(0, (value[0] ?? 0) ^ 1))
+    }
+    const next = new Run(disk, clock)
+    await next.log.start()
+    expect(next.log.head).toBe(3)
+    const stream = next.collect({ from: 'start' })
+    expect(await next.commit(added)).toEqual([4])
+    await settle()
+    expect(stream.seqs).toEqual([2, 4])
+    next.log.stop()
   })
 
   test('a stream begins where it is told, and goes on live', async () => {
