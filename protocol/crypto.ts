@@ -35,6 +35,9 @@ export type KemPublicKey = Brand<Uint8Array, 'KemPublicKey'>
 /** Key of a keyed hash: one secret, several joined, or public bytes; 32 or 64 bytes together. */
 export type HashKey = Secret | Uint8Array | readonly Secret[]
 
+/** A byte string, whole or as the parts it is joined of. */
+export type BytesOrParts = Uint8Array | readonly Uint8Array[]
+
 /** `G(length, none, label; message)`: BLAKE2b without a key. */
 export function hash(
   length: number,
@@ -77,21 +80,25 @@ export function kdf<Name extends string>(
   return new Secret(name, primitives().kdf(length, id, contexts[context], keyBytes))
 }
 
-/** `SEAL(key, salt, ad, text)`: XChaCha20-Poly1305, the nonce is the 16-byte salt and 8 zero bytes. */
+/**
+ * `SEAL(key, salt, ad, text)`: XChaCha20-Poly1305, the nonce is the 16-byte salt and 8 zero bytes. The result begins with
+ * `room` zero bytes, for what the caller puts before it.
+ */
 export function aeadSeal(
   key: Secret,
   salt: Uint8Array,
-  ad: Uint8Array | readonly Uint8Array[],
-  text: Uint8Array,
+  ad: BytesOrParts,
+  text: BytesOrParts,
+  room = 0,
 ): Uint8Array {
-  return seal(key, sized(salt, SALT_BYTES), ad, text)
+  return seal(key, sized(salt, SALT_BYTES), ad, text, room)
 }
 
 /** The text of `aeadSeal`. Throws `CryptoError` ERR_AEAD. */
 export function aeadOpen(
   key: Secret,
   salt: Uint8Array,
-  ad: Uint8Array | readonly Uint8Array[],
+  ad: BytesOrParts,
   sealed: Uint8Array,
 ): Uint8Array {
   return open(key, sized(salt, SALT_BYTES), ad, sealed)
@@ -104,7 +111,7 @@ export function sealBytes(
   ad: Uint8Array,
   text: Uint8Array,
 ): Uint8Array {
-  return seal(key, sized(nonce, NONCE_BYTES), ad, text)
+  return seal(key, sized(nonce, NONCE_BYTES), ad, text, 0)
 }
 
 /** The text of `sealBytes`. Throws `CryptoError` ERR_AEAD. */
@@ -272,25 +279,22 @@ function hashKey(key: HashKey): readonly Uint8Array[] {
 function seal(
   key: Secret,
   nonce: Uint8Array,
-  ad: Uint8Array | readonly Uint8Array[],
-  text: Uint8Array,
+  ad: BytesOrParts,
+  text: BytesOrParts,
+  room: number,
 ): Uint8Array {
-  const sealed = primitives().seal(sized(Secret.reveal(key), 32), nonce, listOf(ad), text)
+  const keyBytes = sized(Secret.reveal(key), 32)
+  const sealed = primitives().seal(keyBytes, nonce, listOf(ad), listOf(text), room)
   if (sealed === undefined) throw new CryptoError('ERR_AEAD')
   return sealed
 }
 
-function open(
-  key: Secret,
-  nonce: Uint8Array,
-  ad: Uint8Array | readonly Uint8Array[],
-  sealed: Uint8Array,
-): Uint8Array {
+function open(key: Secret, nonce: Uint8Array, ad: BytesOrParts, sealed: Uint8Array): Uint8Array {
   const text = primitives().open(sized(Secret.reveal(key), 32), nonce, listOf(ad), sealed)
   if (text === undefined) throw new CryptoError('ERR_AEAD')
   return text
 }
 
-function listOf(ad: Uint8Array | readonly Uint8Array[]): readonly Uint8Array[] {
-  return ad instanceof Uint8Array ? [ad] : ad
+function listOf(bytes: BytesOrParts): readonly Uint8Array[] {
+  return bytes instanceof Uint8Array ? [bytes] : bytes
 }

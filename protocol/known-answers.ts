@@ -75,7 +75,7 @@ function isAeadSound(p: Primitives): boolean {
   const key = range(0x80, 32)
   const nonce = range(0x40, 24)
   const ad = [fromHex('50515253'), fromHex('c0c1c2c3c4c5c6c7')]
-  const sealed = p.seal(key, nonce, ad, utf8(AEAD_TEXT))
+  const sealed = p.seal(key, nonce, ad, [utf8(AEAD_TEXT)], 0)
   if (sealed === undefined || !is(sealed, AEAD_SEALED)) return false
   const text = p.open(key, nonce, ad, sealed)
   if (text === undefined || !equalBytes(text, utf8(AEAD_TEXT))) return false

@@ -2,6 +2,7 @@
 // envelope.
 
 import { putU32 } from './bytes.ts'
+import type { BytesOrParts } from './crypto.ts'
 import { deriveSecret, keyedHash, splitSecret } from './crypto.ts'
 import type { ReceivingEpoch } from './epoch.ts'
 import type { Secret } from './secret.ts'
@@ -52,7 +53,7 @@ export interface SaltInput {
   /** 16 fresh random bytes; a pool may give them. */
   readonly random: Uint8Array
   readonly header: Uint8Array
-  readonly paddedBody: Uint8Array
+  readonly paddedBody: BytesOrParts
 }
 
 /**
@@ -61,7 +62,9 @@ export interface SaltInput {
  * pad. Wipes SALTK.
  */
 export function messageSalt(saltKey: SaltKey, input: SaltInput): Uint8Array {
-  const salt = keyedHash(16, saltKey, 'salt', input.random, input.header, input.paddedBody)
+  const { random, header, paddedBody } = input
+  const body = paddedBody instanceof Uint8Array ? [paddedBody] : paddedBody
+  const salt = keyedHash(16, saltKey, 'salt', random, header, ...body)
   saltKey.wipe()
   return salt
 }

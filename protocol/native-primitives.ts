@@ -54,11 +54,7 @@ export function nativePrimitives(sodium: NativeSodium, rest: Primitives): Primit
     const length = size(parts)
     if (length > adRegion.length) adRegion = new Uint8Array(length)
     if (length !== joinedAd.length) joinedAd = adRegion.subarray(0, length)
-    let offset = 0
-    for (const part of parts) {
-      joinedAd.set(part, offset)
-      offset += part.length
-    }
+    join(parts, joinedAd, 0)
     return joinedAd
   }
 
@@ -90,15 +86,20 @@ export function nativePrimitives(sodium: NativeSodium, rest: Primitives): Primit
   return {
     ...rest,
 
-    seal: (key, nonce, ad, text) => {
-      if (text.length < MIN_NATIVE_BYTES) return rest.seal(key, nonce, ad, text)
-      const out = new Uint8Array(text.length + AEAD_TAG_BYTES)
+    // In place: the text is joined where its ciphertext will be.
+    seal: (key, nonce, ad, text, room) => {
+      const length = size(text)
+      if (length < MIN_NATIVE_BYTES) return rest.seal(key, nonce, ad, text, room)
+      const whole = new Uint8Array(room + length + AEAD_TAG_BYTES)
+      join(text, whole, room)
+      const plain = whole.subarray(room, room + length)
+      const sealed = whole.subarray(room)
       const done = withKey(key, nonce, () =>
         // prettier-ignore
         sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(
-          out, text, joined(ad), null, nonceRegion, keyRegion),
+          sealed, plain, joined(ad), null, nonceRegion, keyRegion),
       )
-      return done ? out : undefined
+      return done ? whole : undefined
     },
 
     open: (key, nonce, ad, sealed) => {
@@ -138,6 +139,14 @@ export function nativePrimitives(sodium: NativeSodium, rest: Primitives): Primit
     // The conversion to X25519 refuses what is off the curve, of small order or of mixed order.
     ed25519IsPrimeOrder: (point) =>
       holds(() => sodium.crypto_sign_ed25519_pk_to_curve25519(new Uint8Array(POINT_BYTES), point)),
+  }
+}
+
+function join(parts: readonly Uint8Array[], into: Uint8Array, start: number): void {
+  let offset = start
+  for (const part of parts) {
+    into.set(part, offset)
+    offset += part.length
   }
 }
 

@@ -3,7 +3,7 @@
 //
 //   raw = u32 len ‖ content[len] ‖ item*     item = u8 kind ‖ u16 len ‖ value     then zeros up to padme(len raw)
 
-import { getU32, putU32, u16 } from './bytes.ts'
+import { concat, getU32, u16, u32, u8 } from './bytes.ts'
 import { DecodeError } from './errors.ts'
 
 /** Kinds of items. Kind 0 is the padding. */
@@ -33,6 +33,7 @@ export interface Body {
 }
 
 const MIN_PADDED_BYTES = 256
+const ZEROS: Uint8Array = new Uint8Array(MIN_PADDED_BYTES)
 /** Length of the content. */
 const LENGTH_BYTES = 4
 /** Kind and length of an item. */
@@ -59,17 +60,17 @@ export function bodyLength(content: Uint8Array, items: readonly Item[]): number 
 
 /** The padded body. The caller keeps to the rules that `decodeBody` checks. */
 export function encodeBody(content: Uint8Array, items: readonly Item[]): Uint8Array {
-  const padded = new Uint8Array(padme(bodyLength(content, items)))
-  putU32(padded, 0, content.length)
-  padded.set(content, LENGTH_BYTES)
-  let offset = LENGTH_BYTES + content.length
-  for (const { kind, value } of items) {
-    padded[offset] = kind
-    padded.set(u16(value.length), offset + 1)
-    padded.set(value, offset + ITEM_HEAD_BYTES)
-    offset += ITEM_HEAD_BYTES + value.length
-  }
-  return padded
+  return concat(...bodyParts(content, items))
+}
+
+/** The padded body in parts, which are joined where it is sealed. Content and values are the caller's own bytes. */
+export function bodyParts(content: Uint8Array, items: readonly Item[]): readonly Uint8Array[] {
+  const parts = [u32(content.length), content]
+  for (const { kind, value } of items) parts.push(u8(kind), u16(value.length), value)
+  const length = bodyLength(content, items)
+  const padding = padme(length) - length
+  parts.push(padding <= ZEROS.length ? ZEROS.subarray(0, padding) : new Uint8Array(padding))
+  return parts
 }
 
 /**

@@ -12,12 +12,16 @@ export interface Primitives {
   blake2b(length: number, key: readonly Uint8Array[], message: readonly Uint8Array[]): Uint8Array
   /** `crypto_kdf_derive_from_key`. */
   kdf(length: number, id: number, context: Uint8Array, key: Uint8Array): Uint8Array
-  /** XChaCha20-Poly1305 (IETF); a nonce shorter than 24 bytes is followed by zeros. */
+  /**
+   * XChaCha20-Poly1305 (IETF) of the joined text; a nonce shorter than 24 bytes is followed by zeros. The result begins
+   * with `room` zero bytes, for what the caller puts before it.
+   */
   seal(
     key: Uint8Array,
     nonce: Uint8Array,
     ad: readonly Uint8Array[],
-    text: Uint8Array,
+    text: readonly Uint8Array[],
+    room: number,
   ): Uint8Array | undefined
   open(
     key: Uint8Array,
@@ -134,19 +138,24 @@ export function wasmPrimitives(sodium: SodiumModule): Primitives {
         return read(out, length)
       }),
 
-    seal: (key, nonce, ad, text) =>
-      within(size(ad) + 2 * text.length, () => {
+    seal: (key, nonce, ad, text, room) =>
+      within(size(ad) + 2 * size(text), () => {
         const adAt = putAll(ad)
         const adLength = top - adAt
-        const textAt = put(text)
+        const textAt = putAll(text)
+        const textLength = top - textAt
         const keyAt = put(key)
         const nonceAt = putNonce(nonce)
-        const length = text.length + AEAD_TAG_BYTES
+        const length = textLength + AEAD_TAG_BYTES
         const out = reserve(length)
         // prettier-ignore
         const status = sodium._crypto_aead_xchacha20poly1305_ietf_encrypt(
-          out, 0, textAt, text.length, 0, adAt, adLength, 0, 0, nonceAt, keyAt)
-        return status === 0 ? read(out, length) : undefined
+          out, 0, textAt, textLength, 0, adAt, adLength, 0, 0, nonceAt, keyAt)
+        if (status !== 0) return undefined
+        if (room === 0) return read(out, length)
+        const sealed = new Uint8Array(room + length)
+        sealed.set(sodium.HEAPU8.subarray(out, out + length), room)
+        return sealed
       }),
 
     open: (key, nonce, ad, sealed) =>

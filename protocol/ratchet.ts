@@ -1,14 +1,14 @@
 // The Double Ratchet with header encryption (Double Ratchet rev 4, §4): state, start and sending.
 // Receiving is in `ratchet-decrypt.ts`.
 
-import { concat, equalBytes } from './bytes.ts'
-import type { KeyPair } from './crypto.ts'
+import { equalBytes } from './bytes.ts'
+import type { BytesOrParts, KeyPair } from './crypto.ts'
 import { aeadSeal, deriveSecret, dh, generateSecret, kdf, x25519KeyPair } from './crypto.ts'
 import type { RandomBytes } from './bytes.ts'
 import type { ReceivingChain, SendingChain } from './chain.ts'
 import { kdfChainKey } from './chain.ts'
 import type { SendingEpoch } from './epoch.ts'
-import { SALT_BYTES, envelopeBodyDigest } from './envelope.ts'
+import { SALT_BYTES, SEALED_HEADER_BYTES, TAG_BYTES, envelopeBodyDigest } from './envelope.ts'
 import { SessionError } from './errors.ts'
 import type { HeaderKeys, RatchetPublicKey } from './header.ts'
 import { encodeHeader, envelopeTag, expandHeaderKey, sealHeader } from './header.ts'
@@ -173,7 +173,7 @@ export function ratchetRespond(
 
 /** What is sealed, and with what beside the ratchet. */
 export interface RatchetPlaintext {
-  readonly paddedBody: Uint8Array
+  readonly paddedBody: BytesOrParts
   /** PRE. */
   readonly prefix: Uint8Array
   /** AD: the handshake's transcript. */
@@ -212,14 +212,20 @@ export function ratchetEncrypt(
   // enc_header = HENCRYPT(state.HKs, header)
   const sealedHeader = sealHeader(sending.headerKeys, salt, prefix, header)
   // ENCRYPT(mk, plaintext, CONCAT(AD, enc_header))
-  const body = aeadSeal(bodyKey, salt, [associatedData, prefix, salt, sealedHeader], paddedBody)
+  const ad = [associatedData, prefix, salt, sealedHeader]
+  const bodyAt = prefix.length + SALT_BYTES + TAG_BYTES + SEALED_HEADER_BYTES
+  const envelope = aeadSeal(bodyKey, salt, ad, paddedBody, bodyAt)
   bodyKey.wipe()
-  const digest = envelopeBodyDigest(prefix, sealedHeader, body)
+  const digest = envelopeBodyDigest(prefix, sealedHeader, envelope.subarray(bodyAt))
   const tag = envelopeTag(sending.headerKeys, salt, digest)
+  envelope.set(prefix)
+  envelope.set(salt, prefix.length)
+  envelope.set(tag, prefix.length + SALT_BYTES)
+  envelope.set(sealedHeader, bodyAt - SEALED_HEADER_BYTES)
   return {
     // state.Ns += 1
     next: { ...ratchet, sending: { ...sending, chainKey, nextToSend: number + 1 } },
-    envelope: concat(prefix, salt, tag, sealedHeader, body),
+    envelope,
     spent: [sending.chainKey],
   }
 }

@@ -16,7 +16,7 @@ import type { KeyPartKind } from './key-parts.ts'
 import { KEY_PART_ITEM_BYTES } from './key-parts.ts'
 import type { Opened } from './open-message.ts'
 import type { Item } from './padding.ts'
-import { bodyLength, encodeBody, padme } from './padding.ts'
+import { bodyLength, bodyParts, padme } from './padding.ts'
 import type { PostQuantum } from './post-quantum.ts'
 import { isPartStalled, postQuantumSecrets, sendKeyPart, sendingEpoch } from './post-quantum.ts'
 import type { KeptRecord } from './ratchet-records.ts'
@@ -148,7 +148,7 @@ export function encryptMessage(
     // A part waits rather than making a content too large.
     hasRoom: padme(length + KEY_PART_ITEM_BYTES) <= room,
   })
-  const paddedBody = encodeBody(content, item === undefined ? items : [...items, item])
+  const paddedBody = bodyParts(content, item === undefined ? items : [...items, item])
   const epoch = sendingEpoch(postQuantum)
   const sealed = ratchetEncrypt(ratchet, { paddedBody, prefix, associatedData, epoch }, salts)
   return {

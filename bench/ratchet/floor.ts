@@ -95,8 +95,8 @@ class Steps {
   send(body: Uint8Array): Sealed {
     this.nextKeys()
     this.#p.blake2b(16, [this.#key], [LABEL, this.#salt, this.#header, body])
-    const header = defined(this.#p.seal(this.#key, this.#salt, [this.#ad], this.#header))
-    const sealed = defined(this.#p.seal(this.#key, this.#salt, [this.#ad], body))
+    const header = defined(this.#p.seal(this.#key, this.#salt, [this.#ad], [this.#header], 0))
+    const sealed = defined(this.#p.seal(this.#key, this.#salt, [this.#ad], [body], 0))
     this.#tag(sealed)
     return { header, body: sealed }
   }
