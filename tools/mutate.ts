@@ -12,7 +12,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { format, resolveConfig } from 'prettier'
@@ -42,6 +42,8 @@ interface Report {
 
 interface Mutant {
   readonly status: string
+  /** Run when the module loads. */
+  readonly static?: boolean
   readonly replacement?: string
   readonly location: { readonly start: Position; readonly end: Position }
 }
@@ -73,13 +75,19 @@ if (!values.page) await run(values.resume ? wanted.filter(isStale) : wanted)
 await save({})
 process.exitCode = verdict()
 
-/** So that they are run again: a machine that was too busy looks like a fault that runs for ever. */
-function forgetTimeouts(): void {
+/**
+ * So that they are run again: survivors in what a module does when it loads, for which Stryker does not look at new
+ * tests, and if wanted what timed out, for a machine that is too busy looks like a fault that runs for ever.
+ */
+function forgetUnsure(): void {
   const path = join(values.state, 'incremental.json')
+  if (!existsSync(path)) return
   const { files, ...rest } = JSON.parse(readFileSync(path, 'utf8')) as Report
   const kept = Object.entries(files).map(([name, { mutants, ...file }]) => {
-    const others = mutants.filter(({ status }) => status !== 'Timeout')
-    return [name, { ...file, mutants: others }] as const
+    const sure = mutants.filter(({ status, static: isStatic }) =>
+      status === 'Timeout' ? !values.timeouts : status !== 'Survived' || isStatic !== true,
+    )
+    return [name, { ...file, mutants: sure }] as const
   })
   writeFileSync(path, JSON.stringify({ ...rest, files: Object.fromEntries(kept) }))
 }
@@ -99,7 +107,7 @@ function isStale(path: string): boolean {
 async function run(files: readonly string[]): Promise<void> {
   ensureTools(folder, ['--legacy-peer-deps']) // Stryker's runner takes the vitest that is there
   mkdirSync(values.state, { recursive: true })
-  if (values.timeouts) forgetTimeouts()
+  forgetUnsure()
   for (let at = 0; at < files.length; at += FILES_PER_RUN) {
     await save(await mutate(files.slice(at, at + FILES_PER_RUN)))
   }

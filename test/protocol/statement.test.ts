@@ -10,6 +10,7 @@ import {
   handshakeOpened,
   handshakeStated,
   sendingSession,
+  winningHandshake,
 } from '../../protocol/sessions.ts'
 import {
   decodeStatement,
@@ -180,6 +181,15 @@ test('one ordinal stands for one handshake', () => {
   expect(contradicts(known, { by: 'theirs', ...statement })).toBe(false)
   expect(contradicts(known, { by: 'theirs', ...statement, mark: mark(8) })).toBe(true)
   expect(contradicts(known, { by: 'theirs', ...statement, ordinal: 6, mark: mark(8) })).toBe(false)
+})
+
+test('the handshake that wins is told with its side, and none where there is none', () => {
+  const newer = { ordinal: 20, seen: 10, mark: mark(7) }
+  expect(winningHandshake({ ours: statement, theirs: newer })).toEqual({ by: 'theirs', ...newer })
+  expect(winningHandshake({ ours: newer, theirs: statement })).toEqual({ by: 'ours', ...newer })
+  expect(winningHandshake({ ours: undefined, theirs: newer })).toEqual({ by: 'theirs', ...newer })
+  expect(winningHandshake({ ours: newer, theirs: undefined })).toEqual({ by: 'ours', ...newer })
+  expect(winningHandshake({ ours: undefined, theirs: undefined })).toBeUndefined()
 })
 
 describe('while the winner is not held', () => {
