@@ -1,12 +1,23 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { format, resolveConfig } from 'prettier'
 import { expect, test } from 'vitest'
 import {
   type FileResult,
+  groupNames,
   groupOf,
+  groups,
   page,
+  type Results,
   score,
   type Survivor,
   withArguments,
 } from '../../tools/mutation-results.ts'
+
+const root = join(import.meta.dirname, '../..')
+const results = JSON.parse(
+  readFileSync(join(root, 'tools/mutation/results.json'), 'utf8'),
+) as Results
 
 const result = (killed: number, timedOut: number, ...survivors: Survivor[]): FileResult => ({
   source: 'hash',
@@ -56,4 +67,21 @@ test('the page counts by group and names what was not argued', () => {
   expect(text).toContain('| all | 6 | 4 | 0 | 2 | 66.7 | 85 |')
   expect(text).toContain('### `protocol/reader.ts`\n\nEqual.\n\n- ``a``\n  ``b``')
   expect(text).toContain('### `protocol/chain.ts`\n\n**Not argued yet:**')
+})
+
+test.for(groupNames)('enough faults of %s are noticed', (group) => {
+  const own = Object.entries(results).filter(([path]) => groupOf(path) === group)
+  expect(score(own.map(([, file]) => file))).toBeGreaterThanOrEqual(groups[group].least)
+})
+
+test('every survivor is argued', () => {
+  const open = Object.values(results).flatMap(({ survivors }) => survivors)
+  expect(open.filter(({ why = '' }) => why === '')).toEqual([])
+})
+
+test('docs/mutation.md shows the results', async () => {
+  const path = join(root, 'docs/mutation.md')
+  const options = await resolveConfig(path)
+  const shown = await format(page(results), { ...options, filepath: path })
+  expect(readFileSync(path, 'utf8')).toBe(shown)
 })
