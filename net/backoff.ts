@@ -21,6 +21,11 @@ export function backoff(attempt: number, { base, max, random }: BackoffOptions):
   return Math.min(max, Math.round(middle * (0.5 + fraction(random))))
 }
 
+/** A number of ms in [from, to), so that others cannot tell when. */
+export function between(from: number, to: number, random: RandomBytes): number {
+  return Math.floor(from + (to - from) * fraction(random))
+}
+
 /** A number in [0, 1) with 32 bits. */
 function fraction(random: RandomBytes): number {
   const bytes = random(4)

@@ -34,7 +34,7 @@ export interface MailboxItem {
 }
 
 export interface MailboxClientInit {
-  readonly wire: Wire
+  readonly wire: Pick<Wire, 'open'>
   readonly mailbox: PeerName
   readonly addresses: readonly string[]
   readonly clock: Clock

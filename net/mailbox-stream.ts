@@ -22,7 +22,7 @@ export type BodyValue<Name extends MailboxBodyName> = Values[Name]
 type Values = { readonly [Body in MailboxBody as Body['case']]: Body['value'] }
 
 export interface MailboxStreamInit {
-  readonly wire: Wire
+  readonly wire: Pick<Wire, 'open'>
   readonly mailbox: PeerName
   readonly addresses: readonly string[]
   readonly clock: Clock

@@ -53,6 +53,20 @@ export interface Wire {
   watch(listener: (peer: PeerName, connected: boolean) => void): () => void
 }
 
+/**
+ * A wire under a name that was made for it and is used for nothing else. It only dials, tells nothing about itself and asks
+ * nobody for addresses, so that the peers it reaches do not learn whose it is.
+ */
+export interface ThrowAwayWire extends Pick<Wire, 'self' | 'open'> {
+  /** Ends its connections and forgets its name. Never rejects. */
+  stop(): Promise<void>
+}
+
+/** Makes names to be thrown away: a new one with each call. */
+export interface ThrowAwayWires {
+  make(): Promise<ThrowAwayWire>
+}
+
 export interface OpenOptions {
   /** Multiaddrs to try besides those that are known. At most 16 are looked at. */
   readonly addresses?: readonly string[] | undefined

@@ -8,7 +8,8 @@ import type { RandomBytes } from '../protocol/bytes.ts'
 import { systemClock } from '../net/platform/clock.ts'
 import { accountOfKey } from '../net/platform/identity-codec.ts'
 import { platformRandom, pooled } from '../net/platform/random.ts'
-import type { Clock, Directory, PeerName, Store } from '../net/ports.ts'
+import { throwAwayWires } from '../net/platform/throw-away.ts'
+import type { Clock, Directory, PeerName, Store, ThrowAwayWires } from '../net/ports.ts'
 import { Records } from '../net/records.ts'
 import { libp2pWire, type WireComponents } from '../net/wire.ts'
 import type { Node } from './api.ts'
@@ -25,6 +26,12 @@ export interface ChatInit {
   readonly reopen?: () => Promise<void>
   /** The DHT: `directory` of the other half whose `service` runs in the same libp2p node. */
   readonly directory: Directory
+  /**
+   * What the mailboxes of others are visited with, so that they do not see our PeerId.
+   *
+   * @default nodes of their own over TCP and WebSockets
+   */
+  readonly throwAway?: ThrowAwayWires
   /** Shown to contacts; kept in the store. */
   readonly name?: string
   /** What `node.stop()` ends after the chat itself, for instance the libp2p node. */
@@ -111,6 +118,7 @@ class HostedChat implements Chat, Startable {
       account: accountOfKey(privateKey),
       records,
       wire: libp2pWire(this.#components, clock),
+      throwAway: this.#init.throwAway ?? throwAwayWires({ clock, random }),
       directory,
       clock,
       random,

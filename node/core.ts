@@ -3,7 +3,7 @@
 
 import type { Account, AccountKey } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
-import type { Clock, Directory, PeerName, Timer, Wire } from '../net/ports.ts'
+import type { Clock, Directory, PeerName, ThrowAwayWires, Timer, Wire } from '../net/ports.ts'
 import { peerName } from '../net/peer-name.ts'
 import type { Records } from '../net/records.ts'
 import type { MailboxStatus } from '../net/mailbox-client.ts'
@@ -36,6 +36,8 @@ export interface CoreInit {
   readonly account: Account
   readonly records: Records
   readonly wire: Wire
+  /** For the mailboxes of others. */
+  readonly throwAway: ThrowAwayWires
   readonly directory: Directory
   readonly clock: Clock
   /** The platform's generator: keys, seeds and encapsulations. */
@@ -118,7 +120,12 @@ export class ChatCore {
       },
     })
     this.reader = new Reader(records, this.book, damages)
-    this.pool = new MailboxPool({ wire, clock, random: salts })
+    this.pool = new MailboxPool({
+      wires: init.throwAway,
+      clock,
+      random: salts,
+      isOurs: (mailbox) => this.ownMailboxes.has(mailbox),
+    })
     this.finder = new BundleFinder({ wire, directory, clock, mailboxes: this.pool })
     const { book, ownKeys } = this
     const notes = new HandOutNotes({

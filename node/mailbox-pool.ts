@@ -1,15 +1,19 @@
 /**
- * Connections to the mailboxes of other people, for deposits, prekeys and bundles. Opened on need, closed when idle, forgotten
- * when they fail: the next call tries afresh. Our own mailboxes are own-mailboxes.ts.
+ * Connections to the mailboxes of other people, for deposits, prekeys and bundles, each under a name of its own that is thrown
+ * away with it. Opened on need, closed when idle or after a day, forgotten when they fail: the next call tries afresh, as
+ * somebody else. Our own mailboxes are own-mailboxes.ts.
  */
-import { MailboxClient } from '../net/mailbox-client.ts'
+import { between } from '../net/backoff.ts'
 import { MailboxError } from '../net/mailbox-error.ts'
 import { peerName } from '../net/peer-name.ts'
 import { withDeadline } from './deadline.ts'
+import { Visitor } from './foreign-mailbox.ts'
+import { DAY, HOUR } from './lifetimes.ts'
 import type { AccountKey } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { CallOptions, DepositInit, TakenPrekeys } from '../net/mailbox-client.ts'
-import type { Clock, PeerName, Timer, Wire } from '../net/ports.ts'
+import type { Clock, PeerName, ThrowAwayWires, Timer } from '../net/ports.ts'
+import type { ForeignMailbox } from './foreign-mailbox.ts'
 
 /** A mailbox of somebody, as a link or a bundle names it. */
 export interface MailboxHint {
@@ -17,14 +21,13 @@ export interface MailboxHint {
   readonly addresses: readonly string[]
 }
 
-/** What a stranger asks of a mailbox. */
-export type ForeignMailbox = Pick<MailboxClient, 'deposit' | 'takePrekey' | 'bundle' | 'close'>
-
 export interface MailboxPoolInit {
-  readonly wire: Wire
+  readonly wires: ThrowAwayWires
   readonly clock: Clock
   readonly random: RandomBytes
-  /** Makes a client that opens its stream with the first request. @default a `MailboxClient` */
+  /** Whether we have a login at this mailbox. @default never */
+  readonly isOurs?: (mailbox: PeerName) => boolean
+  /** Makes a client that opens its stream with the first request. @default a `Visitor` under a new name */
   readonly connect?: (mailbox: PeerName, addresses: readonly string[]) => ForeignMailbox
 }
 
@@ -43,15 +46,20 @@ interface Entry {
   readonly client: ForeignMailbox
   readonly addresses: string
   users: number
-  /** It failed: closed as soon as nobody uses it. */
-  failed: boolean
+  /** It failed, or its name is old: closed as soon as nobody uses it. */
+  over: boolean
   idle: Timer | undefined
+  /** The end of its name's day. */
+  night: Timer | undefined
 }
 
 /** Open at a time; the one not used for longest is closed for a new one. */
 const MAX_CLIENTS = 32
 
 const IDLE = 60_000
+
+/** How long a name is used: a day at most, and not until the same minute every day. */
+const NAME_AGE = { from: 18 * HOUR, to: DAY }
 
 /** Of one request at one mailbox, dialling included. */
 const REQUEST_TIMEOUT = 15_000
@@ -61,17 +69,22 @@ const MAX_HINTS = 4
 
 export class MailboxPool {
   readonly #clock: Clock
+  readonly #random: RandomBytes
   readonly #connect: (mailbox: PeerName, addresses: readonly string[]) => ForeignMailbox
   /** The one not used for longest is first. */
   readonly #entries = new Map<PeerName, Entry>()
+  /** Clients that are being closed. */
+  readonly #closing = new Set<Promise<void>>()
   #stopped = false
 
   constructor(init: MailboxPoolInit) {
-    const { wire, clock, random } = init
+    const { wires, clock, random, isOurs = () => false } = init
     this.#clock = clock
+    this.#random = random
     this.#connect =
       init.connect ??
-      ((mailbox, addresses) => new MailboxClient({ wire, mailbox, addresses, clock, random }))
+      ((mailbox, addresses) =>
+        new Visitor({ wires, mailbox, addresses, clock, random, isOurs: isOurs(mailbox) }))
   }
 
   /** Open clients. */
@@ -128,14 +141,8 @@ export class MailboxPool {
   /** Closes all of them; what is on its way fails. Later calls reject. */
   async stop(): Promise<void> {
     this.#stopped = true
-    const entries = [...this.#entries.values()]
-    this.#entries.clear()
-    await Promise.all(
-      entries.map(async ({ client, idle }) => {
-        idle?.cancel()
-        await client.close()
-      }),
-    )
+    for (const [mailbox, entry] of this.#entries) this.#drop(mailbox, entry)
+    await Promise.all(this.#closing)
   }
 
   async #first<T>(
@@ -195,7 +202,16 @@ export class MailboxPool {
     if (known === undefined) this.#makeRoom()
     else this.#drop(mailbox, known)
     const client = this.#connect(mailbox, hint.addresses)
-    const entry: Entry = { client, addresses, users: 0, failed: false, idle: undefined }
+    const entry: Entry = {
+      client,
+      addresses,
+      users: 0,
+      over: false,
+      idle: undefined,
+      night: undefined,
+    }
+    const age = between(NAME_AGE.from, NAME_AGE.to, this.#random)
+    entry.night = this.#clock.after(age, () => this.#forget(mailbox, entry))
     this.#entries.set(mailbox, entry)
     return entry
   }
@@ -209,13 +225,15 @@ export class MailboxPool {
   }
 
   #forget(mailbox: PeerName, entry: Entry): void {
-    entry.failed = true
+    entry.over = true
+    entry.night?.cancel()
     if (this.#entries.get(mailbox) === entry) this.#entries.delete(mailbox)
+    this.#rest(mailbox, entry)
   }
 
   #rest(mailbox: PeerName, entry: Entry): void {
     if (entry.users > 0) return
-    if (entry.failed) void entry.client.close()
+    if (entry.over) this.#drop(mailbox, entry)
     else if (this.#entries.get(mailbox) === entry) {
       entry.idle = this.#clock.after(IDLE, () => this.#drop(mailbox, entry))
     }
@@ -223,8 +241,10 @@ export class MailboxPool {
 
   #drop(mailbox: PeerName, entry: Entry): void {
     entry.idle?.cancel()
-    this.#entries.delete(mailbox)
-    void entry.client.close()
+    entry.night?.cancel()
+    if (this.#entries.get(mailbox) === entry) this.#entries.delete(mailbox)
+    const closing = entry.client.close().finally(() => this.#closing.delete(closing))
+    this.#closing.add(closing)
   }
 }
 

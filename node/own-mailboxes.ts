@@ -118,6 +118,11 @@ export class OwnMailboxes {
     await Promise.all(mailboxes.map(({ mailbox }) => mailbox.stop()))
   }
 
+  /** Whether we have enrolled with this mailbox. */
+  has(mailbox: PeerName): boolean {
+    return this.#enrolled.has(mailbox)
+  }
+
   list(): readonly MailboxInfo[] {
     return [...this.#enrolled.values()].map(({ mailbox }) => mailbox.info)
   }

@@ -1,11 +1,7 @@
 /** A libp2p node with the transports, limits and services that all of sotto shares. */
-import { noise } from '@chainsafe/libp2p-noise'
 import { identify, identifyPush } from '@libp2p/identify'
 import { mdns } from '@libp2p/mdns'
 import { ping } from '@libp2p/ping'
-import { tcp } from '@libp2p/tcp'
-import { webSockets } from '@libp2p/websockets'
-import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import { ready } from '../../protocol/crypto.ts'
 import { AGENT, MDNS_SERVICE_TAG } from '../names.ts'
@@ -14,6 +10,7 @@ import { systemClock } from './clock.ts'
 import { libp2pKey } from './identity-codec.ts'
 import { platformRandom } from './random.ts'
 import { silentLogger } from './silent-logger.ts'
+import { transports } from './transports.ts'
 import type { Identify, IdentifyPush } from '@libp2p/identify'
 import type { KadDHT, KadDHTComponents } from '@libp2p/kad-dht'
 import type { ComponentLogger, Libp2p, PeerDiscovery, PeerInfo } from '@libp2p/interface'
@@ -63,14 +60,6 @@ export type NetworkServices = {
   readonly dht: KadDHT
 }
 
-const MAX_STREAMS = 128
-
-/** Below the read buffer of a stream, or a reader that pauses would be cut off by a fast sender. */
-const STREAM_WINDOW_BYTES = 1024 * 1024
-
-/** A writer that never waits loses the stream instead of the memory. */
-const STREAM_WRITE_BYTES = 8 * 1024 * 1024
-
 /** Peers found on the local network that are dialled at the same time. */
 const MAX_LAN_DIALS = 8
 
@@ -104,18 +93,7 @@ async function configuration<Services extends Record<string, unknown>>(
     nodeInfo: { name: AGENT, version: '1', userAgent: AGENT },
     logger: options.logger ?? silentLogger,
     addresses: { listen: [...options.listen], announce: [...(options.announce ?? [])] },
-    transports: [tcp(), webSockets()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [
-      yamux({
-        maxInboundStreams: MAX_STREAMS,
-        maxOutboundStreams: MAX_STREAMS,
-        streamOptions: {
-          maxStreamWindowSize: STREAM_WINDOW_BYTES,
-          maxWriteBufferLength: STREAM_WRITE_BYTES,
-        },
-      }),
-    ],
+    ...transports(),
     connectionManager: {
       maxConnections: options.maxConnections ?? 300,
       inboundConnectionThreshold: options.inboundConnectionThreshold ?? 1000,

@@ -128,6 +128,7 @@ describe('a mailbox that hands out a pair twice', () => {
 
   async function write({ node }: Person, text: string): Promise<void> {
     await node.conversation('bob').send(text)
+    await settle() // the requests that this sets off have a deadline
     await clock.advance(5 * MINUTE)
     await settle()
   }

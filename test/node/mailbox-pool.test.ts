@@ -9,7 +9,8 @@ import { ManualClock, settle } from '../support/manual-clock.ts'
 import { MemoryNetwork } from '../support/memory-wire.ts'
 import { seededRandom } from '../support/random.ts'
 import { World, envelope } from '../mailbox/world.ts'
-import type { Deposited, ForeignMailbox, MailboxHint } from '../../node/mailbox-pool.ts'
+import type { ForeignMailbox } from '../../node/foreign-mailbox.ts'
+import type { Deposited, MailboxHint } from '../../node/mailbox-pool.ts'
 import type { MailboxErrorCode } from '../../net/mailbox-error.ts'
 import type { TakenPrekeys } from '../../net/mailbox-client.ts'
 import type { PeerName } from '../../net/ports.ts'
@@ -43,7 +44,7 @@ beforeEach(async () => {
   prekeys = new Map()
   owner = testAccount(random).key
   pool = new MailboxPool({
-    wire: new MemoryNetwork().wire(peerName(testAccount(random).key)),
+    wires: new MemoryNetwork().throwAway(peerName(owner), random),
     clock,
     random,
     connect: (mailbox, addresses) => {
@@ -87,6 +88,25 @@ test('a client is used again, and closed after a minute of rest', async () => {
   expect(clientsOf(mailbox)).toEqual([{ addresses: ['/a'], closed: true }])
   await deposit([mailbox])
   expect(clientsOf(mailbox)).toHaveLength(2)
+})
+
+test('a name is used for a day at most, and not to the minute', async () => {
+  const ages: number[] = []
+  for (let day = 0; day < 4; day++) {
+    const mailbox = hint()
+    for (let age = 0; ; age += 50) {
+      await deposit([mailbox])
+      if (clientsOf(mailbox).length > 1) {
+        ages.push(age)
+        expect(clientsOf(mailbox)[0]?.closed).toBe(true)
+        break
+      }
+      await clock.advance(50_000)
+    }
+  }
+  expect(Math.min(...ages)).toBeGreaterThanOrEqual(18 * 3600)
+  expect(Math.max(...ages)).toBeLessThanOrEqual(24 * 3600 + 50)
+  expect(new Set(ages).size).toBe(4)
 })
 
 test('a client in use is not at rest', async () => {
@@ -185,6 +205,51 @@ test('no more than four mailboxes of one owner are tried', async () => {
   expect(made.size).toBe(4)
 })
 
+test('at a mailbox of ours the other name comes a moment later than we', async () => {
+  const network = new MemoryNetwork()
+  const mailbox = { account: testAccount(random).key, addresses: [] }
+  for (const isOurs of [false, true]) {
+    let names = 0
+    const wires = {
+      make: () => {
+        names += 1
+        return network.throwAway(peerName(owner), random).make()
+      },
+    }
+    const apart = new MailboxPool({ wires, clock, random, isOurs: () => isOurs })
+    const outcome = expect(apart.bundle(mailbox, owner, { signal })).rejects.toThrow('reached')
+    await clock.advance(249)
+    expect(names).toBe(isOurs ? 0 : 1)
+    await clock.advance(751)
+    expect(names).toBe(1)
+    await outcome
+    await apart.stop()
+  }
+  expect(clock.pending).toBe(0)
+})
+
+test('every visit has a name of its own, which ends with it', async () => {
+  const network = new MemoryNetwork()
+  const [here, there] = [testAccount(random), testAccount(random)]
+  const seen: PeerName[] = []
+  for (const { key } of [here, there]) {
+    const wire = network.wire(peerName(key))
+    wire.watch((peer, connected) => connected && seen.push(peer))
+    await wire.handle('/sotto/mailbox/1', { maxFrameBytes: 1000, maxChannels: 1 }, async () => {
+      throw new Error('not today')
+    })
+  }
+  const wires = network.throwAway(peerName(owner), random)
+  const visitor = new MailboxPool({ wires, clock, random })
+  for (const account of [here.key, there.key, here.key]) {
+    await expect(visitor.bundle({ account, addresses: [] }, owner, { signal })).rejects.toThrow()
+  }
+  expect(new Set(seen).size).toBe(3)
+  expect(seen).not.toContain(peerName(owner))
+  await visitor.stop()
+  expect(seen.map((name) => network.find(name))).toEqual([undefined, undefined, undefined])
+})
+
 test('after the stop all are closed and nothing is opened', async () => {
   const mailbox = hint()
   await deposit([mailbox])
@@ -211,8 +276,8 @@ test('with a real mailbox: bundle, one-time pairs until the shelf is empty, depo
     'done',
   )
 
-  const wire = world.network.wire(peerName(testAccount(random).key))
-  const real = new MailboxPool({ wire, clock: world.clock, random })
+  const wires = world.network.throwAway(peerName(owner), random)
+  const real = new MailboxPool({ wires, clock: world.clock, random })
   const mailbox = { account: world.account.key, addresses: [] }
   expect(await real.bundle(mailbox, key, { signal })).toEqual(bundle.bytes)
   expect(await real.bundle(mailbox, owner, { signal })).toBeUndefined()

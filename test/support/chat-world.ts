@@ -202,7 +202,9 @@ export class ChatWorld {
     })
     const { wire, clock, random } = ports
     const records = new Records({ store: ports.store, dataKey, clock, random })
-    return new ChatCore({ account, records, wire, directory: this.directory, clock, random })
+    const throwAway = this.network.throwAway(wire.self, random)
+    const { directory } = this
+    return new ChatCore({ account, records, wire, throwAway, directory, clock, random })
   }
 }
 

@@ -1,7 +1,19 @@
 // An in-memory network of `Wire`s: channels are reliable and ordered, connections can be cut, peers can crash. Deterministic: frames
 // travel in microtasks, or after a delay of the given clock. It does not model partial frames: those belong to the channel's own tests.
 import { ChannelError } from '../../net/channel-error.ts'
-import type { Channel, Clock, HandleOptions, OpenOptions, PeerName, Wire } from '../../net/ports.ts'
+import { peerName } from '../../net/peer-name.ts'
+import { accountFromSeed } from '../../protocol/account.ts'
+import { importSecret } from '../../protocol/crypto.ts'
+import type { RandomBytes } from '../../protocol/bytes.ts'
+import type {
+  Channel,
+  Clock,
+  HandleOptions,
+  OpenOptions,
+  PeerName,
+  ThrowAwayWires,
+  Wire,
+} from '../../net/ports.ts'
 
 type Handler = (channel: Channel) => Promise<void>
 
@@ -42,6 +54,8 @@ export class MemoryNetwork {
   readonly #init: MemoryNetworkInit
   readonly #wires = new Map<PeerName, MemoryWire>()
   readonly #walls = new Set<string>()
+  /** Who is behind a name that is to be thrown away. */
+  readonly #owners = new Map<PeerName, PeerName>()
 
   constructor(init: MemoryNetworkInit = {}) {
     this.#init = init
@@ -55,6 +69,26 @@ export class MemoryNetwork {
     return wire
   }
 
+  /** Other names for a peer of this network: what cuts, parts or crashes that peer does the same to them. */
+  throwAway(owner: PeerName, random: RandomBytes): ThrowAwayWires {
+    const running = this.#wires.get(owner)
+    return {
+      make: async () => {
+        if (running !== this.#wires.get(owner)) throw new Error(`${owner} is gone`)
+        const { key } = accountFromSeed(importSecret('AccountSeed', random(32)))
+        const wire = this.wire(peerName(key))
+        this.#owners.set(wire.self, owner)
+        const stop = async (): Promise<void> => this.crash(wire.self)
+        return { self: wire.self, open: wire.open.bind(wire), stop }
+      },
+    }
+  }
+
+  /** The peer itself, also when it goes by another name. */
+  behind(name: PeerName): PeerName {
+    return this.#owners.get(name) ?? name
+  }
+
   /** The wire of a peer, if it is in this network. */
   find(peer: PeerName): MemoryWire | undefined {
     return this.#wires.get(peer)
@@ -66,12 +100,15 @@ export class MemoryNetwork {
     this.#wires.delete(peer)
     for (const other of wire?.peers() ?? []) this.disconnect(peer, other, wire)
     wire?.retire()
+    for (const name of this.#namesOf(peer)) this.crash(name)
   }
 
   /** Cuts the connection of two peers, if there is one: what is on its way is lost, readers throw. */
   disconnect(a: PeerName, b: PeerName, wireOfA = this.#wires.get(a)): void {
     wireOfA?.drop(b)
     this.#wires.get(b)?.drop(a)
+    for (const name of this.#namesOf(a)) this.disconnect(name, b)
+    for (const name of this.#namesOf(b)) this.disconnect(name, a)
   }
 
   /** Cuts two peers apart until `join`: opening fails meanwhile. */
@@ -86,7 +123,12 @@ export class MemoryNetwork {
 
   /** The wire of a peer that can be reached from `from`. For `MemoryWire` only. */
   reach(from: PeerName, to: PeerName): MemoryWire | undefined {
-    return this.#walls.has(pairOf(from, to)) ? undefined : this.#wires.get(to)
+    return this.#walls.has(pairOf(this.behind(from), to)) ? undefined : this.#wires.get(to)
+  }
+
+  /** Other names of a peer that are in use. */
+  #namesOf(peer: PeerName): readonly PeerName[] {
+    return [...this.#wires.keys()].filter((name) => this.#owners.get(name) === peer)
   }
 
   /** Runs `arrive` when a thing sent now arrives. For `MemoryWire` only. */
