@@ -2,7 +2,7 @@
 // with other bytes proves that the sender runs twice or was rolled back. Replays are refused by the
 // ratchet's counters, not by these marks.
 
-import { concat, equalBytes } from './bytes.ts'
+import { equalBytes } from './bytes.ts'
 import type { Position } from './skipped-keys.ts'
 import { comparePositions, lowerBound } from './skipped-keys.ts'
 
@@ -55,13 +55,13 @@ export function addMark(blocks: readonly MarkBlock[], at: Position, digest: Uint
   const start = blockStart(at)
   const index = lowerBound(blocks, start)
   const found = blocks[index]
-  const mark = digest.subarray(0, MARK_BYTES)
+  const mark = digest.slice(0, MARK_BYTES)
   if (found !== undefined && isBlockOf(found, at)) {
     const changed = extendBlock(found, at.number - found.number, mark)
     return { blocks: blocks.with(index, changed), changed, evicted: undefined }
   }
   const present = (1 << (at.number - start.number)) >>> 0
-  const changed: MarkBlock = { kind: 'marks', ...start, present, digests: mark.slice() }
+  const changed: MarkBlock = { kind: 'marks', ...start, present, digests: mark }
   const all = blocks.toSpliced(index, 0, changed)
   if (all.length <= MAX_MARK_BLOCKS) return { blocks: all, changed, evicted: undefined }
   return { blocks: all.slice(1), changed, evicted: all[0] }
@@ -82,7 +82,10 @@ function isBlockOf(block: MarkBlock, at: Position): boolean {
 
 function extendBlock(block: MarkBlock, bit: number, mark: Uint8Array): MarkBlock {
   const offset = countBelow(block.present, bit) * MARK_BYTES
-  const digests = concat(block.digests.subarray(0, offset), mark, block.digests.subarray(offset))
+  const digests = new Uint8Array(block.digests.length + MARK_BYTES)
+  digests.set(block.digests)
+  digests.copyWithin(offset + MARK_BYTES, offset)
+  digests.set(mark, offset)
   return { ...block, present: (block.present | (1 << bit)) >>> 0, digests }
 }
 
