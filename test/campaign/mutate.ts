@@ -122,11 +122,13 @@ function editVarint(bytes: Uint8Array, dice: Dice): Uint8Array {
 }
 
 /** LEB128, sometimes longer than it has to be. */
-export function varint(value: bigint, dice: Dice): Uint8Array {
+export function varint(value: bigint | number, dice: Dice): Uint8Array {
   const bytes: number[] = []
-  let rest = value
-  for (; rest > 0x7fn; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80)
-  bytes.push(Number(rest))
+  let rest = BigInt.asUintN(64, BigInt(value))
+  for (; rest > 0x7fffffffn; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80)
+  let small = Number(rest)
+  for (; small > 0x7f; small >>>= 7) bytes.push((small & 0x7f) | 0x80)
+  bytes.push(small)
   if (!dice.onceIn(16)) return Uint8Array.from(bytes)
   const last = bytes.length - 1
   const more = Array.from({ length: 1 + dice.below(10) }, () => 0x80)

@@ -49,7 +49,7 @@ function change(fields: readonly Field[], dice: Dice, others: readonly Uint8Arra
 
 /** Many of one field: what has a limit should refuse it. */
 function repeated(field: Field, dice: Dice): readonly Field[] {
-  return Array.from({ length: dice.length(300) }, () => field)
+  return Array.from({ length: dice.length(dice.onceIn(8) ? 300 : 8) }, () => field)
 }
 
 function changedValue(
@@ -146,12 +146,12 @@ function joined(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 function encodeField({ number, wire, value }: Field, dice: Dice): readonly Uint8Array[] {
-  const tag = varint(BigInt(number) * 8n + BigInt(wire), dice)
+  const tag = varint(number * 8 + wire, dice)
   if (typeof value === 'bigint') return [tag, varint(value, dice)]
   const bytes = value instanceof Uint8Array ? value : encode(value, dice)
-  if (wire === 3) return [tag, bytes, varint(BigInt(number) * 8n + 4n, dice)]
+  if (wire === 3) return [tag, bytes, varint(number * 8 + 4, dice)]
   if (wire !== 2) return [tag, bytes]
   // A length that lies, now and then.
-  const length = dice.onceIn(40) ? dice.edge() : BigInt(bytes.length)
+  const length = dice.onceIn(40) ? dice.edge() : bytes.length
   return [tag, varint(length, dice), bytes]
 }
