@@ -1,6 +1,6 @@
 // Taking mail: a deposit is answered with the signed promise to keep it, and the answer waits for the disk.
 
-import { envelopeDigest, signCustody } from '../protocol/custody.ts'
+import { envelopeDigest, signCustody, tokenHash } from '../protocol/custody.ts'
 import { PROTOCOL_VERSION } from '../protocol/labels.ts'
 import { FIRST_MESSAGE_TTL_MS, SESSION_MAIL_TTL_MS } from './limits.ts'
 import { Refusal } from './refusal.ts'
@@ -25,6 +25,8 @@ export interface DepositRequest {
   /** 16 bytes. */
   readonly depositId: Uint8Array
   readonly envelope: Uint8Array
+  /** 32 bytes; empty from a stranger. */
+  readonly token: Uint8Array
 }
 
 /** Everybody may deposit for a member. */
@@ -43,8 +45,10 @@ export class Deposits {
   async accept(request: DepositRequest): Promise<Uint8Array> {
     const { account, store, clock, time } = this.#init
     const lifetime = lifetimeOf(request.envelope)
+    const { owner, depositId, envelope, token } = request
     const custody = await store.deposit({
-      ...request,
+      ...{ owner, depositId, envelope },
+      tokenHash: token.length === 0 ? undefined : tokenHash(token),
       envelopeDigest: envelopeDigest(request.envelope),
       keptUntil: clock.now() + lifetime,
       expiresAt: time.now() + lifetime,

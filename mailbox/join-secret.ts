@@ -1,6 +1,7 @@
 // The secret in the mailbox's link. Who may join is decided by its hash; the secret itself is kept only where a link is printed.
 
-import { equalBytes, hash } from '../protocol/crypto.ts'
+import { equalBytes } from '../protocol/crypto.ts'
+import { tokenHash } from '../protocol/custody.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { MailboxStore } from './store.ts'
 
@@ -21,7 +22,7 @@ export async function keptJoinSecret(
 
 /** From now on this secret lets people in, and no other. Only its hash is kept. */
 export async function setJoinSecret(store: MailboxStore, secret: Uint8Array): Promise<void> {
-  const value = hashOf(secret)
+  const value = tokenHash(secret)
   for (;;) {
     const held = await store.setting('join')
     if (held !== undefined && equalBytes(value, held)) return
@@ -32,10 +33,5 @@ export async function setJoinSecret(store: MailboxStore, secret: Uint8Array): Pr
 /** Whether the secret is the one that lets people in; compared in constant time. */
 export async function isJoinSecret(store: MailboxStore, secret: Uint8Array): Promise<boolean> {
   const held = await store.setting('join')
-  return held !== undefined && equalBytes(hashOf(secret), held)
-}
-
-/** `G(32, none, "token"; secret)` */
-function hashOf(secret: Uint8Array): Uint8Array {
-  return hash(32, 'token', secret)
+  return held !== undefined && equalBytes(tokenHash(secret), held)
 }

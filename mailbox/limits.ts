@@ -12,6 +12,11 @@ export interface MailboxLimits {
   /** Waiting envelopes of one owner, together. */
   readonly ownerBytes: number
   readonly ownerMessages: number
+  /** Those of them that strangers may leave once the owner has given out tokens. */
+  readonly strangerBytes: number
+  readonly strangerMessages: number
+  /** Delivery tokens of one owner. */
+  readonly ownerTokens: number
   /** Deposit ids of one owner that are remembered; the oldest is forgotten first. */
   readonly ownerReceipts: number
   /** One-time pairs on the shelf of one owner. */
@@ -52,6 +57,9 @@ export const DEFAULT_LIMITS: MailboxLimits = {
   members: 500,
   ownerBytes: 50 * MIB,
   ownerMessages: 2000,
+  strangerBytes: 4 * MIB,
+  strangerMessages: 100,
+  ownerTokens: 1024,
   ownerReceipts: 50_000,
   ownerPairs: 200,
   peerChannels: 4,

@@ -57,6 +57,7 @@ const WRITES: readonly MailboxBody['case'][] = [
   'join',
   'putBundle',
   'putPrekeys',
+  'putTokens',
   'acknowledge',
   'deposit',
 ]
@@ -124,6 +125,9 @@ export class Requests {
         return DONE
       case 'putPrekeys':
         await this.#init.shelf.put(await this.#owner(visitor), body.value.pairs)
+        return DONE
+      case 'putTokens':
+        await this.#init.store.setTokens(signedIn(visitor), body.value.tokens)
         return DONE
       case 'fetch':
         return await this.#fetch(visitor, id, body.value)

@@ -29,6 +29,11 @@ export interface StoreLimits {
   /** Waiting envelopes of one owner, together. */
   readonly ownerBytes: number
   readonly ownerMessages: number
+  /** Those of them that strangers may leave, once the owner has tokens; never more than half of the owner's quota. */
+  readonly strangerBytes: number
+  readonly strangerMessages: number
+  /** Delivery tokens of one owner. */
+  readonly ownerTokens: number
   /** Deposit ids of one owner that are remembered; beyond, an id is forgotten with its envelope. */
   readonly ownerReceipts: number
   /** One-time pairs on the shelf of one owner. */
@@ -53,11 +58,21 @@ export interface Promised {
   readonly keptUntil: number
 }
 
+/** What an owner has given to a contact, as far as a mailbox knows. */
+export interface DeliveryToken {
+  /** Above 0. */
+  readonly slot: number
+  /** 32 bytes: `tokenHash`. */
+  readonly hash: Uint8Array
+}
+
 export interface NewMail extends Promised {
   readonly owner: Uint8Array
   /** 16 bytes. */
   readonly depositId: Uint8Array
   readonly envelope: Uint8Array
+  /** Of the token that it came with, known here or not. */
+  readonly tokenHash: Uint8Array | undefined
   /** In time of the time base. */
   readonly expiresAt: number
 }
@@ -66,6 +81,8 @@ export interface NewMail extends Promised {
 export interface QueuedItem {
   readonly id: number
   readonly envelope: Uint8Array
+  /** Of the token that it came with; 0 from a stranger. */
+  readonly slot: number
 }
 
 export interface QueuedRun {
@@ -142,9 +159,12 @@ export interface MailboxStore {
 
   /**
    * Takes mail into custody. The same owner and deposit id get the same promise, and nothing is stored again, until the promise
-   * ends. Throws `Refusal` quota when the box is full, unavailable for a suspended member.
+   * ends. Throws `Refusal` quota when the box, or the strangers' part of it, is full, unavailable for a suspended member. A token
+   * that is not known is none.
    */
   deposit(mail: NewMail): Promise<Custody>
+  /** Makes these the tokens of a member, and no others. Throws `Refusal` quota when they are too many. */
+  setTokens(account: AccountKey, tokens: readonly DeliveryToken[]): Promise<void>
   /**
    * What waits behind an id, oldest first: at most `items`, and `bytes` unless the first is larger. Ids are given in the order in
    * which mail becomes visible, and never again. What is damaged is left out and counted.

@@ -90,7 +90,11 @@ export class Visit implements Visitor {
   }
 
   async send(id: number, { items, more }: QueuedRun): Promise<void> {
-    const wire = items.map((item) => ({ id: BigInt(item.id), envelope: item.envelope }))
+    const wire = items.map(({ id: number, envelope, slot }) => ({
+      id: BigInt(number),
+      envelope,
+      slot,
+    }))
     this.#say(id, { case: 'items', value: { items: wire, more } })
     await this.#drained()
   }

@@ -31,6 +31,8 @@ export type { MailboxErrorCode } from './mailbox-error.ts'
 export interface MailboxItem {
   readonly id: bigint
   readonly envelope: Uint8Array
+  /** Of the delivery token that it came with; 0 from a stranger. */
+  readonly slot: number
 }
 
 export interface MailboxClientInit {
@@ -58,6 +60,16 @@ export interface DepositInit {
   /** 16 random bytes; a repetition with the same id gets the same receipt. */
   readonly depositId: Uint8Array
   readonly envelope: Uint8Array
+  /** 32 bytes that the owner gave us for this mailbox. Absent: a stranger. */
+  readonly token?: Uint8Array
+}
+
+/** A delivery token as a mailbox knows it. */
+export interface TokenSlot {
+  /** Above 0; a token and the one that takes its place share it. */
+  readonly slot: number
+  /** 32 bytes: `tokenHash`. */
+  readonly hash: Uint8Array
 }
 
 export interface DepositReceipt {
@@ -125,6 +137,11 @@ export class MailboxClient {
     for (const piece of pieces(pairs)) {
       await this.#request({ case: 'putPrekeys', value: { pairs: piece } }, 'done', signal)
     }
+  }
+
+  /** Makes these the delivery tokens, at most 1024, and no others: what is not among them ends at once. */
+  async putTokens(tokens: readonly TokenSlot[], { signal }: CallOptions): Promise<void> {
+    await this.#request({ case: 'putTokens', value: { tokens: [...tokens] } }, 'done', signal)
   }
 
   /** Leases what waits, oldest first, and has new arrivals pushed: both come in `onItems`. Resolves with the first run. */

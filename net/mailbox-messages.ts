@@ -28,6 +28,11 @@ export const MAX_PAIR_BYTES = MAX_ONE_TIME_PAIR_BYTES
 export const MAX_ITEMS = 256
 export const MAX_ACKNOWLEDGED = 1024
 
+/** A delivery token, and its hash. */
+export const TOKEN_BYTES = 32
+/** Of one member. */
+export const MAX_TOKENS = 1024
+
 export const MAX_JOIN_SECRET_BYTES = 32
 export const MAX_SIGNED_BYTES = MAX_SIGNED_NOTE_BYTES
 
@@ -120,9 +125,17 @@ function check(body: MailboxBody): void {
     case 'deposit':
       exactly(KEY_BYTES, body.value.owner)
       exactly(DEPOSIT_ID_BYTES, body.value.depositId)
+      if (body.value.token.length > 0) exactly(TOKEN_BYTES, body.value.token)
       return between(1, MAX_DEPOSIT_BYTES, body.value.envelope)
     case 'custody':
       return between(1, MAX_SIGNED_BYTES, body.value.signed)
+    case 'putTokens':
+      count(MAX_TOKENS, body.value.tokens.length)
+      for (const { slot, hash } of body.value.tokens) {
+        if (slot === 0) throw new DecodeError('ERR_MALFORMED')
+        exactly(TOKEN_BYTES, hash)
+      }
+      return
     case 'takePrekey':
       exactly(MAILBOX_NONCE_BYTES, body.value.nonce)
       return exactly(KEY_BYTES, body.value.owner)

@@ -52,6 +52,11 @@ export const MAX_SIGNED_NOTE_BYTES = 512
 const DIGEST_BYTES = 32
 const NONCE_BYTES = 16
 
+/** What a mailbox keeps of a delivery token or join secret: `G(32, none, "token"; token)`, 32 bytes. */
+export function tokenHash(token: Uint8Array): Uint8Array {
+  return hash(32, 'token', token)
+}
+
 /** `G(32, none, "envelope"; all bytes of the envelope)`. */
 export function envelopeDigest(envelope: Uint8Array): EnvelopeDigest {
   return hash(DIGEST_BYTES, 'envelope', envelope) as EnvelopeDigest

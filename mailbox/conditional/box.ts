@@ -5,10 +5,11 @@ import { concat, fromHex, fromUtf8, toHex, u32, u64, u8, utf8 } from '../../prot
 import { DecodeError } from '../../protocol/errors.ts'
 import { reader } from '../../protocol/reader.ts'
 import type { Reader } from '../../protocol/reader.ts'
-import type { MemberPolicy } from '../store.ts'
+import type { DeliveryToken, MemberPolicy } from '../store.ts'
 
 const VERSION = 1
 const ID_BYTES = 16
+const HASH_BYTES = 32
 const SUSPENDED = 1
 const OWN_QUOTA = 2
 const JOINING = 4
@@ -19,6 +20,8 @@ export interface MailRef {
   readonly blob: string
   readonly depositId: string
   readonly bytes: number
+  /** Of the token it came with; 0 from a stranger. */
+  readonly slot: number
 }
 
 export interface PairRef {
@@ -42,24 +45,25 @@ export interface Box {
   /** Oldest first. */
   readonly pairs: readonly PairRef[]
   readonly bundle: string | undefined
+  readonly tokens: readonly DeliveryToken[]
   /** Names of entries that nothing refers to any more, and that may still have to be deleted. */
   readonly garbage: readonly string[]
 }
 
 export function newBox(id: string): Box {
   const policy: MemberPolicy = { label: '', status: 'active', quota: undefined }
-  const nothing = { mail: [], pairs: [], garbage: [], bundle: undefined }
+  const nothing = { mail: [], pairs: [], tokens: [], garbage: [], bundle: undefined }
   return { id, joining: true, policy, lastItem: 0, remembered: 0, ...nothing }
 }
 
-export function bytesOf({ mail }: Box): number {
+export function bytesOf({ mail }: Pick<Box, 'mail'>): number {
   return mail.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
 /**
  * `u8 1 ‖ u8 flags ‖ id[16] ‖ u64 last item ‖ u32 remembered ‖ u64 quota bytes ‖ u32 quota messages`, then lists with their
- * `u32` counts: mail (`u64 id ‖ blob[16] ‖ deposit id[16] ‖ u32 bytes`), pairs (`u32 id ‖ blob[16] ‖ u64 expires at`), bundles
- * (`blob[16]`, at most one), garbage (`u32 length ‖ name`), and the label up to the end.
+ * `u32` counts: mail (`u64 id ‖ blob[16] ‖ deposit id[16] ‖ u32 bytes ‖ u32 slot`), pairs (`u32 id ‖ blob[16] ‖ u64 expires at`), bundles
+ * (`blob[16]`, at most one), tokens (`u32 slot ‖ hash[32]`), garbage (`u32 length ‖ name`), and the label up to the end.
  */
 export function encodeBox(box: Box): Uint8Array {
   const { status, quota, label } = box.policy
@@ -80,9 +84,11 @@ export function encodeBox(box: Box): Uint8Array {
       fromHex(one.blob),
       fromHex(one.depositId),
       u32(one.bytes),
+      u32(one.slot),
     ]),
     ...list(box.pairs, (one) => [u32(one.id), fromHex(one.blob), u64(one.expiresAt)]),
     ...list(box.bundle === undefined ? [] : [box.bundle], (blob) => [fromHex(blob)]),
+    ...list(box.tokens, (one) => [u32(one.slot), one.hash]),
     ...list(box.garbage, (name) => [u32(utf8(name).length), utf8(name)]),
     utf8(label),
   )
@@ -97,10 +103,17 @@ export function decodeBox(value: Uint8Array): Box {
   const remembered = from.u32()
   const quota = { bytes: from.u64(), messages: from.u32() }
   const mail = all(from, () => {
-    return { id: from.u64(), blob: hex(from), depositId: hex(from), bytes: from.u32() }
+    return {
+      id: from.u64(),
+      blob: hex(from),
+      depositId: hex(from),
+      bytes: from.u32(),
+      slot: from.u32(),
+    }
   })
   const pairs = all(from, () => ({ id: from.u32(), blob: hex(from), expiresAt: from.u64() }))
   const [bundle] = all(from, () => hex(from))
+  const tokens = all(from, () => ({ slot: from.u32(), hash: from.take(HASH_BYTES).slice() }))
   const garbage = all(from, () => fromUtf8(from.take(from.u32())))
   const policy: MemberPolicy = {
     label: fromUtf8(from.rest()),
@@ -108,7 +121,7 @@ export function decodeBox(value: Uint8Array): Box {
     quota: (flags & OWN_QUOTA) === 0 ? undefined : quota,
   }
   const joining = (flags & JOINING) !== 0
-  return { id, joining, policy, lastItem, mail, remembered, pairs, bundle, garbage }
+  return { id, joining, policy, lastItem, mail, remembered, pairs, bundle, tokens, garbage }
 }
 
 function list<T>(values: readonly T[], encode: (value: T) => readonly Uint8Array[]): Uint8Array[] {

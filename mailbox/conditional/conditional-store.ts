@@ -5,6 +5,7 @@ import { u64, toHex } from '../../protocol/bytes.ts'
 import { reader } from '../../protocol/reader.ts'
 import { StoreError } from '../../net/store-error.ts'
 import { newFlow } from '../flow.ts'
+import { Refusal } from '../refusal.ts'
 import { isSame } from '../same.ts'
 import { bytesOf } from './box.ts'
 import { Boxes } from './boxes.ts'
@@ -18,6 +19,7 @@ import type { AccountKey } from '../../protocol/account.ts'
 import type { Custody } from '../../protocol/custody.ts'
 import type { Flow } from '../flow.ts'
 import type {
+  DeliveryToken,
   HeldBundle,
   MailboxStore,
   Member,
@@ -43,6 +45,7 @@ const BUNDLE_MS = 62 * 24 * 60 * 60 * 1000
 const MAX_TRIES = 1000
 
 export class ConditionalMailboxStore implements MailboxStore {
+  readonly #limits: StoreLimits
   readonly #entries: SealedEntries
   readonly #boxes: Boxes
   readonly #roster: Roster
@@ -54,6 +57,7 @@ export class ConditionalMailboxStore implements MailboxStore {
 
   constructor(init: ConditionalStoreInit) {
     const { limits, random } = init
+    this.#limits = limits
     const flow = this.#flow
     this.#entries = new SealedEntries(init)
     const boxes = new Boxes(this.#entries, random)
@@ -106,6 +110,15 @@ export class ConditionalMailboxStore implements MailboxStore {
   async setPolicy(account: AccountKey, policy: MemberPolicy): Promise<void> {
     await this.#boxes.change(account, async (box) => ({
       next: { ...box, policy },
+      result: undefined,
+    }))
+  }
+
+  async setTokens(account: AccountKey, tokens: readonly DeliveryToken[]): Promise<void> {
+    if (tokens.length > this.#limits.ownerTokens) throw new Refusal('quota')
+    const kept = tokens.map(({ slot, hash }) => ({ slot, hash: hash.slice() }))
+    await this.#boxes.change(account, async (box) => ({
+      next: { ...box, tokens: kept },
       result: undefined,
     }))
   }

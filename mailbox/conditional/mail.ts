@@ -5,13 +5,22 @@ import { DecodeError } from '../../protocol/errors.ts'
 import { reader } from '../../protocol/reader.ts'
 import { accountKey } from '../../protocol/account.ts'
 import { StoreError } from '../../net/store-error.ts'
+import { hasRoom, slotOf, STRANGER } from '../lanes.ts'
 import { Refusal } from '../refusal.ts'
 import { bytesOf } from './box.ts'
 import { names } from './names.ts'
 import type { AccountKey } from '../../protocol/account.ts'
 import type { Custody } from '../../protocol/custody.ts'
 import type { Flow } from '../flow.ts'
-import type { NewMail, Promised, QueuedItem, QueuedRun, Room, StoreLimits } from '../store.ts'
+import type {
+  NewMail,
+  Promised,
+  QueuedItem,
+  QueuedRun,
+  Quota,
+  Room,
+  StoreLimits,
+} from '../store.ts'
 import type { Box, MailRef } from './box.ts'
 import type { Boxes, Change } from './boxes.ts'
 
@@ -58,7 +67,8 @@ export class Mail {
       }
       if (written?.box !== box.id) written = await this.#write(box, mail)
       const id = box.lastItem + 1
-      const ref = { id, blob: written.blob, depositId, bytes: mail.envelope.length }
+      const slot = slotOf(box.tokens, mail.tokenHash)
+      const ref = { id, blob: written.blob, depositId, bytes: mail.envelope.length, slot }
       const next: Box = { ...box, lastItem: id, mail: [...box.mail, ref] }
       if (await this.#init.boxes.put(mail.owner, next, held.revision)) return this.#stored(mail)
     }
@@ -78,7 +88,7 @@ export class Mail {
       const found = await this.#envelope(owner, box, ref)
       if (found === undefined) continue
       bytes += ref.bytes
-      items.push({ id: ref.id, envelope: found })
+      items.push({ id: ref.id, envelope: found, slot: ref.slot })
     }
     return { items, more: false }
   }
@@ -148,11 +158,13 @@ export class Mail {
     if (box === undefined) return 'unavailable'
     if (known !== undefined) return undefined
     if (box.policy.status === 'suspended') return 'unavailable'
-    const { ownerBytes, ownerMessages } = this.#init.limits
+    const { limits } = this.#init
+    const { ownerBytes, ownerMessages } = limits
     const quota = box.policy.quota ?? { bytes: ownerBytes, messages: ownerMessages }
-    const fits =
-      box.mail.length < quota.messages && bytesOf(box) + mail.envelope.length <= quota.bytes
-    return fits ? undefined : 'quota'
+    const envelope = { bytes: mail.envelope.length, slot: slotOf(box.tokens, mail.tokenHash) }
+    const filling = { all: filled(box.mail), strangers: filled(strange(box.mail)) }
+    const hasTokens = box.tokens.length > 0
+    return hasRoom(filling, envelope, { quota, limits, hasTokens }) ? undefined : 'quota'
   }
 
   async #write(box: Box, mail: NewMail): Promise<Written> {
@@ -203,6 +215,14 @@ export class Mail {
     await boxes.entries.put(names.receipt(box.id, ref.depositId), encodeMail(promised), 0)
     return 'remembered'
   }
+}
+
+function strange(mail: readonly MailRef[]): readonly MailRef[] {
+  return mail.filter(({ slot }) => slot === STRANGER)
+}
+
+function filled(mail: readonly MailRef[]): Quota {
+  return { bytes: bytesOf({ mail }), messages: mail.length }
 }
 
 /** `u8 1 ‖ digest[32] ‖ u64 kept until ‖ envelope`; of a receipt without the envelope */

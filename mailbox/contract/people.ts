@@ -11,6 +11,9 @@ export const LIMITS: StoreLimits = {
   members: 4,
   ownerBytes: 1000,
   ownerMessages: 6,
+  strangerBytes: 250,
+  strangerMessages: 2,
+  ownerTokens: 4,
   ownerReceipts: 50,
   ownerPairs: 12,
 }
@@ -31,16 +34,29 @@ export function owner(number: number): AccountKey {
 
 /** Mail with a text of up to 16 bytes, and a deposit id that follows from it. */
 export function mail(to: AccountKey, text: string, options: MailOptions = {}): NewMail {
-  const { length = 100, expiresAt = NOW + LIFETIME } = options
+  const { length = 100, expiresAt = NOW + LIFETIME, token } = options
+  const tokenHash = token === undefined ? undefined : hashOfToken(token)
   const envelope = padded(text, length)
   const depositId = padded(text, 16)
   const digest = envelopeDigest(envelope)
-  return { owner: to, depositId, envelope, envelopeDigest: digest, keptUntil: expiresAt, expiresAt }
+  const promise = { envelopeDigest: digest, keptUntil: expiresAt }
+  return { owner: to, depositId, envelope, tokenHash, ...promise, expiresAt }
 }
 
 export interface MailOptions {
   readonly length?: number
   readonly expiresAt?: number
+  /** See `hashOfToken`. */
+  readonly token?: string
+}
+
+/** What stands for the hash of a token. */
+export function hashOfToken(name: string): Uint8Array {
+  return padded(`token ${name}`, 32)
+}
+
+export function slots({ items }: QueuedRun): readonly number[] {
+  return items.map(({ slot }) => slot)
 }
 
 export function texts({ items }: QueuedRun): readonly string[] {

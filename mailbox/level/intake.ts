@@ -1,6 +1,7 @@
 // Taking mail: envelope, promise and counters in one commit.
 
 import { toHex } from '../../protocol/bytes.ts'
+import { hasRoom, slotOf, STRANGER } from '../lanes.ts'
 import { Refusal } from '../refusal.ts'
 import { keys } from './keys.ts'
 import { Damaged } from './sound-records.ts'
@@ -53,8 +54,9 @@ export class Intake {
     if (known !== undefined && !(known instanceof Damaged))
       return { ...known, owner: member.account }
     if (member.policy.status === 'suspended') throw new Refusal('unavailable')
-    this.#checkQuota(member, mail.envelope.length)
-    await records.commit(this.#operations(member, mail))
+    const slot = slotOf(member.tokens, mail.tokenHash)
+    this.#checkQuota(member, mail.envelope.length, slot)
+    await records.commit(this.#operations(member, mail, slot))
     flow.accepted++
     onStored(member.account)
     const { envelopeDigest, keptUntil } = mail
@@ -62,25 +64,33 @@ export class Intake {
   }
 
   /** Accepted mail is never dropped for new mail. */
-  #checkQuota(member: LevelMember, bytes: number): void {
-    const { ownerBytes, ownerMessages } = this.#init.limits
+  #checkQuota(member: LevelMember, bytes: number, slot: number): void {
+    const { limits } = this.#init
+    const { ownerBytes, ownerMessages } = limits
     const quota = member.policy.quota ?? { bytes: ownerBytes, messages: ownerMessages }
-    const fits = member.messages < quota.messages && member.bytes + bytes <= quota.bytes
-    if (!fits) throw new Refusal('quota')
+    const { messages, strangerBytes, strangerMessages } = member
+    const filling = {
+      all: { bytes: member.bytes, messages },
+      strangers: { bytes: strangerBytes, messages: strangerMessages },
+    }
+    const hasTokens = member.tokens.length > 0
+    if (!hasRoom(filling, { bytes, slot }, { quota, limits, hasTokens })) throw new Refusal('quota')
   }
 
-  #operations(member: LevelMember, mail: NewMail): readonly Operation[] {
+  #operations(member: LevelMember, mail: NewMail, slot: number): readonly Operation[] {
     const { members } = this.#init
     const { depositId, expiresAt, envelope } = mail
     const item = member.lastItem + 1
     const expiry = encodeExpiry({ kind: 'mail', member: member.number, item, depositId })
     return [
-      put(keys.item(member.number, item), encodeItem({ depositId, expiresAt, envelope })),
+      put(keys.item(member.number, item), encodeItem({ depositId, expiresAt, slot, envelope })),
       put(keys.receipt(member.number, depositId), encodeReceipt(mail)),
       put(keys.mailExpiry(expiresAt, member.number, item), expiry),
       members.change(member, {
         bytes: member.bytes + envelope.length,
         messages: member.messages + 1,
+        strangerBytes: member.strangerBytes + (slot === STRANGER ? envelope.length : 0),
+        strangerMessages: member.strangerMessages + (slot === STRANGER ? 1 : 0),
         receipts: member.receipts + 1,
         lastItem: item,
       }),

@@ -24,6 +24,7 @@ export const keys = {
   member: (member: number) => `mailbox/member/${short(member)}`,
   lastMember: 'mailbox/last-member',
   policy: (member: number) => `mailbox/policy/${short(member)}`,
+  tokens: (member: number) => `mailbox/tokens/${short(member)}`,
   bundles: 'mailbox/bundle/',
   bundle: (member: number) => `mailbox/bundle/${short(member)}`,
   items: (member: number) => `mailbox/item/${short(member)}/`,

@@ -21,6 +21,7 @@ import type { Clock } from '../../net/ports.ts'
 import type { Records } from '../../net/records.ts'
 import type { Flow } from '../flow.ts'
 import type {
+  DeliveryToken,
   HeldBundle,
   MailboxStore,
   Member,
@@ -127,6 +128,11 @@ export class LevelMailboxStore implements MailboxStore {
   async setPolicy(account: AccountKey, policy: MemberPolicy): Promise<void> {
     await this.#reloading
     await this.#members.setPolicy(account, policy)
+  }
+
+  async setTokens(account: AccountKey, tokens: readonly DeliveryToken[]): Promise<void> {
+    await this.#reloading
+    await this.#members.setTokens(account, tokens)
   }
 
   async remove(account: AccountKey): Promise<boolean> {

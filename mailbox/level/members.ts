@@ -6,11 +6,11 @@ import { StoreError } from '../../net/store-error.ts'
 import { Refusal } from '../refusal.ts'
 import { keys, lastNumber } from './keys.ts'
 import { Damaged } from './sound-records.ts'
-import { decodeLastMember, decodeMember, decodePolicy } from './stored.ts'
-import { encodeLastMember, encodeMember, encodePolicy } from './stored.ts'
+import { decodeLastMember, decodeMember, decodePolicy, decodeTokens } from './stored.ts'
+import { encodeLastMember, encodeMember, encodePolicy, encodeTokens } from './stored.ts'
 import type { AccountKey } from '../../protocol/account.ts'
 import type { Operation, Records } from '../../net/records.ts'
-import type { MemberPolicy, StoreLimits } from '../store.ts'
+import type { DeliveryToken, MemberPolicy, StoreLimits } from '../store.ts'
 import type { SoundRecords } from './sound-records.ts'
 import type { StoredMember } from './stored.ts'
 
@@ -19,6 +19,7 @@ export interface LevelMember extends StoredMember {
   readonly number: number
   readonly account: AccountKey
   readonly policy: MemberPolicy
+  readonly tokens: readonly DeliveryToken[]
 }
 
 type Counters = Omit<StoredMember, 'account'>
@@ -27,6 +28,11 @@ export interface MembersInit {
   readonly records: Records
   readonly sound: SoundRecords
   readonly limits: StoreLimits
+}
+
+const NOTHING: Counters = {
+  ...{ bytes: 0, messages: 0, strangerBytes: 0, strangerMessages: 0 },
+  ...{ receipts: 0, lastItem: 0, pairs: 0, lastPair: 0 },
 }
 
 const DEFAULT_POLICY: MemberPolicy = { label: '', status: 'active', quota: undefined }
@@ -68,8 +74,8 @@ export class Members {
     const passed = (key: string): void => void (last = Math.max(last, lastNumber(key)))
     for await (const { key, value } of this.#sound.range(keys.members, decodeMember, { passed })) {
       const number = lastNumber(key)
-      const policy = await this.#policy(number)
-      members.push({ ...value, number, account: accountKey(value.account), policy })
+      const [policy, tokens] = [await this.#policy(number), await this.#tokens(number)]
+      members.push({ ...value, number, account: accountKey(value.account), policy, tokens })
     }
     for (const member of members) this.#keep(member)
     this.#last = Math.max(last, ...this.#byNumber.keys())
@@ -120,9 +126,8 @@ export class Members {
     const known = this.find(account)
     if (known !== undefined) return await this.#adding.get(known.number)
     if (this.count >= this.#limits.members) throw new Refusal('quota')
-    const counters = { bytes: 0, messages: 0, receipts: 0, lastItem: 0, pairs: 0, lastPair: 0 }
-    const policy = DEFAULT_POLICY
-    const member: LevelMember = { number: ++this.#last, account, policy, ...counters }
+    const [policy, tokens] = [DEFAULT_POLICY, []]
+    const member = { number: ++this.#last, account, policy, tokens, ...NOTHING }
     this.#keep(member)
     const added = this.#records.commit([this.change(member, {})])
     this.#adding.set(member.number, added)
@@ -141,13 +146,22 @@ export class Members {
     await this.#records.commit([put(keys.policy(member.number), value)])
   }
 
+  async setTokens(account: AccountKey, tokens: readonly DeliveryToken[]): Promise<void> {
+    const member = this.find(account)
+    if (member === undefined) throw new Refusal('unavailable')
+    if (tokens.length > this.#limits.ownerTokens) throw new Refusal('quota')
+    const kept = tokens.map(({ slot, hash }) => ({ slot, hash: hash.slice() }))
+    this.#byNumber.set(member.number, { ...member, tokens: kept })
+    await this.#records.commit([put(keys.tokens(member.number), encodeTokens(kept))])
+  }
+
   /** Ends a membership. The number is never given again: what is still stored under it must not become somebody else's. */
   async end({ number, account }: LevelMember): Promise<void> {
     this.#byAccount.delete(toHex(account))
     this.#byNumber.delete(number)
     await this.#records.commit([
       put(keys.lastMember, encodeLastMember(this.#last)),
-      ...[keys.member, keys.policy, keys.bundle].map((name) => del(name(number))),
+      ...[keys.member, keys.policy, keys.tokens, keys.bundle].map((name) => del(name(number))),
     ])
   }
 
@@ -163,6 +177,12 @@ export class Members {
   async #lastEver(): Promise<number> {
     const last = await this.#sound.get(keys.lastMember, decodeLastMember)
     return last === undefined || last instanceof Damaged ? 0 : last
+  }
+
+  /** Damaged ones are none: whoever held one is a stranger, among whom nobody is held back as long as there are no tokens. */
+  async #tokens(number: number): Promise<readonly DeliveryToken[]> {
+    const tokens = await this.#sound.get(keys.tokens(number), decodeTokens)
+    return tokens === undefined || tokens instanceof Damaged ? [] : tokens
   }
 
   async #policy(number: number): Promise<MemberPolicy> {

@@ -1,5 +1,6 @@
 // The mail that waits: reading it in order, and removing exactly what is named.
 
+import { STRANGER } from '../lanes.ts'
 import { keys, lastNumber } from './keys.ts'
 import { Damaged } from './sound-records.ts'
 import { decodeItem, ITEM_HEADER_BYTES } from './stored.ts'
@@ -14,6 +15,8 @@ interface Found {
   /** Unknown when the item is damaged. */
   readonly receipt: { readonly depositId: Uint8Array; readonly expiresAt: number } | undefined
   readonly bytes: number
+  /** Whether a stranger left it, as far as it can be told. */
+  readonly isStrange: boolean
 }
 
 export interface QueueInit {
@@ -41,12 +44,12 @@ export class Queue {
     const options = { from, limit: room.items + 1 }
     const waiting = this.#init.sound.range(keys.items(member), decodeItem, options)
     for await (const { key, value } of waiting) {
-      const { envelope } = value
+      const { envelope, slot } = value
       bytes += envelope.length
       if (items.length === room.items || (items.length > 0 && bytes > room.bytes)) {
         return { items, more: true }
       }
-      items.push({ id: lastNumber(key), envelope })
+      items.push({ id: lastNumber(key), envelope, slot })
     }
     return { items, more: false }
   }
@@ -82,11 +85,15 @@ export class Queue {
     const member = members.get(number)
     if (member === undefined || found.size === 0) return
     const operations: Operation[] = []
-    let { bytes, messages, receipts } = member
+    let { bytes, messages, strangerBytes, strangerMessages, receipts } = member
     for (const [id, item] of found) {
       operations.push(del(keys.item(number, id)))
       bytes -= item.bytes
       messages--
+      if (item.isStrange) {
+        strangerBytes -= item.bytes
+        strangerMessages--
+      }
       if (item.receipt !== undefined && (receipts > limits.ownerReceipts || forget)) {
         const { depositId, expiresAt } = item.receipt
         operations.push(del(keys.receipt(number, depositId)))
@@ -96,7 +103,10 @@ export class Queue {
     }
     // The size of a damaged item is a guess; that of an empty box is not.
     bytes = messages === 0 ? 0 : Math.max(0, bytes)
-    operations.push(members.change(member, { bytes, messages, receipts }))
+    strangerMessages = Math.min(messages, Math.max(0, strangerMessages))
+    strangerBytes = strangerMessages === 0 ? 0 : Math.min(bytes, Math.max(0, strangerBytes))
+    const counters = { bytes, messages, strangerBytes, strangerMessages, receipts }
+    operations.push(members.change(member, counters))
     await records.commit(operations)
     this.#count(found, forget)
   }
@@ -116,12 +126,13 @@ export class Queue {
       const item = await this.#init.sound.get(keys.item(member, id), decodeItem)
       if (item === undefined) continue
       if (item instanceof Damaged) {
-        found.set(id, { receipt: undefined, bytes: Math.max(0, item.bytes - ITEM_HEADER_BYTES) })
+        const size = Math.max(0, item.bytes - ITEM_HEADER_BYTES)
+        found.set(id, { receipt: undefined, bytes: size, isStrange: false })
         continue
       }
-      const { depositId, expiresAt, envelope } = item
+      const { depositId, expiresAt, slot, envelope } = item
       const receipt = { depositId: depositId.slice(), expiresAt }
-      found.set(id, { receipt, bytes: envelope.length })
+      found.set(id, { receipt, bytes: envelope.length, isStrange: slot === STRANGER })
     }
     return found
   }

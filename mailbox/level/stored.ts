@@ -4,7 +4,7 @@ import { concat, fromUtf8, u32, u64, u8, utf8 } from '../../protocol/bytes.ts'
 import { DecodeError } from '../../protocol/errors.ts'
 import { reader } from '../../protocol/reader.ts'
 import type { Reader } from '../../protocol/reader.ts'
-import type { MemberPolicy, Promised } from '../store.ts'
+import type { DeliveryToken, MemberPolicy, Promised } from '../store.ts'
 
 const VERSION = 1
 const KEY_BYTES = 32
@@ -15,6 +15,9 @@ export interface StoredMember {
   readonly account: Uint8Array
   readonly bytes: number
   readonly messages: number
+  /** Those of them that strangers left. */
+  readonly strangerBytes: number
+  readonly strangerMessages: number
   /** Deposit ids that are remembered. */
   readonly receipts: number
   /** Highest id given to an envelope. Never falls, so that an old acknowledgement cannot hit new mail. */
@@ -23,14 +26,20 @@ export interface StoredMember {
   readonly lastPair: number
 }
 
-/** `u8 1 ‖ account[32] ‖ u64 bytes ‖ u32 messages ‖ u32 receipts ‖ u64 last item ‖ u32 pairs ‖ u64 last pair` */
+/**
+ * `u8 1 ‖ account[32] ‖ u64 bytes ‖ u32 messages ‖ u64 stranger bytes ‖ u32 stranger messages ‖ u32 receipts ‖ u64 last item ‖ u32 pairs ‖
+ * u64 last pair`
+ */
 export function encodeMember(member: StoredMember): Uint8Array {
-  const { account, bytes, messages, receipts, lastItem, pairs, lastPair } = member
+  const { account, bytes, messages, strangerBytes, strangerMessages } = member
+  const { receipts, lastItem, pairs, lastPair } = member
   return concat(
     u8(VERSION),
     account,
     u64(bytes),
     u32(messages),
+    u64(strangerBytes),
+    u32(strangerMessages),
     u32(receipts),
     u64(lastItem),
     u32(pairs),
@@ -43,6 +52,8 @@ export function decodeMember(value: Uint8Array): StoredMember {
     account: from.take(KEY_BYTES).slice(),
     bytes: from.u64(),
     messages: from.u32(),
+    strangerBytes: from.u64(),
+    strangerMessages: from.u32(),
     receipts: from.u32(),
     lastItem: from.u64(),
     pairs: from.u32(),
@@ -55,15 +66,17 @@ export interface StoredItem {
   readonly depositId: Uint8Array
   /** In time of the time base: names its expiry record. */
   readonly expiresAt: number
+  /** Of the token it came with; 0 from a stranger. */
+  readonly slot: number
   readonly envelope: Uint8Array
 }
 
 /** Before the envelope. */
-export const ITEM_HEADER_BYTES = 1 + DEPOSIT_ID_BYTES + 8
+export const ITEM_HEADER_BYTES = 1 + DEPOSIT_ID_BYTES + 8 + 4
 
-/** `u8 1 ‖ deposit id[16] ‖ u64 expires at ‖ envelope` */
+/** `u8 1 ‖ deposit id[16] ‖ u64 expires at ‖ u32 slot ‖ envelope` */
 export function encodeItem(item: StoredItem): Uint8Array {
-  return concat(u8(VERSION), item.depositId, u64(item.expiresAt), item.envelope)
+  return concat(u8(VERSION), item.depositId, u64(item.expiresAt), u32(item.slot), item.envelope)
 }
 
 /** The fields are views of `value`. */
@@ -71,6 +84,7 @@ export function decodeItem(value: Uint8Array): StoredItem {
   return decode(value, (from) => ({
     depositId: from.take(DEPOSIT_ID_BYTES),
     expiresAt: from.u64(),
+    slot: from.u32(),
     envelope: from.rest(),
   }))
 }
@@ -168,6 +182,22 @@ export function decodePolicy(value: Uint8Array): MemberPolicy {
       status: (flags & SUSPENDED) === 0 ? 'active' : 'suspended',
       quota: isOwn ? quota : undefined,
     }
+  })
+}
+
+/** `u8 1 ‖ u32 count ‖` of each `u32 slot ‖ hash[32]` */
+export function encodeTokens(tokens: readonly DeliveryToken[]): Uint8Array {
+  const each = tokens.flatMap(({ slot, hash }) => [u32(slot), hash])
+  return concat(u8(VERSION), u32(tokens.length), ...each)
+}
+
+export function decodeTokens(value: Uint8Array): readonly DeliveryToken[] {
+  return decode(value, (from) => {
+    const tokens: DeliveryToken[] = []
+    for (let left = from.u32(); left > 0; left--) {
+      tokens.push({ slot: from.u32(), hash: from.take(KEY_BYTES).slice() })
+    }
+    return tokens
   })
 }
 

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mailbox.proto.
  */
 export const file_mailbox: GenFile = /*@__PURE__*/
-  fileDesc("Cg1tYWlsYm94LnByb3RvEghzb3R0by52MSLiBQoMTWFpbGJveEZyYW1lEgoKAmlkGAEgASgNEiAKBWhlbGxvGAIgASgLMg8uc290dG8udjEuSGVsbG9IABIkCgdmYWlsdXJlGAMgASgLMhEuc290dG8udjEuRmFpbHVyZUgAEh4KBGRvbmUYBCABKAsyDi5zb3R0by52MS5Eb25lSAASIAoFbG9naW4YBSABKAsyDy5zb3R0by52MS5Mb2dpbkgAEh4KBGpvaW4YBiABKAsyDi5zb3R0by52MS5Kb2luSAASKQoKcHV0X2J1bmRsZRgHIAEoCzITLnNvdHRvLnYxLlB1dEJ1bmRsZUgAEisKC3B1dF9wcmVrZXlzGAggASgLMhQuc290dG8udjEuUHV0UHJla2V5c0gAEiAKBWZldGNoGAkgASgLMg8uc290dG8udjEuRmV0Y2hIABIgCgVpdGVtcxgKIAEoCzIPLnNvdHRvLnYxLkl0ZW1zSAASMQoLYWNrbm93bGVkZ2UYCyABKAsyGi5zb3R0by52MS5BY2tub3dsZWRnZUl0ZW1zSAASJAoHZGVwb3NpdBgMIAEoCzIRLnNvdHRvLnYxLkRlcG9zaXRIABIkCgdjdXN0b2R5GA0gASgLMhEuc290dG8udjEuQ3VzdG9keUgAEisKC3Rha2VfcHJla2V5GA4gASgLMhQuc290dG8udjEuVGFrZVByZWtleUgAEiIKBnByZWtleRgPIAEoCzIQLnNvdHRvLnYxLlByZWtleUgAEikKCmdldF9idW5kbGUYECABKAsyEy5zb3R0by52MS5HZXRCdW5kbGVIABInCgZidW5kbGUYESABKAsyFS5zb3R0by52MS5CdW5kbGVSZXBseUgAEikKCmdldF9zdGF0dXMYEiABKAsyEy5zb3R0by52MS5HZXRTdGF0dXNIABIpCgZzdGF0dXMYEyABKAsyFy5zb3R0by52MS5NYWlsYm94U3RhdHVzSABCBgoEYm9keSIWCgVIZWxsbxINCgVub25jZRgBIAEoDCIXCgdGYWlsdXJlEgwKBGNvZGUYASABKA0iBgoERG9uZSI7CgVMb2dpbhINCgVub25jZRgBIAEoDBITCgtpbnN0YW5jZV9pZBgCIAEoDBIOCgZzaWduZWQYAyABKAwiYAoMTG9naW5QYXlsb2FkEg8KB21haWxib3gYASABKAwSFQoNbWFpbGJveF9ub25jZRgCIAEoDBITCgtvd25lcl9ub25jZRgDIAEoDBITCgtpbnN0YW5jZV9pZBgEIAEoDCIbCgRKb2luEhMKC2pvaW5fc2VjcmV0GAEgASgMIhsKCVB1dEJ1bmRsZRIOCgZidW5kbGUYASABKAwiGwoKUHV0UHJla2V5cxINCgVwYWlycxgBIAMoDCIaCgVGZXRjaBIRCgltYXhfaXRlbXMYASABKA0iNAoFSXRlbXMSHQoFaXRlbXMYASADKAsyDi5zb3R0by52MS5JdGVtEgwKBG1vcmUYAiABKAgiJAoESXRlbRIKCgJpZBgBIAEoBBIQCghlbnZlbG9wZRgCIAEoDCIfChBBY2tub3dsZWRnZUl0ZW1zEgsKA2lkcxgBIAMoBCJKCgdEZXBvc2l0Eg0KBW93bmVyGAEgASgMEhIKCmRlcG9zaXRfaWQYAiABKAwSEAoIZW52ZWxvcGUYAyABKAxKBAgEEAVKBAgFEAYiGQoHQ3VzdG9keRIOCgZzaWduZWQYASABKAwiTAoOQ3VzdG9keVBheWxvYWQSFwoPZW52ZWxvcGVfZGlnZXN0GAEgASgMEg0KBW93bmVyGAIgASgMEhIKCmtlcHRfdW50aWwYAyABKAQiKgoKVGFrZVByZWtleRINCgVvd25lchgBIAEoDBINCgVub25jZRgCIAEoDCI0CgZQcmVrZXkSDgoGYnVuZGxlGAEgASgMEgwKBHBhaXIYAiABKAwSDAoEbm90ZRgDIAEoDCJKCg5IYW5kT3V0UGF5bG9hZBINCgVvd25lchgBIAEoDBIOCgZrZXlfaWQYAiABKA0SCgoCYXQYAyABKAQSDQoFbm9uY2UYBCABKAwiGgoJR2V0QnVuZGxlEg0KBW93bmVyGAEgASgMIh0KC0J1bmRsZVJlcGx5Eg4KBmJ1bmRsZRgBIAEoDCILCglHZXRTdGF0dXMitQEKDU1haWxib3hTdGF0dXMSEgoKdXNlZF9ieXRlcxgBIAEoBBIRCgltYXhfYnl0ZXMYAiABKAQSDwoHd2FpdGluZxgDIAEoDRIUCgxtYXhfbWVzc2FnZXMYBCABKA0SFgoOb25lX3RpbWVfcGFpcnMYBSABKA0SFwoPYnVuZGxlX3NlcXVlbmNlGAYgASgEEhcKD290aGVyX2luc3RhbmNlcxgHIAEoDRIMCgR0aW1lGAggASgEYgZwcm90bzM");
+  fileDesc("Cg1tYWlsYm94LnByb3RvEghzb3R0by52MSKNBgoMTWFpbGJveEZyYW1lEgoKAmlkGAEgASgNEiAKBWhlbGxvGAIgASgLMg8uc290dG8udjEuSGVsbG9IABIkCgdmYWlsdXJlGAMgASgLMhEuc290dG8udjEuRmFpbHVyZUgAEh4KBGRvbmUYBCABKAsyDi5zb3R0by52MS5Eb25lSAASIAoFbG9naW4YBSABKAsyDy5zb3R0by52MS5Mb2dpbkgAEh4KBGpvaW4YBiABKAsyDi5zb3R0by52MS5Kb2luSAASKQoKcHV0X2J1bmRsZRgHIAEoCzITLnNvdHRvLnYxLlB1dEJ1bmRsZUgAEisKC3B1dF9wcmVrZXlzGAggASgLMhQuc290dG8udjEuUHV0UHJla2V5c0gAEiAKBWZldGNoGAkgASgLMg8uc290dG8udjEuRmV0Y2hIABIgCgVpdGVtcxgKIAEoCzIPLnNvdHRvLnYxLkl0ZW1zSAASMQoLYWNrbm93bGVkZ2UYCyABKAsyGi5zb3R0by52MS5BY2tub3dsZWRnZUl0ZW1zSAASJAoHZGVwb3NpdBgMIAEoCzIRLnNvdHRvLnYxLkRlcG9zaXRIABIkCgdjdXN0b2R5GA0gASgLMhEuc290dG8udjEuQ3VzdG9keUgAEisKC3Rha2VfcHJla2V5GA4gASgLMhQuc290dG8udjEuVGFrZVByZWtleUgAEiIKBnByZWtleRgPIAEoCzIQLnNvdHRvLnYxLlByZWtleUgAEikKCmdldF9idW5kbGUYECABKAsyEy5zb3R0by52MS5HZXRCdW5kbGVIABInCgZidW5kbGUYESABKAsyFS5zb3R0by52MS5CdW5kbGVSZXBseUgAEikKCmdldF9zdGF0dXMYEiABKAsyEy5zb3R0by52MS5HZXRTdGF0dXNIABIpCgZzdGF0dXMYEyABKAsyFy5zb3R0by52MS5NYWlsYm94U3RhdHVzSAASKQoKcHV0X3Rva2VucxgUIAEoCzITLnNvdHRvLnYxLlB1dFRva2Vuc0gAQgYKBGJvZHkiFgoFSGVsbG8SDQoFbm9uY2UYASABKAwiFwoHRmFpbHVyZRIMCgRjb2RlGAEgASgNIgYKBERvbmUiOwoFTG9naW4SDQoFbm9uY2UYASABKAwSEwoLaW5zdGFuY2VfaWQYAiABKAwSDgoGc2lnbmVkGAMgASgMImAKDExvZ2luUGF5bG9hZBIPCgdtYWlsYm94GAEgASgMEhUKDW1haWxib3hfbm9uY2UYAiABKAwSEwoLb3duZXJfbm9uY2UYAyABKAwSEwoLaW5zdGFuY2VfaWQYBCABKAwiGwoESm9pbhITCgtqb2luX3NlY3JldBgBIAEoDCIbCglQdXRCdW5kbGUSDgoGYnVuZGxlGAEgASgMIhsKClB1dFByZWtleXMSDQoFcGFpcnMYASADKAwiMAoJUHV0VG9rZW5zEiMKBnRva2VucxgBIAMoCzITLnNvdHRvLnYxLlRva2VuU2xvdCInCglUb2tlblNsb3QSDAoEc2xvdBgBIAEoDRIMCgRoYXNoGAIgASgMIhoKBUZldGNoEhEKCW1heF9pdGVtcxgBIAEoDSI0CgVJdGVtcxIdCgVpdGVtcxgBIAMoCzIOLnNvdHRvLnYxLkl0ZW0SDAoEbW9yZRgCIAEoCCIyCgRJdGVtEgoKAmlkGAEgASgEEhAKCGVudmVsb3BlGAIgASgMEgwKBHNsb3QYAyABKA0iHwoQQWNrbm93bGVkZ2VJdGVtcxILCgNpZHMYASADKAQiUwoHRGVwb3NpdBINCgVvd25lchgBIAEoDBISCgpkZXBvc2l0X2lkGAIgASgMEhAKCGVudmVsb3BlGAMgASgMEg0KBXRva2VuGAQgASgMSgQIBRAGIhkKB0N1c3RvZHkSDgoGc2lnbmVkGAEgASgMIkwKDkN1c3RvZHlQYXlsb2FkEhcKD2VudmVsb3BlX2RpZ2VzdBgBIAEoDBINCgVvd25lchgCIAEoDBISCgprZXB0X3VudGlsGAMgASgEIioKClRha2VQcmVrZXkSDQoFb3duZXIYASABKAwSDQoFbm9uY2UYAiABKAwiNAoGUHJla2V5Eg4KBmJ1bmRsZRgBIAEoDBIMCgRwYWlyGAIgASgMEgwKBG5vdGUYAyABKAwiSgoOSGFuZE91dFBheWxvYWQSDQoFb3duZXIYASABKAwSDgoGa2V5X2lkGAIgASgNEgoKAmF0GAMgASgEEg0KBW5vbmNlGAQgASgMIhoKCUdldEJ1bmRsZRINCgVvd25lchgBIAEoDCIdCgtCdW5kbGVSZXBseRIOCgZidW5kbGUYASABKAwiCwoJR2V0U3RhdHVzIrUBCg1NYWlsYm94U3RhdHVzEhIKCnVzZWRfYnl0ZXMYASABKAQSEQoJbWF4X2J5dGVzGAIgASgEEg8KB3dhaXRpbmcYAyABKA0SFAoMbWF4X21lc3NhZ2VzGAQgASgNEhYKDm9uZV90aW1lX3BhaXJzGAUgASgNEhcKD2J1bmRsZV9zZXF1ZW5jZRgGIAEoBBIXCg9vdGhlcl9pbnN0YW5jZXMYByABKA0SDAoEdGltZRgIIAEoBGIGcHJvdG8z");
 
 /**
  * @generated from message sotto.v1.MailboxFrame
@@ -136,6 +136,12 @@ export type MailboxFrame = Message<"sotto.v1.MailboxFrame"> & {
      */
     value: MailboxStatus;
     case: "status";
+  } | {
+    /**
+     * @generated from field: sotto.v1.PutTokens put_tokens = 20;
+     */
+    value: PutTokens;
+    case: "putTokens";
   } | { case: undefined; value?: undefined };
 };
 
@@ -313,6 +319,51 @@ export const PutPrekeysSchema: GenMessage<PutPrekeys> = /*@__PURE__*/
   messageDesc(file_mailbox, 8);
 
 /**
+ * All delivery tokens of a member, in the place of those before.
+ *
+ * @generated from message sotto.v1.PutTokens
+ */
+export type PutTokens = Message<"sotto.v1.PutTokens"> & {
+  /**
+   * @generated from field: repeated sotto.v1.TokenSlot tokens = 1;
+   */
+  tokens: TokenSlot[];
+};
+
+/**
+ * Describes the message sotto.v1.PutTokens.
+ * Use `create(PutTokensSchema)` to create a new message.
+ */
+export const PutTokensSchema: GenMessage<PutTokens> = /*@__PURE__*/
+  messageDesc(file_mailbox, 9);
+
+/**
+ * @generated from message sotto.v1.TokenSlot
+ */
+export type TokenSlot = Message<"sotto.v1.TokenSlot"> & {
+  /**
+   * What the owner is told with each envelope; above 0.
+   *
+   * @generated from field: uint32 slot = 1;
+   */
+  slot: number;
+
+  /**
+   * G(32, none, "token"; token).
+   *
+   * @generated from field: bytes hash = 2;
+   */
+  hash: Uint8Array;
+};
+
+/**
+ * Describes the message sotto.v1.TokenSlot.
+ * Use `create(TokenSlotSchema)` to create a new message.
+ */
+export const TokenSlotSchema: GenMessage<TokenSlot> = /*@__PURE__*/
+  messageDesc(file_mailbox, 10);
+
+/**
  * Leases what waits, oldest first, and from then on has new arrivals pushed.
  *
  * @generated from message sotto.v1.Fetch
@@ -329,7 +380,7 @@ export type Fetch = Message<"sotto.v1.Fetch"> & {
  * Use `create(FetchSchema)` to create a new message.
  */
 export const FetchSchema: GenMessage<Fetch> = /*@__PURE__*/
-  messageDesc(file_mailbox, 9);
+  messageDesc(file_mailbox, 11);
 
 /**
  * @generated from message sotto.v1.Items
@@ -353,7 +404,7 @@ export type Items = Message<"sotto.v1.Items"> & {
  * Use `create(ItemsSchema)` to create a new message.
  */
 export const ItemsSchema: GenMessage<Items> = /*@__PURE__*/
-  messageDesc(file_mailbox, 10);
+  messageDesc(file_mailbox, 12);
 
 /**
  * @generated from message sotto.v1.Item
@@ -368,6 +419,13 @@ export type Item = Message<"sotto.v1.Item"> & {
    * @generated from field: bytes envelope = 2;
    */
   envelope: Uint8Array;
+
+  /**
+   * Of the token that it came with; 0 from a stranger.
+   *
+   * @generated from field: uint32 slot = 3;
+   */
+  slot: number;
 };
 
 /**
@@ -375,7 +433,7 @@ export type Item = Message<"sotto.v1.Item"> & {
  * Use `create(ItemSchema)` to create a new message.
  */
 export const ItemSchema: GenMessage<Item> = /*@__PURE__*/
-  messageDesc(file_mailbox, 11);
+  messageDesc(file_mailbox, 13);
 
 /**
  * @generated from message sotto.v1.AcknowledgeItems
@@ -392,7 +450,7 @@ export type AcknowledgeItems = Message<"sotto.v1.AcknowledgeItems"> & {
  * Use `create(AcknowledgeItemsSchema)` to create a new message.
  */
 export const AcknowledgeItemsSchema: GenMessage<AcknowledgeItems> = /*@__PURE__*/
-  messageDesc(file_mailbox, 12);
+  messageDesc(file_mailbox, 14);
 
 /**
  * @generated from message sotto.v1.Deposit
@@ -414,6 +472,13 @@ export type Deposit = Message<"sotto.v1.Deposit"> & {
    * @generated from field: bytes envelope = 3;
    */
   envelope: Uint8Array;
+
+  /**
+   * 32 bytes that the owner gave to the depositor; absent from strangers.
+   *
+   * @generated from field: bytes token = 4;
+   */
+  token: Uint8Array;
 };
 
 /**
@@ -421,7 +486,7 @@ export type Deposit = Message<"sotto.v1.Deposit"> & {
  * Use `create(DepositSchema)` to create a new message.
  */
 export const DepositSchema: GenMessage<Deposit> = /*@__PURE__*/
-  messageDesc(file_mailbox, 13);
+  messageDesc(file_mailbox, 15);
 
 /**
  * The answer to a deposit: a signed envelope in the domain "sotto/1 custody" over CustodyPayload.
@@ -440,7 +505,7 @@ export type Custody = Message<"sotto.v1.Custody"> & {
  * Use `create(CustodySchema)` to create a new message.
  */
 export const CustodySchema: GenMessage<Custody> = /*@__PURE__*/
-  messageDesc(file_mailbox, 14);
+  messageDesc(file_mailbox, 16);
 
 /**
  * @generated from message sotto.v1.CustodyPayload
@@ -471,7 +536,7 @@ export type CustodyPayload = Message<"sotto.v1.CustodyPayload"> & {
  * Use `create(CustodyPayloadSchema)` to create a new message.
  */
 export const CustodyPayloadSchema: GenMessage<CustodyPayload> = /*@__PURE__*/
-  messageDesc(file_mailbox, 15);
+  messageDesc(file_mailbox, 17);
 
 /**
  * @generated from message sotto.v1.TakePrekey
@@ -495,7 +560,7 @@ export type TakePrekey = Message<"sotto.v1.TakePrekey"> & {
  * Use `create(TakePrekeySchema)` to create a new message.
  */
 export const TakePrekeySchema: GenMessage<TakePrekey> = /*@__PURE__*/
-  messageDesc(file_mailbox, 16);
+  messageDesc(file_mailbox, 18);
 
 /**
  * @generated from message sotto.v1.Prekey
@@ -526,7 +591,7 @@ export type Prekey = Message<"sotto.v1.Prekey"> & {
  * Use `create(PrekeySchema)` to create a new message.
  */
 export const PrekeySchema: GenMessage<Prekey> = /*@__PURE__*/
-  messageDesc(file_mailbox, 17);
+  messageDesc(file_mailbox, 19);
 
 /**
  * @generated from message sotto.v1.HandOutPayload
@@ -558,7 +623,7 @@ export type HandOutPayload = Message<"sotto.v1.HandOutPayload"> & {
  * Use `create(HandOutPayloadSchema)` to create a new message.
  */
 export const HandOutPayloadSchema: GenMessage<HandOutPayload> = /*@__PURE__*/
-  messageDesc(file_mailbox, 18);
+  messageDesc(file_mailbox, 20);
 
 /**
  * @generated from message sotto.v1.GetBundle
@@ -575,7 +640,7 @@ export type GetBundle = Message<"sotto.v1.GetBundle"> & {
  * Use `create(GetBundleSchema)` to create a new message.
  */
 export const GetBundleSchema: GenMessage<GetBundle> = /*@__PURE__*/
-  messageDesc(file_mailbox, 19);
+  messageDesc(file_mailbox, 21);
 
 /**
  * @generated from message sotto.v1.BundleReply
@@ -592,7 +657,7 @@ export type BundleReply = Message<"sotto.v1.BundleReply"> & {
  * Use `create(BundleReplySchema)` to create a new message.
  */
 export const BundleReplySchema: GenMessage<BundleReply> = /*@__PURE__*/
-  messageDesc(file_mailbox, 20);
+  messageDesc(file_mailbox, 22);
 
 /**
  * @generated from message sotto.v1.GetStatus
@@ -605,7 +670,7 @@ export type GetStatus = Message<"sotto.v1.GetStatus"> & {
  * Use `create(GetStatusSchema)` to create a new message.
  */
 export const GetStatusSchema: GenMessage<GetStatus> = /*@__PURE__*/
-  messageDesc(file_mailbox, 21);
+  messageDesc(file_mailbox, 23);
 
 /**
  * For an owner who is logged in.
@@ -663,5 +728,5 @@ export type MailboxStatus = Message<"sotto.v1.MailboxStatus"> & {
  * Use `create(MailboxStatusSchema)` to create a new message.
  */
 export const MailboxStatusSchema: GenMessage<MailboxStatus> = /*@__PURE__*/
-  messageDesc(file_mailbox, 22);
+  messageDesc(file_mailbox, 24);
 

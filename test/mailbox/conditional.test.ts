@@ -102,10 +102,15 @@ test('boxes and names of what is due are read back as they were written', () => 
       quota: fc.option(fc.record({ bytes: u53, messages: u32 }), { nil: undefined }),
     }),
     lastItem: u53,
-    mail: fc.array(fc.record({ id: u53, blob: hex(16), depositId: hex(16), bytes: u32 })),
+    mail: fc.array(
+      fc.record({ id: u53, blob: hex(16), depositId: hex(16), bytes: u32, slot: u32 }),
+    ),
     remembered: u32,
     pairs: fc.array(fc.record({ id: u32, blob: hex(16), expiresAt: u53 })),
     bundle: fc.option(hex(16), { nil: undefined }),
+    tokens: fc.array(
+      fc.record({ slot: u32, hash: fc.uint8Array({ minLength: 32, maxLength: 32 }) }),
+    ),
     garbage: fc.array(fc.string()),
   })
   const due = fc.record({

@@ -9,12 +9,14 @@ import {
   decodePair,
   decodeReceipt,
   decodeTime,
+  decodeTokens,
   encodeExpiry,
   encodeItem,
   encodeMember,
   encodePair,
   encodeReceipt,
   encodeTime,
+  encodeTokens,
 } from '../../mailbox/level/stored.ts'
 import { addressPrefix, Throttle } from '../../net/throttle.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
@@ -28,6 +30,8 @@ test('records are read back as they were written, and nothing shorter or longer 
     account: bytes(32),
     bytes: u53,
     messages: u32,
+    strangerBytes: u53,
+    strangerMessages: u32,
     receipts: u32,
     lastItem: u53,
     pairs: u32,
@@ -42,13 +46,19 @@ test('records are read back as they were written, and nothing shorter or longer 
   law(member, encodeMember, decodeMember)
   law(receipt, encodeReceipt, decodeReceipt)
   law(expiry, encodeExpiry, decodeExpiry)
+  law(fc.array(fc.record({ slot: u32, hash: bytes(32) })), encodeTokens, decodeTokens)
   law(u53, encodeTime, decodeTime)
   expect(() => decodeExpiry(Uint8Array.of(1, 9, 0, 0, 0, 0))).toThrow('ERR_MALFORMED')
   expect(() => decodeTime(encodeTime(1).with(0, 2))).toThrow('ERR_UNKNOWN_VERSION')
 })
 
 test('envelopes and pairs are read back as they were written', () => {
-  const item = fc.record({ depositId: bytes(16), expiresAt: u53, envelope: fc.uint8Array() })
+  const item = fc.record({
+    depositId: bytes(16),
+    expiresAt: u53,
+    slot: u32,
+    envelope: fc.uint8Array(),
+  })
   const pair = fc.record({ id: u32, expiresAt: u53, shelfUntil: u53, signed: fc.uint8Array() })
   fc.assert(
     fc.property(item, pair, (anItem, aPair) => {

@@ -109,8 +109,9 @@ export class World {
     owner: Account,
     envelope: Uint8Array,
     depositId = this.random(16),
+    token = new Uint8Array(0),
   ): Promise<Custody> {
-    const value = { owner: owner.key, depositId, envelope }
+    const value = { owner: owner.key, depositId, envelope, token }
     const { signed } = await from.visitor.ask({ case: 'deposit', value }, 'custody')
     return verifyCustody(signed, {
       mailbox: this.account.key,

@@ -29,6 +29,12 @@ const GOOD: readonly MailboxBodyInit[] = [
   { case: 'items', value: { items: [item(1n, MAX_DEPOSIT_BYTES)], more: true } },
   { case: 'acknowledge', value: { ids: [1n, 2n] } },
   { case: 'deposit', value: { owner: bytes(32), depositId: bytes(16), envelope: bytes(1) } },
+  {
+    case: 'deposit',
+    value: { owner: bytes(32), depositId: bytes(16), envelope: bytes(1), token: bytes(32) },
+  },
+  { case: 'putTokens', value: { tokens: [] } },
+  { case: 'putTokens', value: { tokens: new Array(1024).fill({ slot: 1, hash: bytes(32) }) } },
   { case: 'custody', value: { signed: bytes(1) } },
   { case: 'takePrekey', value: { owner: bytes(32), nonce: bytes(16) } },
   { case: 'prekey', value: { bundle: bytes(1) } },
@@ -71,6 +77,19 @@ const BAD: readonly (readonly [string, MailboxBodyInit])[] = [
   ],
   ['a short owner', { case: 'deposit', value: { owner: bytes(31), depositId: bytes(16) } }],
   ['a deposit without an id', { case: 'deposit', value: { owner: bytes(32), envelope: bytes(1) } }],
+  [
+    'a short token',
+    {
+      case: 'deposit',
+      value: { owner: bytes(32), depositId: bytes(16), envelope: bytes(1), token: bytes(31) },
+    },
+  ],
+  ['a token of no slot', { case: 'putTokens', value: { tokens: [{ slot: 0, hash: bytes(32) }] } }],
+  ['a short hash', { case: 'putTokens', value: { tokens: [{ slot: 1, hash: bytes(31) }] } }],
+  [
+    'too many tokens',
+    { case: 'putTokens', value: { tokens: new Array(1025).fill({ slot: 1, hash: bytes(32) }) } },
+  ],
   ['an empty receipt', { case: 'custody', value: {} }],
   ['a request for nobody', { case: 'getBundle', value: {} }],
   ['a status above 2^53', { case: 'status', value: { usedBytes: 2n ** 60n } }],

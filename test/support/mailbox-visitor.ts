@@ -19,6 +19,7 @@ type Value<Name extends MailboxBodyName> = Extract<MailboxBody, { case: Name }>[
 export interface Arrived {
   readonly id: bigint
   readonly envelope: Uint8Array
+  readonly slot: number
 }
 
 /** One channel to a mailbox. */

@@ -8,6 +8,7 @@ import {
   decodePolicy,
   decodeReceipt,
   decodeTime,
+  decodeTokens,
   encodeExpiry,
   encodeItem,
   encodeLastMember,
@@ -16,6 +17,7 @@ import {
   encodePolicy,
   encodeReceipt,
   encodeTime,
+  encodeTokens,
 } from '../../../mailbox/level/stored.ts'
 import type { Message } from '@bufbuild/protobuf'
 import { toBinary } from '@bufbuild/protobuf'
@@ -203,11 +205,26 @@ function mailbox(key: AccountKey): readonly Parser[] {
       ...{ accepted: 'exact', read, write },
     })
   const [id, digest] = [new Uint8Array(16).fill(7), new Uint8Array(32).fill(8)]
-  const counts = { bytes: 1, messages: 2, receipts: 3, lastItem: 4, pairs: 5, lastPair: 6 }
+  const strange = { strangerBytes: 1, strangerMessages: 1 }
+  const counts = {
+    bytes: 1,
+    messages: 2,
+    ...strange,
+    receipts: 3,
+    lastItem: 4,
+    pairs: 5,
+    lastPair: 6,
+  }
   const signed = new Uint8Array(60).fill(9)
   return [
     record('member', decodeMember, encodeMember, { account: key, ...counts }),
-    record('item', decodeItem, encodeItem, { depositId: id, expiresAt: NOW, envelope: signed }),
+    record('item', decodeItem, encodeItem, {
+      depositId: id,
+      expiresAt: NOW,
+      slot: 1,
+      envelope: signed,
+    }),
+    record('tokens', decodeTokens, encodeTokens, [{ slot: 1, hash: digest }], []),
     record('receipt', decodeReceipt, encodeReceipt, { envelopeDigest: digest, keptUntil: NOW }),
     record('pair', decodeShelfPair, encodeShelfPair, {
       ...{ id: 5, expiresAt: NOW, shelfUntil: NOW, signed },
@@ -234,7 +251,8 @@ function box(): Parser {
   const [id, blob, depositId] = ['01', '02', '03'].map((byte) => byte.repeat(16))
   const example = {
     ...newBox(id ?? ''),
-    mail: [{ id: 1, blob: blob ?? '', depositId: depositId ?? '', bytes: 400 }],
+    mail: [{ id: 1, blob: blob ?? '', depositId: depositId ?? '', bytes: 400, slot: 1 }],
+    tokens: [{ slot: 1, hash: new Uint8Array(32).fill(4) }],
     pairs: [{ id: 2, blob: blob ?? '', expiresAt: NOW }],
     ...{ bundle: blob, garbage: ['mailbox/blob/1', 'x'], lastItem: 3 },
   }
