@@ -1,5 +1,5 @@
 /** One side of a session of sotto as bytes in and bytes out; what is spent is wiped after each step. */
-import { accountKey } from '../protocol/account.ts'
+import type { AccountKey } from '../protocol/account.ts'
 import { verifyBundle } from '../protocol/bundle.ts'
 import { readEnvelope } from '../protocol/envelope.ts'
 import { verifyOneTimePair } from '../protocol/prekeys.ts'
@@ -52,7 +52,8 @@ export class Talker {
 
 /** What the sender knows of the receiver. */
 export interface Found {
-  readonly account: Uint8Array
+  /** Checked when they became a contact. Here it is the mailbox of the pair too. */
+  readonly account: AccountKey
   readonly bundle: Uint8Array
   /** Absent: the last-resort prekey is used. */
   readonly pair?: Uint8Array
@@ -65,11 +66,11 @@ export function sendFirst(
   we: Person = newPerson(),
 ): { readonly talker: Talker; readonly envelope: Uint8Array } {
   const { now } = we
-  const account = accountKey(found.account)
+  const { account } = found
   const session = initiateSession({
     ours: we.device,
     theirs: verifyBundle(found.bundle, { account, now }),
-    oneTime: found.pair && verifyOneTimePair(found.pair, { account, now }),
+    oneTime: found.pair && verifyOneTimePair(found.pair, { account, mailbox: account, now }),
     ordinal: now,
     seen: 0,
     now,

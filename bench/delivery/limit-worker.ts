@@ -14,6 +14,7 @@ import { createLibp2p, type Libp2p } from 'libp2p'
 import { systemClock } from '../../net/platform/clock.ts'
 import { channelOf } from '../../net/channel.ts'
 import type { Channel } from '../../net/ports.ts'
+import { accountKey } from '../../protocol/account.ts'
 import { fromHex, toHex, utf8 } from '../../protocol/bytes.ts'
 import { ready } from '../../protocol/crypto.ts'
 import { newPerson, publish } from '../people.ts'
@@ -76,7 +77,7 @@ async function send(folder: string, meet: string): Promise<Deliver> {
   const meeting = JSON.parse(meet) as Meeting
   const { talker, envelope } = sendFirst(
     {
-      account: fromHex(meeting.account),
+      account: accountKey(fromHex(meeting.account)),
       bundle: fromHex(meeting.bundle),
       pair: fromHex(meeting.pair),
     },

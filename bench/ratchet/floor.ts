@@ -8,9 +8,9 @@ import type { Primitives } from '../../protocol/primitives.ts'
 import { primitives, ready, useProvider } from '../../protocol/provider.ts'
 import { REVERSED } from './jobs.ts'
 
-const MESSAGES = 3_000
-const TURNS = 300
-const SET_UPS = 60
+const MESSAGES = 10_000
+const TURNS = 2_000
+const SET_UPS = 200
 
 const CONTEXT = new TextEncoder().encode('benchctx')
 const LABEL = new TextEncoder().encode('\x0fsotto/1 message')
@@ -135,9 +135,10 @@ class Steps {
     this.#rootStep()
   }
 
-  /** The responder's half: the initiator's certificate, the same secrets, and both root steps. */
+  /** The responder's half: the initiator's certificate and account, the same secrets, and both root steps. */
   accept(): void {
     this.#verify()
+    this.#p.ed25519IsPrimeOrder(this.#account)
     this.#p.kemDecapsulate(this.#kemSeed, this.#kemCiphertext)
     this.#agree()
     this.#p.x25519Base(this.#key)

@@ -10,7 +10,7 @@ import type { Side, Subject } from './subject.ts'
 export function sottoSubject(name: 'sotto' | 'sotto-wasm'): Subject {
   return {
     name,
-    pace: { oneWay: 3_000, pingPong: 600, setUp: 60 },
+    pace: { oneWay: 10_000, pingPong: 2_000, setUp: 200 },
     opensReversed: true,
     async prepare() {
       await ready
