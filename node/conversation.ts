@@ -7,37 +7,31 @@ import type { CounterRange, MessageId } from '../protocol/content.ts'
 import type { FailedBodies } from '../protocol/failed-bodies.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { tagMatches } from '../protocol/open-message.ts'
-import {
-  expireSkippedKeys,
-  redateSkippedKeys,
-  type Accepted,
-  type Session,
-} from '../protocol/session.ts'
+import type { Accepted, Session } from '../protocol/session.ts'
 import type { Records } from '../net/records.ts'
 import { StoreError } from '../net/store-error.ts'
 import type { ContactId, StateChange } from './api.ts'
 import { adoptSession } from './adopt.ts'
+import { expireSessions, redate } from './aging.ts'
 import { composeControl, composeReceipts, encryptWaiting } from './compose.ts'
 import type { ContactState } from './contact.ts'
 import type { Adoption, ConversationInit } from './conversation-init.ts'
 import { ConversationState } from './conversation-state.ts'
 import type { Draft } from './draft.ts'
-import { SKIPPED_KEYS_KEPT } from './lifetimes.ts'
-import { endIdle, redateIdle } from './idle.ts'
 import { keys } from './keys.ts'
 import type { StoredMessage } from './message.ts'
 import { answerMissing, lookAtGaps } from './missing.ts'
 import { mend, type Mender } from './mend.ts'
-import { forgetRecords, keepRecords, openEnvelope, type Arrival, type Opener } from './open.ts'
+import { openEnvelope, type Arrival, type Opener } from './open.ts'
 import type { HeldBy, OutboxEntry } from './outbox.ts'
 import type { Outcome } from './outcome.ts'
 import { Refusals } from './refusals.ts'
 import { lookAtAge, lookForLost } from './renewal.ts'
 import { hasLapsed } from './series.ts'
+import { noteHeld, settle } from './settle.ts'
 import { SeenEnvelopes } from './seen-envelopes.ts'
 import { Steps } from './steps.ts'
 import { StoredMessages } from './stored-messages.ts'
-import { changeState } from './take-content.ts'
 import { TextQueue } from './text-queue.ts'
 
 /** Ends a step without a trace. */
@@ -220,42 +214,25 @@ export class Conversation implements Mender, Opener {
 
   /** The recipient's node has committed these entries. */
   delivered(orders: readonly number[]): Promise<void> {
-    return this.#steps.lazily(async (draft) => {
-      const change: StateChange = { state: 'delivered', at: draft.now, path: 'direct' }
-      for (const order of orders) await this.#settle(draft, order, change)
-      encryptWaiting(draft, this)
-    })
-  }
-
-  /** A mailbox has signed that it holds the envelope of this entry. What is not listed needs no more than that. */
-  held({ order, envelope }: OutboxEntry, held: HeldBy): Promise<void> {
-    return this.#steps.lazily(async (draft) => {
-      const entry = this.outbox.get(order)
-      if (entry === undefined || entry.envelope !== envelope) return // it was encrypted again meanwhile
-      const unlisted = entry.messageId.length === 0
-      draft.outbox.set(order, unlisted ? undefined : { ...entry, held })
-      if (unlisted) return
-      const { keptUntil, storedAt } = held
-      const change: StateChange = { state: 'stored', at: storedAt, path: 'mailbox', keptUntil }
-      await changeState(draft, this, entry.messageId, change)
-    })
+    return this.#settle(orders, (at) => ({ state: 'delivered', at, path: 'direct' }))
   }
 
   /** These entries will never be delivered. */
   fail(orders: readonly number[], reason: StateChange['reason']): Promise<void> {
+    const why = reason === undefined ? {} : { reason }
+    return this.#settle(orders, (at) => ({ state: 'failed', at, ...why }))
+  }
+
+  #settle(orders: readonly number[], change: (now: number) => StateChange): Promise<void> {
     return this.#steps.lazily(async (draft) => {
-      const why = reason === undefined ? {} : { reason }
-      const change: StateChange = { state: 'failed', at: draft.now, ...why }
-      for (const order of orders) await this.#settle(draft, order, change)
+      await settle(draft, this, orders, change(draft.now))
       encryptWaiting(draft, this)
     })
   }
 
-  async #settle(draft: Draft, order: number, change: StateChange): Promise<void> {
-    const entry = this.outbox.get(order)
-    if (entry === undefined) return
-    draft.outbox.set(order, undefined)
-    if (entry.messageId.length > 0) await changeState(draft, this, entry.messageId, change)
+  /** A mailbox has signed that it holds the envelope of this entry. */
+  held(entry: OutboxEntry, held: HeldBy): Promise<void> {
+    return this.#steps.lazily((draft) => noteHeld(draft, this, entry, held))
   }
 
   /** Queues the receipts that are due. */
@@ -310,34 +287,14 @@ export class Conversation implements Mender, Opener {
     })
   }
 
-  /** Gives up messages that were skipped before a time (Unix ms), and sessions that have not sent for long. */
+  /** Lets go of what has been kept long enough at a time (Unix ms). */
   expire(by: number): Promise<void> {
-    return this.step((draft) => {
-      endIdle(draft, by)
-      for (const session of draft.sessions) {
-        const { next, spent, skippedRemoved } = expireSkippedKeys(session, by - SKIPPED_KEYS_KEPT)
-        if (next === session) continue
-        draft.replaceSession(session, next)
-        draft.spent.push(...spent)
-        forgetRecords(draft, next, skippedRemoved)
-      }
-    })
+    return this.step((draft) => expireSessions(draft, by))
   }
 
   /** What was dated after `now` (Unix ms), by a clock that was ahead, counts as of now. */
   redate(now: number): Promise<void> {
-    return this.step((draft) => {
-      redateIdle(draft, now)
-      for (const session of draft.sessions) {
-        const { next, changed } = redateSkippedKeys(session, now)
-        if (next === session) continue
-        draft.replaceSession(session, next)
-        keepRecords(draft, next, changed)
-      }
-      for (const entry of this.outbox.values()) {
-        if (entry.createdAt > now) draft.outbox.set(entry.order, { ...entry, createdAt: now })
-      }
-    })
+    return this.step((draft) => redate(draft, this.outbox, now))
   }
 
   /** Runs one step under the lock: `Steps.run`. */
