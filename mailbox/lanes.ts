@@ -39,3 +39,13 @@ export function hasRoom(
 function fits(filled: Quota, bytes: number, quota: Quota): boolean {
   return filled.messages < quota.messages && filled.bytes + bytes <= quota.bytes
 }
+
+/** Whether a pair may go: strangers leave the reserve of an owner who has given out tokens. */
+export function mayTake(
+  tokens: readonly DeliveryToken[],
+  hash: Uint8Array | undefined,
+  shelf: { readonly pairs: number; readonly reserved: number },
+): boolean {
+  const isStranger = slotOf(tokens, hash) === STRANGER
+  return tokens.length === 0 || !isStranger || shelf.pairs > shelf.reserved
+}

@@ -21,6 +21,8 @@ export interface MailboxLimits {
   readonly ownerReceipts: number
   /** One-time pairs on the shelf of one owner. */
   readonly ownerPairs: number
+  /** The last of them, which strangers do not get once the owner has given out tokens. */
+  readonly reservedPairs: number
   /** Channels of one peer, and of all peers together. */
   readonly peerChannels: number
   readonly channels: number
@@ -62,6 +64,7 @@ export const DEFAULT_LIMITS: MailboxLimits = {
   ownerTokens: 1024,
   ownerReceipts: 50_000,
   ownerPairs: 200,
+  reservedPairs: 20,
   peerChannels: 4,
   channels: 1024,
   memberChannels: 256,

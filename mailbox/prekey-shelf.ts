@@ -1,6 +1,6 @@
 // One-time pairs: verified and kept for their owners, handed out once each with a signed note.
 
-import { signHandOut } from '../protocol/custody.ts'
+import { signHandOut, tokenHash } from '../protocol/custody.ts'
 import { verifyOneTimePair } from '../protocol/prekeys.ts'
 import { PAIR_SHELF_MS, TAKEN_PAIR_MS } from './limits.ts'
 import type { Account, AccountKey } from '../protocol/account.ts'
@@ -39,12 +39,17 @@ export class PrekeyShelf {
     await store.putPairs(owner, pairs, time.now() + PAIR_SHELF_MS)
   }
 
-  /** Removes the oldest pair for good, then gives it. Undefined when the shelf is empty. */
-  async take(owner: AccountKey, nonce: Uint8Array): Promise<HandOut | undefined> {
+  /** Removes the oldest pair for good, then gives it. Undefined when there is none for the one who asks. */
+  async take(
+    owner: AccountKey,
+    nonce: Uint8Array,
+    token: Uint8Array,
+  ): Promise<HandOut | undefined> {
     const { account, store, clock, time } = this.#init
     const at = clock.now()
     // Remembered for as long as its signature could still be accepted.
-    const pair = await store.takePair(owner, at, time.now() + TAKEN_PAIR_MS)
+    const shown = token.length === 0 ? undefined : tokenHash(token)
+    const pair = await store.takePair(owner, at, time.now() + TAKEN_PAIR_MS, shown)
     if (pair === undefined) return undefined
     return { pair: pair.signed, note: signHandOut(account, { owner, keyId: pair.id, at, nonce }) }
   }

@@ -258,7 +258,7 @@ export class Requests {
 
   async #takePrekey(
     visitor: Visitor,
-    { owner, nonce }: Body<'takePrekey'>,
+    { owner, nonce, token }: Body<'takePrekey'>,
   ): Promise<MailboxBodyInit> {
     const place = addressPrefix(visitor.address)
     if (!this.#pairsByAddress.take(place)) throw new Refusal('tryLater')
@@ -266,7 +266,7 @@ export class Requests {
     // When everybody together asks for too much, or nothing can be written, a session without a one-time pair is better than none.
     const handOut =
       !this.#resting && this.#pairs.take(EVERYBODY)
-        ? await this.#init.shelf.take(account, nonce)
+        ? await this.#init.shelf.take(account, nonce, token)
         : undefined
     return { case: 'prekey', value: { bundle, ...handOut } }
   }

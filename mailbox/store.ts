@@ -38,6 +38,8 @@ export interface StoreLimits {
   readonly ownerReceipts: number
   /** One-time pairs on the shelf of one owner. */
   readonly ownerPairs: number
+  /** The last of them, which strangers do not get once the owner has tokens. */
+  readonly reservedPairs: number
 }
 
 /** A member as of the moment of the question. */
@@ -185,9 +187,15 @@ export interface MailboxStore {
   putPairs(owner: AccountKey, pairs: readonly NewPair[], shelfUntil: number): Promise<void>
   /**
    * Takes the oldest pair whose expiry is after `now` (Unix ms) off the shelf for good: nobody else gets it. That it was taken is
-   * remembered until `knownUntil` (time base). Undefined when there is none.
+   * remembered until `knownUntil` (time base). Undefined when there is none, or none for a stranger: who shows no token that is known
+   * leaves the reserve, as far as those who ask at the same moment see it.
    */
-  takePair(owner: AccountKey, now: number, knownUntil: number): Promise<NewPair | undefined>
+  takePair(
+    owner: AccountKey,
+    now: number,
+    knownUntil: number,
+    tokenHash?: Uint8Array,
+  ): Promise<NewPair | undefined>
 
   /** Lets go of some of what is due at `now` (time base). True when there may be more. */
   expire(now: number): Promise<boolean>

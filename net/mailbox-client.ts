@@ -184,9 +184,15 @@ export class MailboxClient {
   }
 
   /** Takes a one-time pair of `owner` off the shelf, with the bundle. All three parts are verified. */
-  async takePrekey(owner: AccountKey, { signal }: CallOptions): Promise<TakenPrekeys> {
+  async takePrekey(
+    owner: AccountKey,
+    { signal, token }: CallOptions & { readonly token?: Uint8Array },
+  ): Promise<TakenPrekeys> {
     const nonce = this.#init.random(MAILBOX_NONCE_BYTES)
-    const request: MailboxBodyInit = { case: 'takePrekey', value: { owner, nonce } }
+    const request: MailboxBodyInit = {
+      case: 'takePrekey',
+      value: { owner, nonce, ...(token === undefined ? {} : { token }) },
+    }
     const { bundle: bytes, pair: signed, note } = await this.#request(request, 'prekey', signal)
     const mailbox = this.#mailbox
     const now = this.#init.clock.now()

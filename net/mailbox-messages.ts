@@ -138,6 +138,7 @@ function check(body: MailboxBody): void {
       return
     case 'takePrekey':
       exactly(MAILBOX_NONCE_BYTES, body.value.nonce)
+      if (body.value.token.length > 0) exactly(TOKEN_BYTES, body.value.token)
       return exactly(KEY_BYTES, body.value.owner)
     case 'prekey':
       between(1, MAX_BUNDLE_BYTES, body.value.bundle)

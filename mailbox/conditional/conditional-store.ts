@@ -168,8 +168,13 @@ export class ConditionalMailboxStore implements MailboxStore {
     await this.#shelf.put(owner, pairs, shelfUntil)
   }
 
-  async takePair(owner: AccountKey, now: number, knownUntil: number): Promise<NewPair | undefined> {
-    return await this.#shelf.take(owner, now, knownUntil)
+  async takePair(
+    owner: AccountKey,
+    now: number,
+    knownUntil: number,
+    tokenHash?: Uint8Array,
+  ): Promise<NewPair | undefined> {
+    return await this.#shelf.take(owner, now, knownUntil, tokenHash)
   }
 
   async expire(now: number): Promise<boolean> {

@@ -2,6 +2,7 @@
 
 import { toHex } from '../../protocol/bytes.ts'
 import { StoreError } from '../../net/store-error.ts'
+import { mayTake } from '../lanes.ts'
 import { Refusal } from '../refusal.ts'
 import { names } from './names.ts'
 import type { AccountKey } from '../../protocol/account.ts'
@@ -42,11 +43,18 @@ export class Shelf {
     })
   }
 
-  async take(owner: AccountKey, now: number, knownUntil: number): Promise<NewPair | undefined> {
-    const { boxes } = this.#init
+  async take(
+    owner: AccountKey,
+    now: number,
+    knownUntil: number,
+    tokenHash?: Uint8Array,
+  ): Promise<NewPair | undefined> {
+    const { boxes, limits } = this.#init
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const box = await boxes.find(owner)
       if (box === undefined) throw new Refusal('unavailable')
+      const shelf = { pairs: box.pairs.length, reserved: limits.reservedPairs }
+      if (!mayTake(box.tokens, tokenHash, shelf)) return undefined
       const at = box.pairs.findIndex(({ expiresAt }) => expiresAt > now)
       const gone = at < 0 ? box.pairs : box.pairs.slice(0, at + 1)
       const ref = box.pairs[at]

@@ -1,7 +1,18 @@
 // Two lanes in a box: who holds a token of the owner shares the owner's quota, strangers have a small part of it.
 
 import { equal, refusalOf } from './assert.ts'
-import { EVERYTHING, hashOfToken, ids, LIFETIME, mail, NOW, owner, slots, texts } from './people.ts'
+import {
+  EVERYTHING,
+  hashOfToken,
+  ids,
+  LIFETIME,
+  mail,
+  NOW,
+  owner,
+  pair,
+  slots,
+  texts,
+} from './people.ts'
 import { A, at, B, expireAll } from './rule.ts'
 import type { MailboxStore } from '../store.ts'
 import type { Rule } from './rule.ts'
@@ -120,6 +131,28 @@ export const LANE_RULES: readonly Rule[] = [
         }
       }
       equal(costs.size, 1, 'different numbers of reads')
+    },
+  },
+  {
+    name: 'strangers leave the last pairs to those who hold a token, once there are tokens',
+    run: async (_, stores) => {
+      const [store, to] = [at(stores), owner(A)]
+      await store.join(to)
+      await store.putPairs(
+        to,
+        [1, 2, 3, 4, 5].map((id) => pair(id)),
+        NOW + 1e6,
+      )
+      const taken = async (n: number, token?: string): Promise<number | undefined> => {
+        const hash = token === undefined ? undefined : hashOfToken(token)
+        return (await at(stores, n).takePair(to, NOW, NOW + 900_000, hash))?.id
+      }
+      await store.setTokens(to, TOKENS)
+      equal([await taken(0), await taken(1, 'mallory')], [1, 2], 'strangers')
+      equal([await taken(2), await taken(0, 'mallory')], [undefined, undefined], 'the reserve')
+      equal([await taken(1, 'ada'), await taken(2, 'carol')], [3, 4], 'contacts')
+      await store.setTokens(to, [])
+      equal(await taken(0), 5, 'without tokens')
     },
   },
   {

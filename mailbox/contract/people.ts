@@ -16,6 +16,7 @@ export const LIMITS: StoreLimits = {
   ownerTokens: 4,
   ownerReceipts: 50,
   ownerPairs: 12,
+  reservedPairs: 3,
 }
 
 /** Of the time base, when a test begins. */

@@ -183,8 +183,13 @@ export class LevelMailboxStore implements MailboxStore {
     await this.#shelf.put(await this.#numberOf(owner), pairs, shelfUntil)
   }
 
-  async takePair(owner: AccountKey, now: number, knownUntil: number): Promise<NewPair | undefined> {
-    return await this.#shelf.take(await this.#numberOf(owner), now, knownUntil)
+  async takePair(
+    owner: AccountKey,
+    now: number,
+    knownUntil: number,
+    tokenHash?: Uint8Array,
+  ): Promise<NewPair | undefined> {
+    return await this.#shelf.take(await this.#numberOf(owner), now, knownUntil, tokenHash)
   }
 
   async expire(now: number): Promise<boolean> {

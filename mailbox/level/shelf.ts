@@ -1,6 +1,7 @@
 // One-time pairs: kept for their owners, taken once each.
 
 import { KeyedLock } from '../../net/lock.ts'
+import { mayTake } from '../lanes.ts'
 import { Refusal } from '../refusal.ts'
 import { keys, lastNumber } from './keys.ts'
 import { Damaged } from './sound-records.ts'
@@ -41,8 +42,19 @@ export class Shelf {
   }
 
   /** Removes the oldest pair for good, then gives it. Undefined when the shelf is empty. */
-  async take(owner: number, now: number, knownUntil: number): Promise<NewPair | undefined> {
-    return await this.#lock.run(String(owner), () => this.#take(owner, now, knownUntil))
+  async take(
+    owner: number,
+    now: number,
+    knownUntil: number,
+    tokenHash?: Uint8Array,
+  ): Promise<NewPair | undefined> {
+    return await this.#lock.run(String(owner), async () => {
+      const { members, limits } = this.#init
+      const { tokens = [], pairs = 0 } = members.get(owner) ?? {}
+      const shelf = { pairs, reserved: limits.reservedPairs }
+      if (!mayTake(tokens, tokenHash, shelf)) return undefined
+      return await this.#take(owner, now, knownUntil)
+    })
   }
 
   /** Takes a pair off the shelf because its time has come. */

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { tokenHash } from '../../protocol/custody.ts'
 import { MailboxClient } from '../../net/mailbox-client.ts'
 import { slotOf } from '../../mailbox/lanes.ts'
-import { testAccount } from '../support/accounts.ts'
+import { testAccount, testBundle, testPairs } from '../support/accounts.ts'
 import { envelope, textOf, World } from './world.ts'
 import type { MailboxItem } from '../../net/mailbox-client.ts'
 import type { Guest } from './world.ts'
@@ -99,6 +99,39 @@ test('the client gives out tokens, shows one, and is told the slot', async () =>
   await home.fetch({ signal })
   expect(items.map(({ slot }) => slot)).toEqual([5, 0])
   await home.close()
+  await contact.close()
+})
+
+test('the last pairs of a shelf go to those who show a token', async () => {
+  const world = await World.start({ limits: { reservedPairs: 1 } })
+  const { owner, tokens } = await memberWithTokens(world, 1)
+  const { clock, random, account: mailbox } = world
+  const now = clock.now()
+  const { bytes } = testBundle(owner.account, { sequence: 1, now }, random)
+  await owner.visitor.ask({ case: 'putBundle', value: { bundle: bytes } }, 'done')
+  const pairs = testPairs(owner.account, mailbox.key, { count: 2, now }, random)
+  const value = { pairs: pairs.map(({ signed }) => signed) }
+  await owner.visitor.ask({ case: 'putPrekeys', value }, 'done')
+  const { wire } = await world.stranger()
+  const contact = new MailboxClient({
+    wire,
+    mailbox: world.wire.self,
+    addresses: [],
+    clock,
+    random,
+  })
+  const { signal } = new AbortController()
+  const take = async (token?: Uint8Array): Promise<number | undefined> => {
+    const options = { signal, ...(token === undefined ? {} : { token }) }
+    return (await contact.takePrekey(owner.account.key, options)).pair?.id
+  }
+  const [first, second] = pairs.map(({ id }) => id)
+  expect([await take(), await take(), await take(random(32).slice())]).toEqual([
+    first,
+    undefined,
+    undefined,
+  ])
+  expect([await take(tokens[0]), await take(tokens[0])]).toEqual([second, undefined])
   await contact.close()
 })
 

@@ -34,9 +34,10 @@ const GOOD: readonly MailboxBodyInit[] = [
     value: { owner: bytes(32), depositId: bytes(16), envelope: bytes(1), token: bytes(32) },
   },
   { case: 'putTokens', value: { tokens: [] } },
-  { case: 'putTokens', value: { tokens: new Array(1024).fill({ slot: 1, hash: bytes(32) }) } },
+  { case: 'putTokens', value: { tokens: tokens(1024) } },
   { case: 'custody', value: { signed: bytes(1) } },
   { case: 'takePrekey', value: { owner: bytes(32), nonce: bytes(16) } },
+  { case: 'takePrekey', value: { owner: bytes(32), nonce: bytes(16), token: bytes(32) } },
   { case: 'prekey', value: { bundle: bytes(1) } },
   { case: 'getBundle', value: { owner: bytes(32) } },
   { case: 'bundle', value: { bundle: bytes(0) } },
@@ -86,9 +87,10 @@ const BAD: readonly (readonly [string, MailboxBodyInit])[] = [
   ],
   ['a token of no slot', { case: 'putTokens', value: { tokens: [{ slot: 0, hash: bytes(32) }] } }],
   ['a short hash', { case: 'putTokens', value: { tokens: [{ slot: 1, hash: bytes(31) }] } }],
+  ['too many tokens', { case: 'putTokens', value: { tokens: tokens(1025) } }],
   [
-    'too many tokens',
-    { case: 'putTokens', value: { tokens: new Array(1025).fill({ slot: 1, hash: bytes(32) }) } },
+    'a short token for a pair',
+    { case: 'takePrekey', value: { owner: bytes(32), nonce: bytes(16), token: bytes(31) } },
   ],
   ['an empty receipt', { case: 'custody', value: {} }],
   ['a request for nobody', { case: 'getBundle', value: {} }],
@@ -134,3 +136,7 @@ describe('refused is', () => {
     )
   })
 })
+
+function tokens(count: number) {
+  return Array.from({ length: count }, () => ({ slot: 1, hash: bytes(32) }))
+}
