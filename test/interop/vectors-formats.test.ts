@@ -1,16 +1,18 @@
 /** The stranger reads and writes the frozen vectors of records, contents, bodies, links and numbers. */
 import { describe, expect, test } from 'vitest'
 import type { Vectors } from '../make-vectors/index.ts'
+import type { ReadThing } from '../make-vectors/refused.ts'
 import { frozen } from '../support/frozen.ts'
-import { hex, join, u32, u64, unhex } from './stranger/bytes.ts'
+import { Layout, demand, hex, join, u32, u64, unhex } from './stranger/bytes.ts'
 import type * as contents from './stranger/content.ts'
 import { readContent, writeContent } from './stranger/content.ts'
-import { envelopeDigest, padme, readBody, writeBody } from './stranger/envelope.ts'
+import { envelopeDigest, padme, readBody, readEnvelope, writeBody } from './stranger/envelope.ts'
 import * as links from './stranger/links.ts'
 import { choose } from './stranger/person.ts'
-import { G, dhPair, kemPair, signingPair } from './stranger/primitives.ts'
+import { G, checkAccount, dhPair, kemPair, signingPair } from './stranger/primitives.ts'
 import { Message, write } from './stranger/protobuf.ts'
 import * as records from './stranger/records.ts'
+import { verdict } from './support.ts'
 
 const vectors = frozen('records.json')
 const { now, owner } = vectors
@@ -212,3 +214,30 @@ describe('sessions', () => {
     }
   })
 })
+
+describe('what is to be refused', () => {
+  const { now: at, account: of, mailbox: from, cases } = frozen('refused.json')
+  const expected = { account: unhex(of), mailbox: unhex(from) }
+  const readers: Readonly<Record<ReadThing, (bytes: Uint8Array) => unknown>> = {
+    'account key': checkAccount,
+    'device certificate': (bytes) => records.readCertificate(bytes, at),
+    'one-time pair': (bytes) => records.readOneTime(bytes, expected, at),
+    bundle: (bytes) => records.readBundle(bytes, expected.account, at),
+    envelope: readEnvelope,
+    content: readContent,
+    statement: readStatement,
+    'contact link': (bytes) => links.readContactLink(new TextDecoder().decode(bytes)),
+  }
+
+  test.each(cases)('$reads: $what', ({ reads, bytes }) => {
+    expect(verdict(() => readers[reads](unhex(bytes)))).toBe('refused')
+  })
+})
+
+function readStatement(bytes: Uint8Array): number {
+  const layout = new Layout(bytes)
+  const [ordinal] = [layout.int(8), layout.int(8), layout.take(16)]
+  layout.end()
+  demand(ordinal !== 0, 'ERR_MALFORMED')
+  return ordinal
+}

@@ -2,6 +2,7 @@
 import { contentVectors, linkVectors, paddingVectors, safetyVectors } from './formats.ts'
 import { handshakeVectors } from './handshake.ts'
 import { recordVectors } from './records.ts'
+import { refusedVectors } from './refused.ts'
 import { sessionVectors } from './sessions.ts'
 import { ratchetVectors, storedVectors } from './stories.ts'
 
@@ -12,6 +13,7 @@ const MAKERS = {
   'padding.json': paddingVectors,
   'ratchet.json': ratchetVectors,
   'records.json': recordVectors,
+  'refused.json': refusedVectors,
   'safety-numbers.json': safetyVectors,
   'sessions.json': sessionVectors,
   'stored-sessions.json': storedVectors,
