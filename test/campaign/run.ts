@@ -25,6 +25,9 @@ export const NO_COUNTS: Counts = {
   ...{ inputs: 0, accepted: 0, ms: 0, worstMs: 0, worst: 0, failures: [] },
 }
 
+/** Inputs between two turns of the event loop. */
+const REST = 500
+
 /** More failures of one parser are not written down. */
 const MAX_FAILURES = 20
 
@@ -45,6 +48,7 @@ export async function runParser(
   const started = cpuMs()
   let number = before.inputs
   for (; number < until && !isOver(); number += 1) {
+    if (number % REST === 0) await rest()
     const input = inputOf(entry, seed, number)
     const from = performance.now()
     try {
@@ -59,6 +63,11 @@ export async function runParser(
   }
   const ms = before.ms + cpuMs() - started
   return { inputs: number, accepted, ms, worstMs, worst, failures }
+}
+
+/** Signals are heard, and what only waits for the end of a turn is let go. */
+function rest(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /** What an input takes of a processor: once more, as the first time may have been spent on waiting for one. */
