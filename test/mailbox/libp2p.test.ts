@@ -7,12 +7,14 @@ import { afterEach, beforeAll, expect, test } from 'vitest'
 import { mailbox } from '../../mailbox/host.ts'
 import { addressTexts } from '../../net/address.ts'
 import { MailboxClient } from '../../net/mailbox-client.ts'
-import { peerName } from '../../net/peer-name.ts'
+import { accountOf, peerName } from '../../net/peer-name.ts'
 import { systemClock } from '../../net/platform/clock.ts'
 import { directory } from '../../net/platform/dht.ts'
 import { startNetwork } from '../../net/platform/libp2p.ts'
 import { platformRandom } from '../../net/platform/random.ts'
+import { throwAwayWires } from '../../net/platform/throw-away.ts'
 import { libp2pWire } from '../../net/wire.ts'
+import { MailboxPool } from '../../node/mailbox-pool.ts'
 import { ready } from '../../protocol/crypto.ts'
 import { decodeMailboxLink } from '../../protocol/link.ts'
 import { testAccount, testBundle, testPairs } from '../support/accounts.ts'
@@ -39,6 +41,8 @@ interface Host {
   /** Batches that were synced so far. */
   readonly synced: () => number
   readonly address: string
+  /** Everybody who was ever connected. */
+  readonly seen: ReadonlySet<string>
   stop(): Promise<void>
 }
 
@@ -68,6 +72,8 @@ async function host(account: Account, path: string): Promise<Host> {
     dht: directory({ clock }).service,
     services: { mailbox: mailbox({ store, dataKey }) },
   })
+  const seen = new Set<string>()
+  node.addEventListener('peer:connect', ({ detail }) => seen.add(detail.toString()))
   let stopped = false
   const stop = async (): Promise<void> => {
     if (stopped) return
@@ -77,7 +83,7 @@ async function host(account: Account, path: string): Promise<Host> {
   }
   endings.push(stop)
   const [address = ''] = node.getMultiaddrs().map(String)
-  return { service: node.services.mailbox, address, stop, synced: () => synced }
+  return { service: node.services.mailbox, address, seen, stop, synced: () => synced }
 }
 
 /** A node that serves nothing; what it dials with. */
@@ -260,6 +266,26 @@ test('deposits on their way together share an fsync', async () => {
   const deposits = 2 * each
   expect(await running.service.status()).toMatchObject({ accepted: deposits, waiting: deposits })
   expect((running.synced() - before) / deposits).toBeLessThan(0.1)
+})
+
+test('a mailbox sees no account of those who leave mail, and each of them under another name', async () => {
+  const running = await host(testAccount(random), await folder())
+  const owner = testAccount(random)
+  const at = client((await dialler(owner)).wire, running, owner).client
+  await at.join(decodeMailboxLink(running.service.link()).joinSecret, o)
+  const hints = [{ account: accountOf(running.service.peer), addresses: [running.address] }]
+  for (const text of ['from ada', 'from bob']) {
+    const wires = throwAwayWires({ clock, random })
+    const pool = new MailboxPool({ wires, clock, random })
+    endings.push(() => pool.stop())
+    for (let count = 0; count < 3; count++) {
+      const depositId = random(16)
+      await pool.deposit(hints, { owner: owner.key, depositId, envelope: envelope(text) }, o)
+    }
+  }
+  expect(await running.service.status()).toMatchObject({ waiting: 6 })
+  expect(running.seen).toContain(peerName(owner.key))
+  expect(running.seen.size).toBe(3)
 })
 
 test('a service of a stopped node says so', async () => {
