@@ -153,7 +153,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 const INTRODUCTION = `# Mutation testing
 
 Small faults are put into \`protocol/\` one at a time (Stryker: a condition turned round, a call left out, a text emptied, a bound moved by
-one), and \`test/protocol\` must notice each. Written by \`npm run mutate\`; [CONTRIBUTING.md](../CONTRIBUTING.md) says how to
+one), and \`test/protocol\` or \`test/native\` must notice each. Written by \`npm run mutate\`; [CONTRIBUTING.md](../CONTRIBUTING.md) says how to
 run it. Killed: a test failed, or the tests could not be loaded. Timed out: the fault made something run for ever. Type annotations and
 generated code have no mutants. A file that is not listed has not been run, and one that was changed after its date has not been run as it
 is: \`npm run mutate -- --resume\` runs both.`

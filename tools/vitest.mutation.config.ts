@@ -3,8 +3,8 @@ import { basename } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** It replaces libsodium, so it needs modules that nothing else has loaded. */
-const APART = 'test/protocol/crypto-start.test.ts'
+/** They replace libsodium, so they need modules that nothing else has loaded. */
+const APART = ['test/protocol/crypto-start.test.ts', 'test/native/*.test.ts']
 
 /** Long histories and every bit of everything: most of the time, and a fault that only they notice lacks a test that names it. */
 const LEFT_OUT = ['session-model', 'session-epochs', 'bit-flips'].map(
@@ -39,13 +39,13 @@ export default defineConfig({
         test: {
           name: 'together',
           include: ['test/protocol/**/*.test.ts'],
-          exclude: [APART, ...LEFT_OUT],
+          exclude: [...APART, ...LEFT_OUT],
           isolate: false,
           setupFiles: ['tools/mutation-setup.ts'],
           testTimeout: 60_000,
         },
       },
-      { test: { name: 'apart', include: [APART] } },
+      { test: { name: 'apart', include: APART } },
     ],
   },
 })

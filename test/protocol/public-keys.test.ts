@@ -5,6 +5,7 @@ import {
   isCanonicalEd25519,
   isCanonicalX25519,
   isLowOrderX25519,
+  isReducedKemKey,
 } from '../../protocol/public-keys.ts'
 
 const PRIME = 2n ** 255n - 19n
@@ -36,3 +37,19 @@ test('the base point is not of low order', () => {
   expect(isLowOrderX25519(bytesOf(9n))).toBe(false)
   expect(isLowOrderX25519(bytesOf(0n))).toBe(true)
 })
+
+test('each coefficient of a KEM key is below 3329, whatever the seed behind them', () => {
+  for (let index = 0; index < 768; index += 1) {
+    expect(isReducedKemKey(kemKey(index, 3328))).toBe(true)
+    expect(isReducedKemKey(kemKey(index, 3329))).toBe(false)
+  }
+})
+
+/** 768 coefficients of 12 bits, little-endian, one of them not zero; a seed of ones. */
+function kemKey(index: number, coefficient: number): Uint8Array {
+  const bytes = new Uint8Array(1184).fill(0xff, 1152)
+  const at = Math.floor(index / 2) * 3
+  const pair = index % 2 === 0 ? coefficient : coefficient << 12
+  for (let i = 0; i < 3; i += 1) bytes[at + i] = pair >> (8 * i)
+  return bytes
+}
