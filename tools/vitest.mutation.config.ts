@@ -7,9 +7,9 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 const APART = ['test/protocol/crypto-start.test.ts', 'test/native/*.test.ts']
 
 /** Long histories and every bit of everything: most of the time, and a fault that only they notice lacks a test that names it. */
-const LEFT_OUT = ['session-model', 'session-epochs', 'bit-flips'].map(
-  (name) => `test/protocol/${name}.test.ts`,
-)
+const LEFT_OUT = [
+  ...['session-model', 'session-epochs', 'bit-flips', 'hostile-contact', 'hostile-histories'],
+].map((name) => `test/protocol/${name}.test.ts`)
 
 /** They take longer than the others of their size. */
 const SLOW = /\/(?:begin-session|bytes|padding|ratchet|session)\.test\.ts$/

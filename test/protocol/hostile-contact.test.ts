@@ -3,21 +3,19 @@
  * on. `SLOW=1` runs the long versions.
  */
 import { beforeAll, describe, expect, test } from 'vitest'
-import { concat, toHex, u16, u32, u8, utf8 } from '../../protocol/bytes.ts'
+import { concat, u16, u32, u8, utf8 } from '../../protocol/bytes.ts'
 import { kdfChainKey } from '../../protocol/chain.ts'
 import { ready } from '../../protocol/crypto.ts'
-import { envelopeBodyDigest, SESSION_PREFIX } from '../../protocol/envelope.ts'
+import { SESSION_PREFIX } from '../../protocol/envelope.ts'
 import { DecodeError } from '../../protocol/errors.ts'
 import type { RatchetHeader, RatchetPublicKey } from '../../protocol/header.ts'
-import { encodeHeader, envelopeTag, sealHeader } from '../../protocol/header.ts'
 import { MAX_JUMP } from '../../protocol/ratchet-decrypt.ts'
-import { MAX_IDLE_CHAINS, MAX_RETIRED_CHAINS } from '../../protocol/ratchet-records.ts'
+import { MAX_IDLE_CHAINS } from '../../protocol/ratchet-records.ts'
 import { MAX_NUMBER } from '../../protocol/ratchet.ts'
-import { MAX_MARK_BLOCKS } from '../../protocol/seen-marks.ts'
 import type { Session } from '../../protocol/session.ts'
 import { encryptMessage } from '../../protocol/session.ts'
-import { MAX_STORED_SESSION_BYTES, encodeSession } from '../../protocol/session-codec.ts'
 import { MAX_SKIPPED_KEYS } from '../../protocol/skipped-keys.ts'
+import { expectBounded, forged, imageOf } from '../support/hostile.ts'
 import { seededRandom } from '../support/random.ts'
 import type { Talker } from '../support/talkers.ts'
 import { acquainted, there } from '../support/talkers.ts'
@@ -31,41 +29,6 @@ const random = seededRandom('hostile contact')
 function meeting() {
   const { ours: hostile, theirs: victim } = acquainted(false)
   return { hostile, victim }
-}
-
-/** An envelope of the hostile side's chain with a header of its choice, before a body that nothing opens. */
-function forged({ ratchet, postQuantum }: Session, header: Partial<RatchetHeader>): Uint8Array {
-  const { headerKeys, nextToSend, previousChainLength } = ratchet.sending
-  const salt = random(16)
-  const honest: RatchetHeader = {
-    ratchetKey: ratchet.ratchetKeyPair.publicKey as Uint8Array as RatchetPublicKey,
-    ...{ previousChainLength, number: nextToSend, epoch: postQuantum.epoch.number },
-  }
-  const bytes = encodeHeader({ ...honest, ...header })
-  const sealedHeader = sealHeader(headerKeys, salt, SESSION_PREFIX, bytes)
-  const body = random(272)
-  const digest = envelopeBodyDigest(SESSION_PREFIX, sealedHeader, body)
-  const tag = envelopeTag(headerKeys, salt, digest)
-  return concat(SESSION_PREFIX, salt, tag, sealedHeader, body)
-}
-
-/** What a side has of its session, to see that it stays. */
-function imageOf(talker: Talker): readonly string[] {
-  return [
-    ...talker.sessions.map((session) => toHex(encodeSession(session))),
-    ...talker.recordNames(),
-  ]
-}
-
-/** The limits of docs/protocol.md, "Limits of a session", in memory and in the store. */
-function expectBounded(talker: Talker): void {
-  const { skipped, retired, marks } = talker.session.ratchet
-  expect(skipped.length).toBeLessThanOrEqual(MAX_SKIPPED_KEYS)
-  expect(retired.length).toBeLessThanOrEqual(MAX_RETIRED_CHAINS)
-  expect(marks.length).toBeLessThanOrEqual(MAX_MARK_BLOCKS)
-  const records = skipped.length + retired.length + Math.max(0, marks.length - 1)
-  expect(talker.recordNames()).toHaveLength(records)
-  expect(encodeSession(talker.session).length).toBeLessThan(MAX_STORED_SESSION_BYTES)
 }
 
 function expectGoesOn(hostile: Talker, victim: Talker): void {
@@ -136,7 +99,7 @@ describe.each(['in the current chain', 'in the next chain'])('a header %s', (pla
     (_, [header, current, next = current]) => {
       const { hostile, victim } = stage()
       const before = imageOf(victim)
-      const envelope = forged(hostile.session, header(victim))
+      const envelope = forged(hostile.session, header(victim), random)
       expect(victim.receive(envelope)).toBe(isNext ? next : current)
       expect(imageOf(victim)).toEqual(before)
       expectGoesOn(hostile, victim)
@@ -262,7 +225,7 @@ describe('losses', () => {
     const before = imageOf(victim)
     const tries = isSlow ? 200 : 8
     for (let i = 0; i < tries; i += 1) {
-      expect(victim.receive(forged(hostile.session, { number: MAX_JUMP - i }))).toBe(FORGED)
+      expect(victim.receive(forged(hostile.session, { number: MAX_JUMP - i }, random))).toBe(FORGED)
     }
     expect(imageOf(victim)).toEqual(before)
     expectGoesOn(hostile, victim)
