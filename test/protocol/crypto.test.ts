@@ -137,6 +137,15 @@ describe('secrets', () => {
     )
   })
 
+  test('what is agreed on carries the name of its kind', () => {
+    const { publicKey } = x25519KeyPair(secret(2))
+    const seed = secret(3, 64)
+    const made = kemEncapsulate(kemKeyPair(seed).publicKey, seededRandom(1))
+    const opened = kemDecapsulate(seed, made.ciphertext)
+    const names = [dh(secret(1), publicKey), made.secret, opened].map(({ name }) => name)
+    expect(names).toEqual(['DhOutput', 'KemSecret', 'KemSecret'])
+  })
+
   test('a wiped key cannot be used', () => {
     const key = secret(1)
     key.wipe()
