@@ -37,6 +37,7 @@ test(
   { timeout: 120_000 },
   async () => {
     const { exit, stdout, stderr, left } = await run(path('../../cli/main.ts'), 'demo', '--json')
+    expect(stdout, stderr).toMatch(/^\{/) // else what went wrong stands on stderr
     const { passed, verdict } = JSON.parse(stdout) as { passed: boolean; verdict: Verdict }
     expect(verdict).toMatchObject({ lost: 0, doubled: 0, foreign: 0, outOfOrder: 0, unproved: 0 })
     expect(verdict.delivered).toBe(verdict.sent)
