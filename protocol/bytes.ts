@@ -82,12 +82,16 @@ export function getU32(bytes: Uint8Array, offset: number): number {
 
 /** `LP(a, b, ...)` of docs/protocol.md, "Notation": each item after its u32 length; absent is length 0. */
 export function lp(...items: readonly (Uint8Array | undefined)[]): Uint8Array {
-  const parts: Uint8Array[] = []
+  let length = 0
+  for (const item of items) length += 4 + (item?.length ?? 0)
+  const list = new Uint8Array(length)
+  let offset = 0
   for (const item of items) {
-    parts.push(u32(item?.length ?? 0))
-    if (item !== undefined) parts.push(item)
+    putU32(list, offset, item?.length ?? 0)
+    if (item !== undefined) list.set(item, offset + 4)
+    offset += 4 + (item?.length ?? 0)
   }
-  return concat(...parts)
+  return list
 }
 
 /** UTF-8 bytes of a text. */

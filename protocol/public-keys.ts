@@ -1,6 +1,6 @@
 // Which byte strings are public keys at all: checks that libsodium leaves to its caller. No secrets here.
 
-import { toHex } from './bytes.ts'
+import { equalBytes, fromHex } from './bytes.ts'
 
 /** Whether 32 bytes are an X25519 u-coordinate below 2^255 - 19 with the top bit clear. */
 export function isCanonicalX25519(bytes: Uint8Array): boolean {
@@ -14,7 +14,7 @@ export function isCanonicalEd25519(bytes: Uint8Array): boolean {
 
 /** Whether a canonical u-coordinate gives an all-zero result with every private key (RFC 7748, section 6.1). */
 export function isLowOrderX25519(bytes: Uint8Array): boolean {
-  return LOW_ORDER.has(toHex(bytes))
+  return LOW_ORDER.some((point) => equalBytes(point, bytes))
 }
 
 /** Whether every coefficient of an ML-KEM-768 encapsulation key is reduced (FIPS 203, section 7.2). */
@@ -33,13 +33,13 @@ const KEM_MODULUS = 3329
 const KEM_COEFFICIENT_BYTES = 1152
 
 /** The points of order 1, 2, 4 and 8 on the curve and its twist, in their canonical form. */
-const LOW_ORDER: ReadonlySet<string> = new Set([
+const LOW_ORDER: readonly Uint8Array[] = [
   '0000000000000000000000000000000000000000000000000000000000000000',
   '0100000000000000000000000000000000000000000000000000000000000000',
   'e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800',
   '5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157',
   'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-])
+].map(fromHex)
 
 /** Whether the little-endian number, its last byte under `mask`, is below 2^255 - 19. */
 function isBelowPrime(bytes: Uint8Array, mask: number): boolean {

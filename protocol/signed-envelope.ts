@@ -30,7 +30,7 @@ export interface OpenedEnvelope {
 
 /** The type in the envelope: a path made of the domain. */
 export function payloadType(domain: Domain): Uint8Array {
-  return utf8(`/${domain.replaceAll(' ', '/')}`)
+  return constantsOf(domain).type
 }
 
 /** Signs a payload. The bytes are deterministic. */
@@ -85,13 +85,27 @@ const KEY_TYPE_ED25519 = 1
 const SIGNATURE_BYTES = 64
 
 function signedBytes(domain: Domain, payload: Uint8Array): Uint8Array {
-  const name = utf8(domain)
-  const type = payloadType(domain)
-  return concat(
-    ...[varint(name.length), name],
-    ...[varint(type.length), type],
-    ...[varint(payload.length), payload],
-  )
+  return concat(constantsOf(domain).start, varint(payload.length), payload)
+}
+
+interface DomainConstants {
+  readonly type: Uint8Array
+  /** What every signature of the domain begins with. */
+  readonly start: Uint8Array
+}
+
+const known = new Map<Domain, DomainConstants>()
+
+function constantsOf(domain: Domain): DomainConstants {
+  let constants = known.get(domain)
+  if (constants === undefined) {
+    const name = utf8(domain)
+    const type = utf8(`/${domain.replaceAll(' ', '/')}`)
+    const start = concat(...[varint(name.length), name], ...[varint(type.length), type])
+    constants = { type, start }
+    known.set(domain, constants)
+  }
+  return constants
 }
 
 function varint(value: number): Uint8Array {
