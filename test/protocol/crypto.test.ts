@@ -281,6 +281,12 @@ describe('ML-KEM-768', () => {
     expect(drawn).toEqual([32, 32])
   })
 
+  test('the randomness is overwritten', () => {
+    const randomness = filled(7, 32)
+    kemEncapsulate(publicKey, () => randomness)
+    expect(randomness).toEqual(filled(0, 32))
+  })
+
   test('a changed ciphertext gives another secret', () => {
     const { ciphertext, secret: made } = kemEncapsulate(publicKey, seededRandom(1))
     ciphertext[0] = (ciphertext[0] ?? 0) ^ 1
