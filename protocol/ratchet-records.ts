@@ -105,21 +105,22 @@ function dropChains(lists: Lists): Omit<ListChange, 'added'> {
   const beyond = lists.retired.length - MAX_IDLE_CHAINS
   if (beyond <= 0) return { lists, removed: [], spent: [] }
 
-  const newest = lists.retired.slice(beyond)
-  const waiting = lists.retired.slice(0, beyond).filter((c) => hasSkipped(lists.skipped, c.chain))
+  const older = lists.retired.slice(0, beyond)
+  const waiting = older.filter(({ chain }) => hasSkipped(lists.skipped, chain))
   const surplus = Math.max(0, waiting.length - (MAX_RETIRED_CHAINS - MAX_IDLE_CHAINS))
-  const retired = [...waiting.slice(surplus), ...newest]
-  const dropped = lists.retired.filter((chain) => !retired.includes(chain))
+  const kept = waiting.slice(surplus)
+  const dropped = older.filter((chain) => !kept.includes(chain))
   if (dropped.length === 0) return { lists, removed: [], spent: [] }
 
-  const { kept, evicted } = evictChainsBefore(lists.skipped, retired[0]?.chain ?? 0)
+  const retired = [...kept, ...lists.retired.slice(beyond)]
+  const skipped = evictChainsBefore(lists.skipped, retired[0]?.chain ?? 0)
   const gone = new Set(dropped.map(({ chain }) => chain))
   const marks = lists.marks.filter((block) => !gone.has(block.chain))
   const lostMarks = lists.marks.filter((block) => gone.has(block.chain))
   return {
-    lists: { retired, skipped: kept, marks },
-    removed: [...dropped, ...evicted, ...lostMarks],
-    spent: [...dropped.flatMap(chainSecrets), ...skippedSecrets(evicted)],
+    lists: { retired, skipped: skipped.kept, marks },
+    removed: [...dropped, ...skipped.evicted, ...lostMarks],
+    spent: [...dropped.flatMap(chainSecrets), ...skippedSecrets(skipped.evicted)],
   }
 }
 
