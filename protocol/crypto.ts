@@ -231,6 +231,13 @@ export function splitSecret<First extends string, Second extends string>(
   return halves
 }
 
+/** The first half of a 64-byte secret, which is wiped. */
+export function firstHalf<Name extends string>(secret: Secret, name: Name): Secret<Name> {
+  const half = new Secret(name, sized(Secret.reveal(secret), 64).slice(0, 32))
+  secret.wipe()
+  return half
+}
+
 const SALT_BYTES = 16
 const NONCE_BYTES = 24
 const MAX_HASH_BYTES = 64

@@ -3,7 +3,7 @@
 
 import { putU32 } from './bytes.ts'
 import type { BytesOrParts } from './crypto.ts'
-import { deriveSecret, keyedHash, splitSecret } from './crypto.ts'
+import { deriveSecret, firstHalf, keyedHash, splitSecret } from './crypto.ts'
 import type { ReceivingEpoch } from './epoch.ts'
 import type { Secret } from './secret.ts'
 
@@ -29,9 +29,9 @@ export function messageKeys(
   epochKey: Secret<'EpochKey'>,
   at: MessagePosition,
 ): [BodyKey, SaltKey] {
-  const keys = bothKeys(messageKey, epochKey, at)
+  const both = bothKeys(messageKey, epochKey, at)
   messageKey.wipe()
-  return keys
+  return splitSecret(both, 'BodyKey', 'SaltKey')
 }
 
 /**
@@ -43,9 +43,7 @@ export function bodyKey(
   { number: epoch, receivingKey }: ReceivingEpoch,
   number: number,
 ): BodyKey {
-  const [key, saltKey] = bothKeys(messageKey, receivingKey, { epoch, number })
-  saltKey.wipe()
-  return key
+  return firstHalf(bothKeys(messageKey, receivingKey, { epoch, number }), 'BodyKey')
 }
 
 /** What a salt depends on besides its key. */
@@ -69,14 +67,14 @@ export function messageSalt(saltKey: SaltKey, input: SaltInput): Uint8Array {
   return salt
 }
 
+/** M. */
 function bothKeys(
   messageKey: ChainMessageKey,
   epochKey: Secret<'EpochKey'>,
   at: MessagePosition,
-): [BodyKey, SaltKey] {
+): Secret<'MessageKeys'> {
   const position = new Uint8Array(8)
   putU32(position, 0, at.epoch)
   putU32(position, 4, at.number)
-  const both = deriveSecret('MessageKeys', 64, [messageKey, epochKey], 'message', position)
-  return splitSecret(both, 'BodyKey', 'SaltKey')
+  return deriveSecret('MessageKeys', 64, [messageKey, epochKey], 'message', position)
 }

@@ -24,6 +24,7 @@ import {
   ready,
   sealBytes,
   sign,
+  firstHalf,
   splitSecret,
   verify,
   x25519KeyPair,
@@ -118,6 +119,7 @@ describe('derivations', () => {
     expect(refusal(() => keyedHash(16, new Uint8Array(0), 'tag'))).toBe(wrong)
     expect(refusal(() => kdf('Out', 32, secret(1, 64), 'So1Root_', 1))).toBe(wrong)
     expect(refusal(() => splitSecret(secret(1, 32), 'A', 'B'))).toBe(wrong)
+    expect(refusal(() => firstHalf(secret(1, 32), 'A'))).toBe(wrong)
   })
 })
 
@@ -129,6 +131,10 @@ describe('secrets', () => {
     expect(shown(first)).toBe('01'.repeat(32))
     expect(shown(second)).toBe('02'.repeat(32))
     expect(() => Secret.reveal(whole)).toThrow('wiped')
+
+    const other = importSecret('Other', concat(filled(3, 32), filled(4, 32)))
+    expect(shown(firstHalf(other, 'First'))).toBe('03'.repeat(32))
+    expect(() => Secret.reveal(other)).toThrow('wiped')
   })
 
   test('a generator that gives too little is refused', () => {
