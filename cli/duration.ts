@@ -1,23 +1,4 @@
-/** Milliseconds per unit a person may type: `500ms 90s 15m 6h 7d`. */
-const UNITS: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-}
-
-/** No wait of ours is longer than a year. */
-const MAX_MS = 366 * 86_400_000
-
-/** Milliseconds of a duration such as `30s`, or undefined when it is not one. A number without a unit is not a duration. */
-export function parseDuration(text: string): number | undefined {
-  const match = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text.trim())
-  const unit = UNITS[match?.[2] ?? '']
-  if (match === null || unit === undefined) return undefined
-  const ms = Math.round(Number(match[1]) * unit)
-  return ms <= MAX_MS ? ms : undefined
-}
+export { parseDuration } from '../net/units.ts'
 
 /** A duration for people, in its largest sensible units: `84 ms`, `4 min`, `3 d 4 h`. */
 export function formatDuration(ms: number): string {

@@ -7,6 +7,7 @@ import { startNetwork } from '../net/platform/libp2p.ts'
 import { memoryHome } from '../net/platform/memory-home.ts'
 import { platformRandom } from '../net/platform/random.ts'
 import { mailbox } from './host.ts'
+import { DEFAULT_LISTEN } from './listen.ts'
 import type { CreateHomeOptions, Home, OpenHomeOptions } from '../net/platform/home.ts'
 import type { Clock, PeerName } from '../net/ports.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
@@ -47,11 +48,6 @@ export interface MailboxHost extends AsyncDisposable {
   /** Finishes what has begun and closes the folder. Again: waits for the same. */
   stop(): Promise<void>
 }
-
-export const DEFAULT_LISTEN: readonly string[] = [
-  '/ip4/0.0.0.0/tcp/4601',
-  '/ip4/0.0.0.0/tcp/4602/ws',
-]
 
 /**
  * Opens the folder and serves. Rejects with `HomeError` (ERR_LOCKED, ERR_BAD_PASSPHRASE, ...), with libp2p's error when an
