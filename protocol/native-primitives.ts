@@ -1,5 +1,5 @@
-// The primitives over a native libsodium. Only what is faster there is taken from it: curves, and the AEAD of what is longer
-// than a header. A call costs as much as hashing a short message in WebAssembly, and the package has no ML-KEM.
+// The primitives over a native libsodium. Only what is faster there is taken from it: curves, and the AEAD of what is
+// long. A call costs as much as hashing a short message in WebAssembly, and the package has no ML-KEM.
 
 import type { Primitives } from './primitives.ts'
 import {
@@ -160,7 +160,7 @@ function holds(call: () => unknown): boolean {
   }
 }
 
-/** Shorter ones, as headers are, are faster in WebAssembly. */
-const MIN_NATIVE_BYTES = 64
+/** Shorter ones are not slower in WebAssembly, and headers and short messages are faster. */
+const MIN_NATIVE_BYTES = 640
 /** Room for the associated data of every message that is not a first one. */
 const FIRST_AD_BYTES = 256

@@ -139,7 +139,7 @@ export function wasmPrimitives(sodium: SodiumModule): Primitives {
       }),
 
     seal: (key, nonce, ad, text, room) =>
-      within(size(ad) + 2 * size(text), () => {
+      within(size(ad) + 2 * size(text) + room, () => {
         const adAt = putAll(ad)
         const adLength = top - adAt
         const textAt = putAll(text)
@@ -147,15 +147,12 @@ export function wasmPrimitives(sodium: SodiumModule): Primitives {
         const keyAt = put(key)
         const nonceAt = putNonce(nonce)
         const length = textLength + AEAD_TAG_BYTES
-        const out = reserve(length)
+        const out = reserve(room + length) + room
+        if (room > 0) sodium.HEAPU8.fill(0, out - room, out)
         // prettier-ignore
         const status = sodium._crypto_aead_xchacha20poly1305_ietf_encrypt(
           out, 0, textAt, textLength, 0, adAt, adLength, 0, 0, nonceAt, keyAt)
-        if (status !== 0) return undefined
-        if (room === 0) return read(out, length)
-        const sealed = new Uint8Array(room + length)
-        sealed.set(sodium.HEAPU8.subarray(out, out + length), room)
-        return sealed
+        return status === 0 ? read(out - room, room + length) : undefined
       }),
 
     open: (key, nonce, ad, sealed) =>

@@ -84,7 +84,7 @@ function extendBlock(block: MarkBlock, bit: number, mark: Uint8Array): MarkBlock
   const offset = countBelow(block.present, bit) * MARK_BYTES
   const digests = new Uint8Array(block.digests.length + MARK_BYTES)
   digests.set(block.digests)
-  digests.copyWithin(offset + MARK_BYTES, offset)
+  if (offset < block.digests.length) digests.copyWithin(offset + MARK_BYTES, offset)
   digests.set(mark, offset)
   return { ...block, present: (block.present | (1 << bit)) >>> 0, digests }
 }
