@@ -2,9 +2,11 @@
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { Brand, RandomBytes } from './bytes.ts'
-import { utf8 } from './bytes.ts'
+import { ACCOUNT_KEY_BYTES } from './account.ts'
+import { toHex, utf8 } from './bytes.ts'
+import { DELIVERY_TOKEN_BYTES } from './delivery-token.ts'
 import { DecodeError } from './errors.ts'
-import type { Content as ContentMessage } from './generated/content_pb.ts'
+import type { Content as ContentMessage, Profile } from './generated/content_pb.ts'
 import { ContentSchema } from './generated/content_pb.ts'
 import { decodeExtensible, encodeMessage, toInteger } from './protobuf.ts'
 
@@ -16,9 +18,24 @@ export type ContentBody =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'delivery-receipt'; readonly messageIds: readonly MessageId[] }
   | { readonly kind: 'read-receipt'; readonly messageIds: readonly MessageId[] }
-  | { readonly kind: 'profile'; readonly name: string }
+  | { readonly kind: 'profile'; readonly name: string; readonly deliveryTokens?: DeliveryTokens }
   | { readonly kind: 'control' }
   | { readonly kind: 'missing' | 'lost'; readonly ranges: readonly CounterRange[] }
+
+/** What the receiver may show at mailboxes of the sender (docs/protocol.md, "Delivery tokens"). As secret as a text. */
+export interface DeliveryTokens {
+  /** From 1: one that is not above the highest seen counts for nothing. */
+  readonly revision: number
+  /** All there are, at most 8, each of another mailbox. */
+  readonly tokens: readonly MailboxToken[]
+}
+
+export interface MailboxToken {
+  /** Account key of the mailbox, 32 bytes, not checked to be one. */
+  readonly mailbox: Uint8Array
+  /** 32 bytes. */
+  readonly token: Uint8Array
+}
 
 /** Counters of listed messages, `first` to `last`, both among them. */
 export interface CounterRange {
@@ -42,6 +59,8 @@ export const MAX_TEXT_BYTES = 64 * 1024
 export const MAX_NAME_BYTES = 256
 export const MAX_RECEIPT_IDS = 64
 export const MAX_RANGES = 64
+/** Of one profile: as many as a bundle names mailboxes. */
+export const MAX_PROFILE_TOKENS = 8
 /** The longest text with everything around it, and room for fields of later versions. */
 export const MAX_CONTENT_BYTES = MAX_TEXT_BYTES + 1024
 
@@ -96,7 +115,7 @@ function toKind(body: ContentBody): Kind {
     case 'read-receipt':
       return { case: 'readReceipt', value: { messageIds: [...body.messageIds] } }
     case 'profile':
-      return { case: 'profile', value: { name: body.name } }
+      return { case: 'profile', value: toProfile(body.name, body.deliveryTokens) }
     case 'control':
       return { case: 'control', value: {} }
     case 'missing':
@@ -115,7 +134,7 @@ function toBody(message: ContentMessage): ContentBody {
     case 'readReceipt':
       return { kind: 'read-receipt', messageIds: toIds(kind.value.messageIds) }
     case 'profile':
-      return { kind: 'profile', name: kind.value.name }
+      return { kind: 'profile', ...readProfile(kind.value) }
     case 'control':
       return { kind: 'control' }
     case 'missing':
@@ -126,6 +145,27 @@ function toBody(message: ContentMessage): ContentBody {
         message.$unknown === undefined ? 'ERR_MALFORMED' : 'ERR_UNKNOWN_VERSION',
       )
   }
+}
+
+function toProfile(
+  name: string,
+  said: DeliveryTokens | undefined,
+): Extract<Kind, { case: 'profile' }>['value'] {
+  if (said === undefined) return { name }
+  const tokens = said.tokens.map(({ mailbox, token }) => ({ mailbox, token }))
+  return { name, deliveryTokens: { revision: BigInt(said.revision), tokens } }
+}
+
+function readProfile({ name, deliveryTokens: said }: Profile): {
+  readonly name: string
+  readonly deliveryTokens?: DeliveryTokens
+} {
+  if (said === undefined) return { name }
+  const tokens = said.tokens.map(({ mailbox, token }) => ({
+    mailbox: mailbox.slice(),
+    token: token.slice(),
+  }))
+  return { name, deliveryTokens: { revision: toInteger(said.revision), tokens } }
 }
 
 function toStoredRange({ first, last }: CounterRange): { first: bigint; last: bigint } {
@@ -145,6 +185,7 @@ function checkLimits(body: ContentBody): void {
     case 'text':
       return checkText(body.text, MAX_TEXT_BYTES)
     case 'profile':
+      if (body.deliveryTokens !== undefined) checkTokens(body.deliveryTokens)
       return checkText(body.name, MAX_NAME_BYTES)
     case 'delivery-receipt':
     case 'read-receipt':
@@ -167,6 +208,18 @@ function checkRanges(ranges: readonly CounterRange[]): void {
     if (first < free || last < first) throw new DecodeError('ERR_MALFORMED')
     free = last + 2
   }
+}
+
+function checkTokens({ revision, tokens }: DeliveryTokens): void {
+  if (tokens.length > MAX_PROFILE_TOKENS) throw new DecodeError('ERR_TOO_LARGE')
+  if (revision < 1) throw new DecodeError('ERR_MALFORMED')
+  const mailboxes = new Set<string>()
+  for (const { mailbox, token } of tokens) {
+    const sized = mailbox.length === ACCOUNT_KEY_BYTES && token.length === DELIVERY_TOKEN_BYTES
+    if (!sized) throw new DecodeError('ERR_MALFORMED')
+    mailboxes.add(toHex(mailbox))
+  }
+  if (mailboxes.size < tokens.length) throw new DecodeError('ERR_MALFORMED')
 }
 
 function checkText(text: string, maxBytes: number): void {

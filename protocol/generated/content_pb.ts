@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file content.proto.
  */
 export const file_content: GenFile = /*@__PURE__*/
-  fileDesc("Cg1jb250ZW50LnByb3RvEghzb3R0by52MSLmAgoHQ29udGVudBISCgptZXNzYWdlX2lkGAEgASgMEg8KB2NvdW50ZXIYAiABKAQSDAoEc2VlbhgDIAEoBBIPCgdzZW50X2F0GAQgASgEEh4KBHRleHQYBSABKAsyDi5zb3R0by52MS5UZXh0SAASLQoQZGVsaXZlcnlfcmVjZWlwdBgGIAEoCzIRLnNvdHRvLnYxLlJlY2VpcHRIABIpCgxyZWFkX3JlY2VpcHQYByABKAsyES5zb3R0by52MS5SZWNlaXB0SAASJAoHcHJvZmlsZRgIIAEoCzIRLnNvdHRvLnYxLlByb2ZpbGVIABIkCgdjb250cm9sGAkgASgLMhEuc290dG8udjEuQ29udHJvbEgAEiUKB21pc3NpbmcYCiABKAsyEi5zb3R0by52MS5Db3VudGVyc0gAEiIKBGxvc3QYCyABKAsyEi5zb3R0by52MS5Db3VudGVyc0gAQgYKBGtpbmQiFAoEVGV4dBIMCgR0ZXh0GAEgASgJIh4KB1JlY2VpcHQSEwoLbWVzc2FnZV9pZHMYASADKAwiFwoHUHJvZmlsZRIMCgRuYW1lGAEgASgJIgkKB0NvbnRyb2wiMgoIQ291bnRlcnMSJgoGcmFuZ2VzGAEgAygLMhYuc290dG8udjEuQ291bnRlclJhbmdlIisKDENvdW50ZXJSYW5nZRINCgVmaXJzdBgBIAEoBBIMCgRsYXN0GAIgASgEYgZwcm90bzM");
+  fileDesc("Cg1jb250ZW50LnByb3RvEghzb3R0by52MSLmAgoHQ29udGVudBISCgptZXNzYWdlX2lkGAEgASgMEg8KB2NvdW50ZXIYAiABKAQSDAoEc2VlbhgDIAEoBBIPCgdzZW50X2F0GAQgASgEEh4KBHRleHQYBSABKAsyDi5zb3R0by52MS5UZXh0SAASLQoQZGVsaXZlcnlfcmVjZWlwdBgGIAEoCzIRLnNvdHRvLnYxLlJlY2VpcHRIABIpCgxyZWFkX3JlY2VpcHQYByABKAsyES5zb3R0by52MS5SZWNlaXB0SAASJAoHcHJvZmlsZRgIIAEoCzIRLnNvdHRvLnYxLlByb2ZpbGVIABIkCgdjb250cm9sGAkgASgLMhEuc290dG8udjEuQ29udHJvbEgAEiUKB21pc3NpbmcYCiABKAsyEi5zb3R0by52MS5Db3VudGVyc0gAEiIKBGxvc3QYCyABKAsyEi5zb3R0by52MS5Db3VudGVyc0gAQgYKBGtpbmQiFAoEVGV4dBIMCgR0ZXh0GAEgASgJIh4KB1JlY2VpcHQSEwoLbWVzc2FnZV9pZHMYASADKAwiSgoHUHJvZmlsZRIMCgRuYW1lGAEgASgJEjEKD2RlbGl2ZXJ5X3Rva2VucxgCIAEoCzIYLnNvdHRvLnYxLkRlbGl2ZXJ5VG9rZW5zIkoKDkRlbGl2ZXJ5VG9rZW5zEhAKCHJldmlzaW9uGAEgASgEEiYKBnRva2VucxgCIAMoCzIWLnNvdHRvLnYxLk1haWxib3hUb2tlbiIuCgxNYWlsYm94VG9rZW4SDwoHbWFpbGJveBgBIAEoDBINCgV0b2tlbhgCIAEoDCIJCgdDb250cm9sIjIKCENvdW50ZXJzEiYKBnJhbmdlcxgBIAMoCzIWLnNvdHRvLnYxLkNvdW50ZXJSYW5nZSIrCgxDb3VudGVyUmFuZ2USDQoFZmlyc3QYASABKAQSDAoEbGFzdBgCIAEoBGIGcHJvdG8z");
 
 /**
  * @generated from message sotto.v1.Content
@@ -151,6 +151,13 @@ export type Profile = Message<"sotto.v1.Profile"> & {
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * Absent: it says nothing about them.
+   *
+   * @generated from field: sotto.v1.DeliveryTokens delivery_tokens = 2;
+   */
+  deliveryTokens?: DeliveryTokens | undefined;
 };
 
 /**
@@ -159,6 +166,60 @@ export type Profile = Message<"sotto.v1.Profile"> & {
  */
 export const ProfileSchema: GenMessage<Profile> = /*@__PURE__*/
   messageDesc(file_content, 3);
+
+/**
+ * What the receiver may show at mailboxes of the sender: docs/protocol.md, "Delivery tokens".
+ *
+ * @generated from message sotto.v1.DeliveryTokens
+ */
+export type DeliveryTokens = Message<"sotto.v1.DeliveryTokens"> & {
+  /**
+   * At least 1. One that is not above the highest seen counts for nothing.
+   *
+   * @generated from field: uint64 revision = 1;
+   */
+  revision: bigint;
+
+  /**
+   * All there are, at most 8, each of another mailbox.
+   *
+   * @generated from field: repeated sotto.v1.MailboxToken tokens = 2;
+   */
+  tokens: MailboxToken[];
+};
+
+/**
+ * Describes the message sotto.v1.DeliveryTokens.
+ * Use `create(DeliveryTokensSchema)` to create a new message.
+ */
+export const DeliveryTokensSchema: GenMessage<DeliveryTokens> = /*@__PURE__*/
+  messageDesc(file_content, 4);
+
+/**
+ * @generated from message sotto.v1.MailboxToken
+ */
+export type MailboxToken = Message<"sotto.v1.MailboxToken"> & {
+  /**
+   * Account key of the mailbox, 32 bytes.
+   *
+   * @generated from field: bytes mailbox = 1;
+   */
+  mailbox: Uint8Array;
+
+  /**
+   * 32 random bytes.
+   *
+   * @generated from field: bytes token = 2;
+   */
+  token: Uint8Array;
+};
+
+/**
+ * Describes the message sotto.v1.MailboxToken.
+ * Use `create(MailboxTokenSchema)` to create a new message.
+ */
+export const MailboxTokenSchema: GenMessage<MailboxToken> = /*@__PURE__*/
+  messageDesc(file_content, 5);
 
 /**
  * Carries no content; it turns the ratchet.
@@ -173,7 +234,7 @@ export type Control = Message<"sotto.v1.Control"> & {
  * Use `create(ControlSchema)` to create a new message.
  */
 export const ControlSchema: GenMessage<Control> = /*@__PURE__*/
-  messageDesc(file_content, 4);
+  messageDesc(file_content, 6);
 
 /**
  * 1 to 64 ranges of counters, rising, with something between any two.
@@ -192,7 +253,7 @@ export type Counters = Message<"sotto.v1.Counters"> & {
  * Use `create(CountersSchema)` to create a new message.
  */
 export const CountersSchema: GenMessage<Counters> = /*@__PURE__*/
-  messageDesc(file_content, 5);
+  messageDesc(file_content, 7);
 
 /**
  * @generated from message sotto.v1.CounterRange
@@ -216,5 +277,5 @@ export type CounterRange = Message<"sotto.v1.CounterRange"> & {
  * Use `create(CounterRangeSchema)` to create a new message.
  */
 export const CounterRangeSchema: GenMessage<CounterRange> = /*@__PURE__*/
-  messageDesc(file_content, 6);
+  messageDesc(file_content, 8);
 

@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Content, decodeContent, encodeContent, messageId } from '../../protocol/content.ts'
+import {
+  type Content,
+  decodeContent,
+  type DeliveryTokens,
+  encodeContent,
+  messageId,
+} from '../../protocol/content.ts'
 import { ready } from '../../protocol/crypto.ts'
 import { envelopeDigest } from '../../protocol/custody.ts'
 import { readEnvelope } from '../../protocol/envelope.ts'
@@ -8,7 +14,7 @@ import { decodeBody, encodeBody, padme } from '../../protocol/padding.ts'
 import { nextOrdinal, sendingSession } from '../../protocol/sessions.ts'
 import { seededRandom } from '../support/random.ts'
 import { Talker } from '../support/talkers.ts'
-import { ascii, join, repeated, unhex } from './stranger/bytes.ts'
+import { ascii, hex, join, repeated, unhex } from './stranger/bytes.ts'
 import * as contents from './stranger/content.ts'
 import * as envelopes from './stranger/envelope.ts'
 import { choose } from './stranger/person.ts'
@@ -27,11 +33,24 @@ const ranges = fc
     const pairs = Array.from({ length: Math.floor(bounds.length / 2) })
     return pairs.map((_, i): contents.Range => [bounds[2 * i] ?? 0, bounds[2 * i + 1] ?? 0])
   })
+const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 })
 const said: fc.Arbitrary<contents.Said> = fc.oneof(
   text.map((value): contents.Said => ({ kind: 'text', text: value })),
   ids.map((list): contents.Said => ({ kind: 'delivered', ids: list })),
   ids.map((list): contents.Said => ({ kind: 'read', ids: list })),
   fc.string({ maxLength: 60 }).map((name): contents.Said => ({ kind: 'profile', name })),
+  fc
+    .record({
+      name: fc.string({ maxLength: 60 }),
+      delivery: fc.record({
+        revision: fc.integer({ min: 1, max: 2 ** 50 }),
+        tokens: fc.uniqueArray(fc.tuple(bytes32, bytes32), {
+          maxLength: 8,
+          selector: ([mailbox]) => hex(mailbox),
+        }),
+      }),
+    })
+    .map((profile): contents.Said => ({ kind: 'profile', ...profile })),
   fc.constant<contents.Said>({ kind: 'control' }),
   ranges.map((list): contents.Said => ({ kind: 'missing', ranges: list })),
   ranges.map((list): contents.Said => ({ kind: 'lost', ranges: list })),
@@ -51,8 +70,9 @@ function bodyOf(what: contents.Said): Content['body'] {
       return { kind: 'delivery-receipt', messageIds: what.ids.map(messageId) }
     case 'read':
       return { kind: 'read-receipt', messageIds: what.ids.map(messageId) }
-    case 'text':
     case 'profile':
+      return { kind: 'profile', name: what.name, ...tokensOf(what.delivery) }
+    case 'text':
     case 'control':
       return what
     case 'missing':
@@ -63,6 +83,44 @@ function bodyOf(what: contents.Said): Content['body'] {
       }
     case 'unknown':
       throw new Error('no content says this')
+  }
+}
+
+function tokensOf(delivery: contents.Delivery | undefined): {
+  readonly deliveryTokens?: DeliveryTokens
+} {
+  if (delivery === undefined) return {}
+  const tokens = delivery.tokens.map(([mailbox, token]) => ({ mailbox, token }))
+  return { deliveryTokens: { revision: delivery.revision, tokens } }
+}
+
+/** Profiles with delivery tokens as they may be, and as they may not. */
+function deliveryCases(head: Uint8Array): Readonly<Record<string, Uint8Array>> {
+  const one = (mailbox: number, length = 32): Uint8Array =>
+    write({ 1: repeated(mailbox, length), 2: repeated(9, 32) })
+  const profile = (inner: Uint8Array): Uint8Array => join(head, write({ 8: [inner] }))
+  const said = (revision: number, tokens: readonly Uint8Array[]): Uint8Array =>
+    profile(write({ 1: 'x', 2: [write({ 1: revision, 2: tokens })] }))
+  const many = (count: number) => Array.from({ length: count }, (_, i) => one(i))
+  const later = unhex('f80101')
+  return {
+    'a delivery token': said(1, [one(1)]),
+    'no delivery token': said(1, []),
+    'eight delivery tokens': said(1, many(8)),
+    'nine delivery tokens': said(1, many(9)),
+    'delivery tokens of revision 0': said(0, [one(1)]),
+    'two delivery tokens of one mailbox': said(1, [one(1), one(1)]),
+    'a delivery token of a short account': said(1, [one(1, 31)]),
+    'delivery tokens twice': profile(write({ 2: [write({ 1: 1 }), write({ 1: 2 })] })),
+    'empty delivery tokens': profile(unhex('1200')),
+    'an unknown field in delivery tokens': profile(write({ 2: [join(write({ 1: 1 }), later)] })),
+    'an unknown field in a delivery token': said(1, [join(one(1), later)]),
+    'an unknown field behind delivery tokens': profile(
+      join(write({ 2: [write({ 1: 1 })] }), later),
+    ),
+    'a name behind delivery tokens': profile(
+      join(write({ 2: [write({ 1: 1 })] }), write({ 1: 'x' })),
+    ),
   }
 }
 
@@ -121,6 +179,7 @@ describe('a content', () => {
     'a receipt with an id of 15 bytes': join(head, unhex('32110a0f'), repeated(1, 15)),
     'a counter above 2^53': join(write({ 1: repeated(7, 16) }), unhex('1080808080808080102a00')),
     'a name of 257 bytes': join(head, unhex('4284020a8102'), repeated(0x61, 257)),
+    ...deliveryCases(head),
     'a text of 64 KiB': join(head, unhex('2a8480040a808004'), repeated(0x61, 65_536)),
     'a text of a byte more': join(head, unhex('2a8580040a818004'), repeated(0x61, 65_537)),
     'fields of a later version up to 65 KiB': join(hello, laterField(66_560 - hello.length)),

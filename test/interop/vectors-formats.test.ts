@@ -131,8 +131,14 @@ function saidOf(body: ContentFields['body']): contents.Said {
     case 'missing':
     case 'lost':
       return { kind: body.kind, ranges: body.ranges.map(({ first, last }) => [first, last]) }
+    case 'profile': {
+      const { kind, name } = body
+      if (!('deliveryTokens' in body)) return { kind, name }
+      const { revision, tokens } = body.deliveryTokens
+      const pairs = tokens.map(({ mailbox, token }) => [unhex(mailbox), unhex(token)] as const)
+      return { kind, name, delivery: { revision, tokens: pairs } }
+    }
     case 'text':
-    case 'profile':
     case 'control':
       return body
   }

@@ -33,6 +33,8 @@ export function contentVectors() {
     { kind: 'control' },
     { kind: 'missing', ranges },
     { kind: 'lost', ranges: ranges.slice(1) },
+    { kind: 'profile', name: 'Zoë', deliveryTokens: { revision: NOW, tokens: mailboxTokens() } },
+    { kind: 'profile', name: '', deliveryTokens: { revision: 1, tokens: [] } },
   ]
   const contents = bodies.map((body, i): Content => {
     const counter = body.kind === 'text' ? 2 ** 53 - 1 - i : 0
@@ -49,8 +51,27 @@ export function contentVectors() {
   }
 }
 
+function mailboxTokens() {
+  return ['one', 'two'].map((name) => ({
+    mailbox: account(`mailbox ${name}`).key,
+    token: seededRandom(`vectors token ${name}`)(32),
+  }))
+}
+
+function saidFields(body: ContentBody) {
+  if ('messageIds' in body) return { ...body, messageIds: body.messageIds.map(hex) }
+  if (body.kind !== 'profile') return body
+  const { kind, name, deliveryTokens: said } = body
+  if (said === undefined) return { kind, name }
+  const tokens = said.tokens.map(({ mailbox, token }) => ({
+    mailbox: hex(mailbox),
+    token: hex(token),
+  }))
+  return { kind, name, deliveryTokens: { revision: said.revision, tokens } }
+}
+
 function contentFields({ messageId, body, ...numbers }: Content) {
-  const said = 'messageIds' in body ? { ...body, messageIds: body.messageIds.map(hex) } : body
+  const said = saidFields(body)
   return { messageId: hex(messageId), ...numbers, body: said }
 }
 

@@ -241,6 +241,8 @@ function envelopes(): readonly Case[] {
 function contents(): readonly Case[] {
   const id = concat(fromHex('0a10'), new Uint8Array(16).fill(7))
   const said = (hex: string): Uint8Array => concat(id, fromHex(hex))
+  const mailbox = '01'.repeat(32)
+  const token = `12440a20${mailbox}1220${'09'.repeat(32)}`
   return casesOf('content', {
     nothing: new Uint8Array(),
     'a message id of 15 bytes': fromHex(`0a0f${'07'.repeat(15)}4a00`),
@@ -256,6 +258,9 @@ function contents(): readonly Case[] {
     'a receipt without ids': said('3200'),
     'a receipt with an id of 15 bytes': said(`32110a0f${'01'.repeat(15)}`),
     'a name of 257 bytes': said(`4284020a8102${'61'.repeat(257)}`),
+    'delivery tokens of revision 0': said(`42481246${token}`),
+    'two delivery tokens of one mailbox': said(`429101128e010801${token}${token}`),
+    'a delivery token of 31 bytes': said(`42491247080112430a20${mailbox}121f${'09'.repeat(31)}`),
     'a range that begins at 0': said('52040a021001'),
     'a range that ends before it begins': said('52060a0408031002'),
     'ranges that touch': said('520c0a04080110020a0408031004'),

@@ -1,7 +1,13 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { concat, fromHex, utf8 } from '../../protocol/bytes.ts'
-import type { Content, ContentBody, CounterRange } from '../../protocol/content.ts'
+import { concat, fromHex, toHex, utf8 } from '../../protocol/bytes.ts'
+import type {
+  Content,
+  ContentBody,
+  CounterRange,
+  DeliveryTokens,
+  MailboxToken,
+} from '../../protocol/content.ts'
 import {
   createMessageId,
   decodeContent,
@@ -32,11 +38,22 @@ const ranges = fc
       return { first, last }
     })
   })
+const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 })
+const deliveryTokens: fc.Arbitrary<DeliveryTokens> = fc.record({
+  revision: fc.integer({ min: 1, max: 2 ** 50 }),
+  tokens: fc.uniqueArray(fc.record({ mailbox: bytes32, token: bytes32 }), {
+    maxLength: 8,
+    selector: ({ mailbox }) => toHex(mailbox),
+  }),
+})
 const body: fc.Arbitrary<ContentBody> = fc.oneof(
   text.map((value): ContentBody => ({ kind: 'text', text: value })),
   ids.map((messageIds): ContentBody => ({ kind: 'delivery-receipt', messageIds })),
   ids.map((messageIds): ContentBody => ({ kind: 'read-receipt', messageIds })),
   fc.string({ maxLength: 60 }).map((name): ContentBody => ({ kind: 'profile', name })),
+  fc
+    .record({ name: fc.string({ maxLength: 60 }), deliveryTokens })
+    .map((said): ContentBody => ({ kind: 'profile', ...said })),
   fc.constant<ContentBody>({ kind: 'control' }),
   ranges.map((list): ContentBody => ({ kind: 'missing', ranges: list })),
   ranges.map((list): ContentBody => ({ kind: 'lost', ranges: list })),
@@ -180,6 +197,70 @@ test('a name has at most 256 bytes', () => {
   expect(refusal(() => encodedWith({ kind: 'profile', name: 'a'.repeat(257) }))).toBe(
     'DecodeError ERR_TOO_LARGE',
   )
+})
+
+describe('delivery tokens', () => {
+  const at = (mailbox: number, change: Partial<MailboxToken> = {}): MailboxToken => ({
+    ...{ mailbox: new Uint8Array(32).fill(mailbox), token: new Uint8Array(32).fill(9) },
+    ...change,
+  })
+  const many = (count: number) => Array.from({ length: count }, (_, i) => at(i))
+  const cases: Readonly<Record<string, readonly [string, DeliveryTokens]>> = {
+    'of revision 0': ['ERR_MALFORMED', { revision: 0, tokens: [] }],
+    'nine of them': ['ERR_TOO_LARGE', { revision: 1, tokens: many(9) }],
+    'two of one mailbox': ['ERR_MALFORMED', { revision: 1, tokens: [at(1), at(2), at(1)] }],
+    'a token of 31 bytes': [
+      'ERR_MALFORMED',
+      { revision: 1, tokens: [at(1, { token: new Uint8Array(31) })] },
+    ],
+    'no token': ['ERR_MALFORMED', { revision: 1, tokens: [at(1, { token: new Uint8Array(0) })] }],
+    'a mailbox of 33 bytes': [
+      'ERR_MALFORMED',
+      { revision: 1, tokens: [at(1, { mailbox: new Uint8Array(33) })] },
+    ],
+  }
+
+  test('are at most 8, and none is an answer too', () => {
+    for (const tokens of [many(8), []]) {
+      const said: ContentBody = {
+        kind: 'profile',
+        name: '',
+        deliveryTokens: { revision: 1, tokens },
+      }
+      expect(decodeContent(encodedWith(said)).body).toEqual(said)
+    }
+  })
+
+  test('are not the same as a profile that says nothing about them', () => {
+    const silent: ContentBody = { kind: 'profile', name: 'Zoë' }
+    expect(decodeContent(encodedWith(silent)).body).toEqual(silent)
+  })
+
+  test.each(Object.entries(cases))('%s: refused', (_, [code, { revision, tokens }]) => {
+    const said = { revision: BigInt(revision), tokens: [...tokens] }
+    const bytes = encodeMessage(ContentSchema, {
+      messageId: example.messageId,
+      kind: { case: 'profile', value: { name: 'Zoë', deliveryTokens: said } },
+    })
+    expect(refusal(() => decodeContent(bytes))).toBe(`DecodeError ${code}`)
+    expect(
+      refusal(() =>
+        encodedWith({ kind: 'profile', name: 'Zoë', deliveryTokens: { revision, tokens } }),
+      ),
+    ).toBe(`DecodeError ${code}`)
+  })
+
+  test('are copies: they outlive the buffer they were read from', () => {
+    const said: ContentBody = {
+      kind: 'profile',
+      name: '',
+      deliveryTokens: { revision: 5, tokens: [at(3)] },
+    }
+    const bytes = encodedWith(said)
+    const read = decodeContent(bytes)
+    bytes.fill(0)
+    expect(read.body).toEqual(said)
+  })
 })
 
 test('a lone surrogate is not sent as another text', () => {

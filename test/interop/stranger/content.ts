@@ -1,14 +1,20 @@
 /** What a message says: docs/protocol.md, "Content". */
-import { ascii, demand } from './bytes.ts'
+import { ascii, demand, hex } from './bytes.ts'
 import { Message, type Value, write } from './protobuf.ts'
 
 export type Said =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'delivered' | 'read'; readonly ids: readonly Uint8Array[] }
-  | { readonly kind: 'profile'; readonly name: string }
+  | { readonly kind: 'profile'; readonly name: string; readonly delivery?: Delivery }
   | { readonly kind: 'control' }
   | { readonly kind: 'missing' | 'lost'; readonly ranges: readonly Range[] }
   | { readonly kind: 'unknown' }
+
+/** Delivery tokens, each for the mailbox of an account. */
+export interface Delivery {
+  readonly revision: number
+  readonly tokens: readonly (readonly [mailbox: Uint8Array, token: Uint8Array])[]
+}
 
 /** Counters from the first to the last. */
 export type Range = readonly [first: number, last: number]
@@ -32,6 +38,9 @@ const KINDS = {
   unknown: undefined,
 }
 
+/** The highest field of the message of a kind, where it is not 1. */
+const LAST_FIELD: Partial<Readonly<Record<Said['kind'], number>>> = { control: 0, profile: 2 }
+
 /** The message in the field of the kind. */
 function saidFields(said: Said): Readonly<Record<number, Value>> {
   switch (said.kind) {
@@ -41,7 +50,7 @@ function saidFields(said: Said): Readonly<Record<number, Value>> {
     case 'read':
       return { 1: said.ids }
     case 'profile':
-      return { 1: said.name }
+      return { 1: said.name, 2: said.delivery && [writeDelivery(said.delivery)] }
     case 'missing':
     case 'lost':
       return { 1: said.ranges.map(([first, last]) => write({ 1: first, 2: last })) }
@@ -49,6 +58,11 @@ function saidFields(said: Said): Readonly<Record<number, Value>> {
     case 'unknown':
       return {}
   }
+}
+
+function writeDelivery({ revision, tokens }: Delivery): Uint8Array {
+  const list = tokens.map(([mailbox, token]) => write({ 1: mailbox, 2: token }))
+  return write({ 1: revision, 2: list })
 }
 
 export function writeContent(content: Content): Uint8Array {
@@ -71,9 +85,10 @@ export function readContent(bytes: Uint8Array): Content {
   const said = kind === undefined ? new Uint8Array() : message.bytes(kind)
   message.exactly(fieldsOf(content, kind, said), 11)
   const inner = new Message(said)
-  // Ranges are messages of their own and were read exactly as such.
+  // Ranges and delivery tokens are messages of their own and were read exactly as such.
   const fields = 'ranges' in content.said ? { 1: inner.list(1) } : saidFields(content.said)
-  inner.exactly(fields, content.said.kind === 'control' ? 0 : 1)
+  const nested = content.said.kind === 'profile' ? { 2: inner.list(2) } : {}
+  inner.exactly({ ...fields, ...nested }, LAST_FIELD[content.said.kind] ?? 1)
   demand(content.id.length === 16, 'ERR_MALFORMED')
   return content
 }
@@ -90,7 +105,9 @@ function readSaid(kind: number | undefined, message: Message): Said {
   }
   if (kind === 8) {
     demand(ascii(inner.text(1)).length <= 256, 'ERR_TOO_LARGE')
-    return { kind: 'profile', name: inner.text(1) }
+    const delivery = inner.has(2) ? { delivery: readDelivery(inner.bytes(2)) } : {}
+    demand(inner.list(2).length <= 1, 'ERR_NOT_CANONICAL')
+    return { kind: 'profile', name: inner.text(1), ...delivery }
   }
   if (kind === 9) return { kind: 'control' }
   if (kind >= 10) return { kind: kind === 10 ? 'missing' : 'lost', ranges: readRanges(inner) }
@@ -101,6 +118,22 @@ function readSaid(kind: number | undefined, message: Message): Said {
     'ERR_MALFORMED',
   )
   return { kind: kind === 6 ? 'delivered' : 'read', ids }
+}
+
+function readDelivery(bytes: Uint8Array): Delivery {
+  const message = new Message(bytes)
+  message.exactly({ 1: message.int(1), 2: message.list(2) }, 2)
+  const parts = message.list(2).map((one) => new Message(one))
+  demand(parts.length <= 8, 'ERR_TOO_LARGE')
+  demand(message.int(1) >= 1, 'ERR_MALFORMED')
+  const tokens = parts.map((part) => {
+    const [mailbox, token] = [part.bytes(1), part.bytes(2)]
+    part.exactly({ 1: mailbox, 2: token }, 2)
+    demand(mailbox.length === 32 && token.length === 32, 'ERR_MALFORMED')
+    return [mailbox, token] as const
+  })
+  demand(new Set(tokens.map(([mailbox]) => hex(mailbox))).size === tokens.length, 'ERR_MALFORMED')
+  return { revision: message.int(1), tokens }
 }
 
 function readRanges(inner: Message): readonly Range[] {
