@@ -46,7 +46,7 @@ export interface MailboxServiceStatus {
   readonly waiting: number
   readonly waitingBytes: number
   readonly oneTimePairs: number
-  /** Since the start: accepted = removed + what was added to waiting. */
+  /** Since the mailbox began: accepted = removed + waiting. Anything else is a fault of the store. */
   readonly accepted: number
   readonly removed: number
   readonly expired: number

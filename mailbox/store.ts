@@ -114,13 +114,13 @@ export interface NewPair {
 
 export interface Statistics {
   readonly members: number
-  /** Envelopes that wait, and their bytes. */
+  /** Envelopes that wait, as they are found and not as they were counted, and their bytes. */
   readonly waiting: number
   readonly waitingBytes: number
   readonly oneTimePairs: number
   /**
-   * Envelopes, counted by the front end that did it, since its start. Over all front ends, accepted = acknowledged + expired +
-   * removed + what was added to waiting.
+   * Envelopes since the mailbox began, over all front ends and crashes: accepted = acknowledged + expired + removed + waiting, or
+   * something is wrong with the store.
    */
   readonly accepted: number
   readonly acknowledged: number

@@ -60,6 +60,9 @@ interface Group {
 /** A batch larger than this would hold up the callers behind it for longer than two smaller ones. */
 const MAX_BATCH_OPERATIONS = 4096
 
+/** Names fetched at a time when they are counted. */
+const COUNT_AHEAD = 4096
+
 const MAX_BATCH_BYTES = 8 * 1024 * 1024
 
 /** No record has this name. Deleting it makes LevelDB sync its log without changing anything. */
@@ -137,6 +140,23 @@ export class Records {
         }
       } finally {
         await iterator.close()
+      }
+    } catch (cause) {
+      throw storeError(cause)
+    }
+  }
+
+  /** How many records there are whose key starts with `prefix`, sound or not. Throws as the database fails. */
+  async count(prefix: string): Promise<number> {
+    await this.#reopening
+    try {
+      const names = this.#store.keys(iteratorOptions(prefix, {}))
+      try {
+        let count = 0
+        for (let run = 1; run > 0; count += run) run = (await names.nextv(COUNT_AHEAD)).length
+        return count
+      } finally {
+        await names.close()
       }
     } catch (cause) {
       throw storeError(cause)

@@ -4,7 +4,9 @@
 import { concat, fromHex, fromUtf8, toHex, u32, u64, u8, utf8 } from '../../protocol/bytes.ts'
 import { DecodeError } from '../../protocol/errors.ts'
 import { reader } from '../../protocol/reader.ts'
+import { encodeFlow, flowFrom, NO_FLOW } from '../flow.ts'
 import type { Reader } from '../../protocol/reader.ts'
+import type { Flow } from '../flow.ts'
 import type { DeliveryToken, MemberPolicy } from '../store.ts'
 
 const VERSION = 1
@@ -34,10 +36,11 @@ export interface PairRef {
 export interface Box {
   /** Of this membership. */
   readonly id: string
-  /** Not a member until the roster has counted it. */
+  /** Not a member: the roster has not counted it yet, or is counting it out. */
   readonly joining: boolean
   readonly policy: MemberPolicy
   readonly lastItem: number
+  readonly flow: Flow
   /** Oldest first. */
   readonly mail: readonly MailRef[]
   /** Acknowledged deposits whose receipts are kept. */
@@ -53,7 +56,7 @@ export interface Box {
 export function newBox(id: string): Box {
   const policy: MemberPolicy = { label: '', status: 'active', quota: undefined }
   const nothing = { mail: [], pairs: [], tokens: [], garbage: [], bundle: undefined }
-  return { id, joining: true, policy, lastItem: 0, remembered: 0, ...nothing }
+  return { id, joining: true, policy, lastItem: 0, flow: NO_FLOW, remembered: 0, ...nothing }
 }
 
 export function bytesOf({ mail }: Pick<Box, 'mail'>): number {
@@ -61,8 +64,8 @@ export function bytesOf({ mail }: Pick<Box, 'mail'>): number {
 }
 
 /**
- * `u8 1 ‖ u8 flags ‖ id[16] ‖ u64 last item ‖ u32 remembered ‖ u64 quota bytes ‖ u32 quota messages`, then lists with their
- * `u32` counts: mail (`u64 id ‖ blob[16] ‖ deposit id[16] ‖ u32 bytes ‖ u32 slot`), pairs (`u32 id ‖ blob[16] ‖ u64 expires at`), bundles
+ * `u8 1 ‖ u8 flags ‖ id[16] ‖ u64 last item ‖ flow ‖ u32 remembered ‖ u64 quota bytes ‖ u32 quota messages`, then lists with
+ * their `u32` counts: mail (`u64 id ‖ blob[16] ‖ deposit id[16] ‖ u32 bytes ‖ u32 slot`), pairs (`u32 id ‖ blob[16] ‖ u64 expires at`), bundles
  * (`blob[16]`, at most one), tokens (`u32 slot ‖ hash[32]`), garbage (`u32 length ‖ name`), and the label up to the end.
  */
 export function encodeBox(box: Box): Uint8Array {
@@ -76,6 +79,7 @@ export function encodeBox(box: Box): Uint8Array {
     u8(flags),
     fromHex(box.id),
     u64(box.lastItem),
+    encodeFlow(box.flow),
     u32(box.remembered),
     u64(quota?.bytes ?? 0),
     u32(quota?.messages ?? 0),
@@ -100,6 +104,7 @@ export function decodeBox(value: Uint8Array): Box {
   const flags = from.u8()
   const id = hex(from)
   const lastItem = from.u64()
+  const flow = flowFrom(from)
   const remembered = from.u32()
   const quota = { bytes: from.u64(), messages: from.u32() }
   const mail = all(from, () => {
@@ -121,7 +126,8 @@ export function decodeBox(value: Uint8Array): Box {
     quota: (flags & OWN_QUOTA) === 0 ? undefined : quota,
   }
   const joining = (flags & JOINING) !== 0
-  return { id, joining, policy, lastItem, mail, remembered, pairs, bundle, tokens, garbage }
+  const rest = { mail, remembered, pairs, bundle, tokens, garbage }
+  return { id, joining, policy, lastItem, flow, ...rest }
 }
 
 function list<T>(values: readonly T[], encode: (value: T) => readonly Uint8Array[]): Uint8Array[] {

@@ -4,7 +4,7 @@ import { accountKey } from '../../protocol/account.ts'
 import { u64, toHex } from '../../protocol/bytes.ts'
 import { reader } from '../../protocol/reader.ts'
 import { StoreError } from '../../net/store-error.ts'
-import { newFlow } from '../flow.ts'
+import { addFlow } from '../flow.ts'
 import { Refusal } from '../refusal.ts'
 import { isSame } from '../same.ts'
 import { bytesOf } from './box.ts'
@@ -17,7 +17,6 @@ import { Shelf } from './shelf.ts'
 import { Sweep } from './sweep.ts'
 import type { AccountKey } from '../../protocol/account.ts'
 import type { Custody } from '../../protocol/custody.ts'
-import type { Flow } from '../flow.ts'
 import type {
   DeliveryToken,
   HeldBundle,
@@ -52,21 +51,19 @@ export class ConditionalMailboxStore implements MailboxStore {
   readonly #mail: Mail
   readonly #shelf: Shelf
   readonly #sweep: Sweep
-  readonly #flow: Flow = newFlow()
   readonly #mailListeners: ((owner: AccountKey) => void)[] = []
 
   constructor(init: ConditionalStoreInit) {
     const { limits, random } = init
     this.#limits = limits
-    const flow = this.#flow
     this.#entries = new SealedEntries(init)
     const boxes = new Boxes(this.#entries, random)
     this.#boxes = boxes
-    this.#roster = new Roster({ boxes, limits, flow })
+    this.#roster = new Roster({ boxes, limits })
     const onStored = (owner: AccountKey): void => {
       for (const listener of this.#mailListeners) listener(owner)
     }
-    this.#mail = new Mail({ boxes, limits, flow, onStored })
+    this.#mail = new Mail({ boxes, limits, onStored })
     this.#shelf = new Shelf({ boxes, limits })
     this.#sweep = new Sweep({ boxes, mail: this.#mail, shelf: this.#shelf })
   }
@@ -212,6 +209,7 @@ export class ConditionalMailboxStore implements MailboxStore {
 
   async statistics(): Promise<Statistics> {
     let [members, waiting, waitingBytes, oneTimePairs] = [0, 0, 0, 0]
+    let { flow } = (await this.#roster.settle()).count
     for await (const account of accountsOf(this.#boxes)) {
       const box = await this.#boxes.find(account)
       if (box === undefined) continue
@@ -219,9 +217,10 @@ export class ConditionalMailboxStore implements MailboxStore {
       waiting += box.mail.length
       waitingBytes += bytesOf(box)
       oneTimePairs += box.pairs.length
+      flow = addFlow(flow, box.flow)
     }
     const { damaged } = this.#entries
-    return { members, waiting, waitingBytes, oneTimePairs, ...this.#flow, damaged }
+    return { members, waiting, waitingBytes, oneTimePairs, ...flow, damaged }
   }
 }
 

@@ -5,13 +5,13 @@ import { DecodeError } from '../../protocol/errors.ts'
 import { reader } from '../../protocol/reader.ts'
 import { accountKey } from '../../protocol/account.ts'
 import { StoreError } from '../../net/store-error.ts'
+import { addFlow } from '../flow.ts'
 import { hasRoom, slotOf, STRANGER } from '../lanes.ts'
 import { Refusal } from '../refusal.ts'
 import { bytesOf } from './box.ts'
 import { names } from './names.ts'
 import type { AccountKey } from '../../protocol/account.ts'
 import type { Custody } from '../../protocol/custody.ts'
-import type { Flow } from '../flow.ts'
 import type {
   NewMail,
   Promised,
@@ -34,7 +34,6 @@ const NOBODY = '0'.repeat(32)
 export interface MailInit {
   readonly boxes: Boxes
   readonly limits: StoreLimits
-  readonly flow: Flow
   readonly onStored: (owner: AccountKey) => void
 }
 
@@ -69,7 +68,8 @@ export class Mail {
       const id = box.lastItem + 1
       const slot = slotOf(box.tokens, mail.tokenHash)
       const ref = { id, blob: written.blob, depositId, bytes: mail.envelope.length, slot }
-      const next: Box = { ...box, lastItem: id, mail: [...box.mail, ref] }
+      const flow = addFlow(box.flow, { accepted: 1 })
+      const next: Box = { ...box, lastItem: id, flow, mail: [...box.mail, ref] }
       if (await this.#init.boxes.put(mail.owner, next, held.revision)) return this.#stored(mail)
     }
     throw new StoreError('ERR_IO')
@@ -94,39 +94,36 @@ export class Mail {
   }
 
   async acknowledge(owner: AccountKey, ids: readonly number[]): Promise<void> {
-    const { boxes, flow } = this.#init
     const named = new Set(ids)
-    const counts = await boxes.change(owner, async (box) => {
+    await this.#init.boxes.change(owner, async (box) => {
       const gone = box.mail.filter(({ id }) => named.has(id))
-      const lost: MailRef[] = []
-      let remembered = 0
+      let [remembered, lost] = [0, 0]
       for (const ref of gone) {
         const kept = await this.#remember(box, ref, box.mail.length + box.remembered)
         if (kept === 'remembered') remembered++
-        if (kept === 'lost') lost.push(ref)
+        if (kept === 'lost') lost++
       }
-      const result = { acknowledged: gone.length - lost.length, removed: lost.length }
-      if (gone.length === 0) return { result }
+      if (gone.length === 0) return { result: undefined }
+      const flow = addFlow(box.flow, { acknowledged: gone.length - lost, removed: lost })
       const mail = box.mail.filter(({ id }) => !named.has(id))
       const garbage = gone.map(({ blob }) => names.blob(box.id, blob))
-      return { next: { ...box, mail, remembered: box.remembered + remembered, garbage }, result }
+      remembered += box.remembered
+      return { next: { ...box, flow, mail, remembered, garbage }, result: undefined }
     })
-    flow.acknowledged += counts.acknowledged
-    flow.removed += counts.removed
   }
 
   /** The promise for this deposit has ended. */
   async expire(owner: Uint8Array, blob: string, depositId: string): Promise<void> {
-    const { boxes, flow } = this.#init
-    const what = await boxes.change<'expired' | 'removed' | undefined>(owner, async (box) => {
+    const { boxes } = this.#init
+    await boxes.change<undefined>(owner, async (box) => {
       const receipt = names.receipt(box.id, depositId)
       if (!box.mail.some((ref) => ref.blob === blob)) return await this.#forget(box, receipt)
       const sound = (await boxes.readBlob(box.id, blob)) !== undefined
       const mail = box.mail.filter((ref) => ref.blob !== blob)
       const garbage = [names.blob(box.id, blob), receipt]
-      return { next: { ...box, mail, garbage }, result: sound ? 'expired' : 'removed' }
+      const flow = addFlow(box.flow, sound ? { expired: 1 } : { removed: 1 })
+      return { next: { ...box, flow, mail, garbage }, result: undefined }
     })
-    if (what !== undefined) flow[what]++
   }
 
   async #forget(box: Box, receipt: string): Promise<Change<undefined>> {
@@ -180,11 +177,9 @@ export class Mail {
   }
 
   #stored(mail: NewMail): Custody {
-    const { flow, onStored } = this.#init
     const { envelopeDigest, keptUntil } = mail
     const owner = accountKey(mail.owner)
-    flow.accepted++
-    onStored(owner)
+    this.#init.onStored(owner)
     return { envelopeDigest, owner, keptUntil }
   }
 

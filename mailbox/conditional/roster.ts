@@ -1,12 +1,14 @@
 // How many members there are, and the one joining or leaving that is on its way. Whoever finds one on its way finishes it first.
 //
 //   join:   box "joining" ──▶ roster counts it, and names it ──▶ box active ──▶ roster names nobody
-//   leave:  roster counts it out, and names it ──▶ box deleted ──▶ everything of the box deleted ──▶ roster names nobody
+//   leave:  roster counts it out, and names it ──▶ box inactive ──▶ roster adds its flow ──▶ box deleted, with everything of it
+//           ──▶ roster names nobody
 
 import { concat, fromHex, toHex, u32, u8 } from '../../protocol/bytes.ts'
 import { DecodeError } from '../../protocol/errors.ts'
 import { reader } from '../../protocol/reader.ts'
 import { StoreError } from '../../net/store-error.ts'
+import { addFlow, encodeFlow, flowFrom, NO_FLOW } from '../flow.ts'
 import { Refusal } from '../refusal.ts'
 import { newBox } from './box.ts'
 import { names } from './names.ts'
@@ -22,7 +24,8 @@ const MAX_TRIES = 1000
 const RUN = 256
 
 interface Pending {
-  readonly kind: 'join' | 'leave'
+  /** `left`: what the box has counted is in the roster. */
+  readonly kind: 'join' | 'leave' | 'left'
   readonly account: Uint8Array
   /** Id of the membership. */
   readonly box: string
@@ -30,13 +33,14 @@ interface Pending {
 
 interface Count {
   readonly members: number
+  /** Of all who have left. */
+  readonly flow: Flow
   readonly pending: Pending | undefined
 }
 
 export interface RosterInit {
   readonly boxes: Boxes
   readonly limits: StoreLimits
-  readonly flow: Flow
 }
 
 export class Roster {
@@ -65,7 +69,7 @@ export class Roster {
         continue
       }
       const pending: Pending = { kind: 'join', account, box: held.box.id }
-      await this.#put({ members: count.members + 1, pending }, revision)
+      await this.#put({ ...count, members: count.members + 1, pending }, revision)
     }
     throw new StoreError('ERR_IO')
   }
@@ -79,7 +83,7 @@ export class Roster {
       if (box === undefined) return false
       const pending: Pending = { kind: 'leave', account, box: box.id }
       const members = Math.max(0, count.members - 1)
-      if (!(await this.#put({ members, pending }, revision))) continue
+      if (!(await this.#put({ ...count, members, pending }, revision))) continue
       await this.settle()
       return true
     }
@@ -93,9 +97,31 @@ export class Roster {
       const count = held?.value === undefined ? await this.#recount() : decodeCount(held.value)
       const revision = held?.revision ?? 0
       if (count.pending === undefined) return { count, revision }
-      if (count.pending.kind === 'join') await this.#activate(count.pending)
-      else await this.#wipe(count.pending)
-      await this.#put({ ...count, pending: undefined }, revision)
+      await this.#put(await this.#finish(count, count.pending), revision)
+    }
+    throw new StoreError('ERR_IO')
+  }
+
+  /** What the roster says next; twice is the same. */
+  async #finish(count: Count, pending: Pending): Promise<Count> {
+    if (pending.kind === 'leave') {
+      const flow = addFlow(count.flow, await this.#silence(pending))
+      return { ...count, flow, pending: { ...pending, kind: 'left' } }
+    }
+    if (pending.kind === 'join') await this.#activate(pending)
+    else await this.#wipe(pending)
+    return { ...count, pending: undefined }
+  }
+
+  /** Nobody changes the box any more. What it has counted until then, with all that waits as removed. */
+  async #silence({ account, box: id }: Pending): Promise<Flow> {
+    const { boxes } = this.#init
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const held = await boxes.get(account)
+      if (held?.box?.id !== id) return NO_FLOW
+      const { flow, mail } = held.box
+      if (held.box.joining) return addFlow(flow, { removed: mail.length })
+      await boxes.put(account, { ...held.box, joining: true }, held.revision)
     }
     throw new StoreError('ERR_IO')
   }
@@ -110,13 +136,11 @@ export class Roster {
   }
 
   async #wipe({ account, box: id }: Pending): Promise<void> {
-    const { boxes, flow } = this.#init
+    const { boxes } = this.#init
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const held = await boxes.get(account)
       if (held?.box?.id !== id) break
-      if (!(await boxes.entries.delete(names.box(account), held.revision))) continue
-      flow.removed += held.box.mail.length
-      break
+      if (await boxes.entries.delete(names.box(account), held.revision)) break
     }
     for (const prefix of names.ofBox(id)) await this.#clearAll(prefix)
   }
@@ -138,7 +162,7 @@ export class Roster {
       const held = await boxes.get(account)
       if (held !== undefined && held.box?.joining !== true) members++
     }
-    return { members, pending: undefined }
+    return { members, flow: NO_FLOW, pending: undefined }
   }
 
   async #put(count: Count, revision: number): Promise<boolean> {
@@ -156,11 +180,13 @@ export async function* accountsOf(boxes: Boxes, after = ''): AsyncGenerator<Uint
   }
 }
 
-/** `u8 1 ‖ u32 members ‖ u8 kind`, with kind 1 (join) or 2 (leave) `‖ account[32] ‖ id[16]` */
-function encodeCount({ members, pending }: Count): Uint8Array {
-  const head = [u8(VERSION), u32(members)]
+const KINDS = ['join', 'leave', 'left'] as const
+
+/** `u8 1 ‖ u32 members ‖ flow ‖ u8 kind`, with kind 1 (join), 2 (leave) or 3 (left) `‖ account[32] ‖ id[16]` */
+function encodeCount({ members, flow, pending }: Count): Uint8Array {
+  const head = [u8(VERSION), u32(members), encodeFlow(flow)]
   if (pending === undefined) return concat(...head, u8(0))
-  const kind = u8(pending.kind === 'join' ? 1 : 2)
+  const kind = u8(KINDS.indexOf(pending.kind) + 1)
   return concat(...head, kind, pending.account, fromHex(pending.box))
 }
 
@@ -168,12 +194,13 @@ function decodeCount(value: Uint8Array): Count {
   const from = reader(value)
   if (from.u8() !== VERSION) throw new DecodeError('ERR_UNKNOWN_VERSION')
   const members = from.u32()
-  const kind = from.u8()
-  if (kind === 0) return { members, pending: undefined }
+  const flow = flowFrom(from)
+  const kind = KINDS[from.u8() - 1]
+  if (kind === undefined) return { members, flow, pending: undefined }
   const pending: Pending = {
-    kind: kind === 1 ? 'join' : 'leave',
+    kind,
     account: from.take(32).slice(),
     box: toHex(from.take(16)),
   }
-  return { members, pending }
+  return { members, flow, pending }
 }

@@ -122,7 +122,7 @@ export const MEMBER_RULES: readonly Rule[] = [
       equal(await refusalOf(store.read(to, 0, EVERYTHING)), 'unavailable', 'the box')
       equal(await refusalOf(store.acknowledge(to, [1])), 'unavailable', 'an acknowledgement')
       equal(await refusalOf(store.deposit(mail(to, 'three'))), 'unavailable', 'a deposit')
-      equal((await flows(stores)).removed, 1, 'flows')
+      equal(await flows(stores), { accepted: 2, acknowledged: 1, expired: 0, removed: 1 }, 'flows')
       await store.join(to)
       const fresh = await store.member(to)
       equal(

@@ -1,5 +1,6 @@
 // One thing that a store must do, and what the rules have in common.
 
+import { equal } from './assert.ts'
 import { NOW, owner } from './people.ts'
 import type { MailboxStore, Statistics } from '../store.ts'
 import type { FrontEnd, StoreSubject } from './subject.ts'
@@ -41,15 +42,18 @@ export async function expireAll(stores: readonly MailboxStore[], now: number): P
 
 type Flows = Pick<Statistics, 'accepted' | 'acknowledged' | 'expired' | 'removed'>
 
-/** Of all front ends together. */
+/** Every front end says the same, and nothing is unaccounted for. */
 export async function flows(stores: readonly MailboxStore[]): Promise<Flows> {
-  const sum = { accepted: 0, acknowledged: 0, expired: 0, removed: 0 }
-  for (const store of stores) {
-    const { accepted, acknowledged, expired, removed } = await store.statistics()
-    sum.accepted += accepted
-    sum.acknowledged += acknowledged
-    sum.expired += expired
-    sum.removed += removed
-  }
-  return sum
+  const all = await Promise.all(stores.map(balanced))
+  const [first] = all
+  if (first === undefined) throw new Error('there is no front end')
+  equal(all, Array<Flows>(all.length).fill(first), 'flows of all front ends')
+  return first
+}
+
+/** What has become of all mail. Throws unless it adds up. */
+export async function balanced(store: MailboxStore): Promise<Flows> {
+  const { accepted, acknowledged, expired, removed, waiting } = await store.statistics()
+  equal(accepted, acknowledged + expired + removed + waiting, 'balance')
+  return { accepted, acknowledged, expired, removed }
 }

@@ -1,6 +1,7 @@
 // Taking mail: envelope, promise and counters in one commit.
 
 import { toHex } from '../../protocol/bytes.ts'
+import { addFlow } from '../flow.ts'
 import { hasRoom, slotOf, STRANGER } from '../lanes.ts'
 import { Refusal } from '../refusal.ts'
 import { keys } from './keys.ts'
@@ -9,7 +10,6 @@ import { decodeReceipt, encodeExpiry, encodeItem, encodeReceipt } from './stored
 import type { AccountKey } from '../../protocol/account.ts'
 import type { Custody } from '../../protocol/custody.ts'
 import type { Operation, Records } from '../../net/records.ts'
-import type { Flow } from '../flow.ts'
 import type { NewMail, StoreLimits } from '../store.ts'
 import type { LevelMember, Members } from './members.ts'
 import type { SoundRecords } from './sound-records.ts'
@@ -19,7 +19,6 @@ export interface IntakeInit {
   readonly sound: SoundRecords
   readonly members: Members
   readonly limits: StoreLimits
-  readonly flow: Flow
   /** Told after the commit. */
   readonly onStored: (owner: AccountKey) => void
 }
@@ -45,7 +44,7 @@ export class Intake {
   }
 
   async #store(mail: NewMail): Promise<Custody> {
-    const { members, records, sound, flow, onStored } = this.#init
+    const { members, records, sound, onStored } = this.#init
     // An unknown owner costs the same look into the store as a known one.
     const number = members.find(mail.owner)?.number ?? 0
     const known = await sound.get(keys.receipt(number, mail.depositId), decodeReceipt)
@@ -57,7 +56,6 @@ export class Intake {
     const slot = slotOf(member.tokens, mail.tokenHash)
     this.#checkQuota(member, mail.envelope.length, slot)
     await records.commit(this.#operations(member, mail, slot))
-    flow.accepted++
     onStored(member.account)
     const { envelopeDigest, keptUntil } = mail
     return { envelopeDigest, owner: member.account, keptUntil }
@@ -93,6 +91,8 @@ export class Intake {
         strangerMessages: member.strangerMessages + (slot === STRANGER ? 1 : 0),
         receipts: member.receipts + 1,
         lastItem: item,
+        flow: addFlow(member.flow, { accepted: 1 }),
+        items: member.items + 1,
       }),
     ]
   }

@@ -22,7 +22,7 @@ export const keys = {
   time: 'mailbox/time',
   members: 'mailbox/member/',
   member: (member: number) => `mailbox/member/${short(member)}`,
-  lastMember: 'mailbox/last-member',
+  former: 'mailbox/former',
   policy: (member: number) => `mailbox/policy/${short(member)}`,
   tokens: (member: number) => `mailbox/tokens/${short(member)}`,
   bundles: 'mailbox/bundle/',

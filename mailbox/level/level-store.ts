@@ -2,7 +2,6 @@
 // shares one synced batch, and the counters of all members are in memory.
 
 import { KeyedLock } from '../../net/lock.ts'
-import { newFlow } from '../flow.ts'
 import { Refusal } from '../refusal.ts'
 import { isSame } from '../same.ts'
 import { Cells } from './cells.ts'
@@ -19,7 +18,6 @@ import type { AccountKey } from '../../protocol/account.ts'
 import type { Custody } from '../../protocol/custody.ts'
 import type { Clock } from '../../net/ports.ts'
 import type { Records } from '../../net/records.ts'
-import type { Flow } from '../flow.ts'
 import type {
   DeliveryToken,
   HeldBundle,
@@ -65,7 +63,6 @@ export class LevelMailboxStore implements MailboxStore {
   readonly #shelf: Shelf
   readonly #expiry: Expiry
   readonly #lock = new KeyedLock()
-  readonly #flow: Flow = newFlow()
   readonly #failureListeners: (() => void)[] = []
   readonly #mailListeners: ((owner: AccountKey) => void)[] = []
   #stopped = false
@@ -75,13 +72,12 @@ export class LevelMailboxStore implements MailboxStore {
   constructor(init: LevelStoreInit) {
     this.#init = init
     const { records, limits } = init
-    const flow = this.#flow
     const sound = new SoundRecords(records)
     this.#sound = sound
     this.#cells = new Cells(records, sound)
     const members = new Members({ records, sound, limits })
     this.#members = members
-    const base = { records, sound, members, limits, flow }
+    const base = { records, sound, members, limits }
     const onStored = (owner: AccountKey): void => {
       for (const listener of this.#mailListeners) listener(owner)
     }
@@ -140,7 +136,6 @@ export class LevelMailboxStore implements MailboxStore {
     const member = this.#members.find(account)
     if (member === undefined) return false
     await this.#members.end(member)
-    this.#flow.removed += member.messages
     await wipeBox(this.#init.records, this.#sound, member.number)
     return true
   }
@@ -225,8 +220,8 @@ export class LevelMailboxStore implements MailboxStore {
   async statistics(): Promise<Statistics> {
     await this.#reloading
     let [waiting, waitingBytes, oneTimePairs] = [0, 0, 0]
-    for (const { messages, bytes, pairs } of this.#members.all()) {
-      waiting += messages
+    for (const { items, bytes, pairs } of this.#members.all()) {
+      waiting += items
       waitingBytes += bytes
       oneTimePairs += pairs
     }
@@ -236,7 +231,7 @@ export class LevelMailboxStore implements MailboxStore {
       waiting,
       waitingBytes,
       oneTimePairs,
-      ...this.#flow,
+      ...this.#members.flow,
       damaged,
     }
   }

@@ -3,16 +3,18 @@
 import { accountKey } from '../../protocol/account.ts'
 import { toHex } from '../../protocol/bytes.ts'
 import { StoreError } from '../../net/store-error.ts'
+import { addFlow, NO_FLOW } from '../flow.ts'
 import { Refusal } from '../refusal.ts'
 import { keys, lastNumber } from './keys.ts'
 import { Damaged } from './sound-records.ts'
-import { decodeLastMember, decodeMember, decodePolicy, decodeTokens } from './stored.ts'
-import { encodeLastMember, encodeMember, encodePolicy, encodeTokens } from './stored.ts'
+import { decodeFormer, decodeMember, decodePolicy, decodeTokens } from './stored.ts'
+import { encodeFormer, encodeMember, encodePolicy, encodeTokens } from './stored.ts'
 import type { AccountKey } from '../../protocol/account.ts'
 import type { Operation, Records } from '../../net/records.ts'
+import type { Flow } from '../flow.ts'
 import type { DeliveryToken, MemberPolicy, StoreLimits } from '../store.ts'
 import type { SoundRecords } from './sound-records.ts'
-import type { StoredMember } from './stored.ts'
+import type { StoredFormer, StoredMember } from './stored.ts'
 
 /** An owner, known here by a number. */
 export interface LevelMember extends StoredMember {
@@ -20,9 +22,11 @@ export interface LevelMember extends StoredMember {
   readonly account: AccountKey
   readonly policy: MemberPolicy
   readonly tokens: readonly DeliveryToken[]
+  /** Envelopes that are there, counted one by one at the start: `messages` is what they should be. */
+  readonly items: number
 }
 
-type Counters = Omit<StoredMember, 'account'>
+type Counters = Omit<StoredMember, 'account'> & Pick<LevelMember, 'items'>
 
 export interface MembersInit {
   readonly records: Records
@@ -32,10 +36,12 @@ export interface MembersInit {
 
 const NOTHING: Counters = {
   ...{ bytes: 0, messages: 0, strangerBytes: 0, strangerMessages: 0 },
-  ...{ receipts: 0, lastItem: 0, pairs: 0, lastPair: 0 },
+  ...{ receipts: 0, lastItem: 0, pairs: 0, lastPair: 0, flow: NO_FLOW, items: 0 },
 }
 
 const DEFAULT_POLICY: MemberPolicy = { label: '', status: 'active', quota: undefined }
+
+const NO_FORMER: StoredFormer = { last: 0, flow: NO_FLOW }
 
 /** What is known of a member whose policy cannot be read: nothing new is taken until the operator has set it again. */
 const LOST_POLICY: MemberPolicy = { ...DEFAULT_POLICY, status: 'suspended' }
@@ -54,6 +60,8 @@ export class Members {
   readonly #adding = new Map<number, Promise<void>>()
   #loaded = false
   #last = 0
+  /** Of those who have left. */
+  #formerFlow: Flow = NO_FLOW
 
   constructor(init: MembersInit) {
     this.#records = init.records
@@ -70,20 +78,28 @@ export class Members {
     this.#byAccount.clear()
     this.#byNumber.clear()
     const members: LevelMember[] = []
-    let last = await this.#lastEver()
+    const former = await this.#former()
+    let { last } = former
     const passed = (key: string): void => void (last = Math.max(last, lastNumber(key)))
     for await (const { key, value } of this.#sound.range(keys.members, decodeMember, { passed })) {
       const number = lastNumber(key)
       const [policy, tokens] = [await this.#policy(number), await this.#tokens(number)]
-      members.push({ ...value, number, account: accountKey(value.account), policy, tokens })
+      const items = await this.#records.count(keys.items(number))
+      members.push({ ...value, number, account: accountKey(value.account), policy, tokens, items })
     }
     for (const member of members) this.#keep(member)
     this.#last = Math.max(last, ...this.#byNumber.keys())
+    this.#formerFlow = former.flow
     this.#loaded = true
   }
 
   get count(): number {
     return this.#byNumber.size
+  }
+
+  /** Of all that there are and that there were. */
+  get flow(): Flow {
+    return [...this.all()].reduce((sum, { flow }) => addFlow(sum, flow), this.#formerFlow)
   }
 
   all(): Iterable<LevelMember> {
@@ -156,11 +172,12 @@ export class Members {
   }
 
   /** Ends a membership. The number is never given again: what is still stored under it must not become somebody else's. */
-  async end({ number, account }: LevelMember): Promise<void> {
+  async end({ number, account, flow, messages }: LevelMember): Promise<void> {
     this.#byAccount.delete(toHex(account))
     this.#byNumber.delete(number)
+    this.#formerFlow = addFlow(addFlow(this.#formerFlow, flow), { removed: messages })
     await this.#records.commit([
-      put(keys.lastMember, encodeLastMember(this.#last)),
+      put(keys.former, encodeFormer({ last: this.#last, flow: this.#formerFlow })),
       ...[keys.member, keys.policy, keys.tokens, keys.bundle].map((name) => del(name(number))),
     ])
   }
@@ -174,9 +191,9 @@ export class Members {
     if (!this.#loaded) throw new StoreError('ERR_IO')
   }
 
-  async #lastEver(): Promise<number> {
-    const last = await this.#sound.get(keys.lastMember, decodeLastMember)
-    return last === undefined || last instanceof Damaged ? 0 : last
+  async #former(): Promise<StoredFormer> {
+    const former = await this.#sound.get(keys.former, decodeFormer)
+    return former === undefined || former instanceof Damaged ? NO_FORMER : former
   }
 
   /** Damaged ones are none: whoever held one is a stranger, among whom nobody is held back as long as there are no tokens. */

@@ -1,5 +1,6 @@
 // The mail that waits: reading it in order, and removing exactly what is named.
 
+import { addFlow } from '../flow.ts'
 import { STRANGER } from '../lanes.ts'
 import { keys, lastNumber } from './keys.ts'
 import { Damaged } from './sound-records.ts'
@@ -24,7 +25,6 @@ export interface QueueInit {
   readonly sound: SoundRecords
   readonly members: Members
   readonly limits: StoreLimits
-  readonly flow: Flow
 }
 
 export class Queue {
@@ -106,18 +106,9 @@ export class Queue {
     strangerMessages = Math.min(messages, Math.max(0, strangerMessages))
     strangerBytes = strangerMessages === 0 ? 0 : Math.min(bytes, Math.max(0, strangerBytes))
     const counters = { bytes, messages, strangerBytes, strangerMessages, receipts }
-    operations.push(members.change(member, counters))
+    const flow = addFlow(member.flow, flowOf(found, forget))
+    operations.push(members.change(member, { ...counters, flow, items: member.items - found.size }))
     await records.commit(operations)
-    this.#count(found, forget)
-  }
-
-  /** What is damaged was neither had by its owner nor kept for as long as was promised. */
-  #count(found: ReadonlyMap<number, Found>, expired: boolean): void {
-    const { flow } = this.#init
-    const lost = [...found.values()].filter(({ receipt }) => receipt === undefined).length
-    flow.removed += lost
-    if (expired) flow.expired += found.size - lost
-    else flow.acknowledged += found.size - lost
   }
 
   async #find(member: number, ids: readonly number[]): Promise<Map<number, Found>> {
@@ -136,6 +127,13 @@ export class Queue {
     }
     return found
   }
+}
+
+/** What is damaged was neither had by its owner nor kept for as long as was promised. */
+function flowOf(found: ReadonlyMap<number, Found>, isExpiry: boolean): Partial<Flow> {
+  const lost = [...found.values()].filter(({ receipt }) => receipt === undefined).length
+  const rest = found.size - lost
+  return { removed: lost, ...(isExpiry ? { expired: rest } : { acknowledged: rest }) }
 }
 
 function del(key: string): Operation {

@@ -3,7 +3,9 @@
 import { concat, fromUtf8, u32, u64, u8, utf8 } from '../../protocol/bytes.ts'
 import { DecodeError } from '../../protocol/errors.ts'
 import { reader } from '../../protocol/reader.ts'
+import { encodeFlow, flowFrom } from '../flow.ts'
 import type { Reader } from '../../protocol/reader.ts'
+import type { Flow } from '../flow.ts'
 import type { DeliveryToken, MemberPolicy, Promised } from '../store.ts'
 
 const VERSION = 1
@@ -24,11 +26,12 @@ export interface StoredMember {
   readonly lastItem: number
   readonly pairs: number
   readonly lastPair: number
+  readonly flow: Flow
 }
 
 /**
  * `u8 1 ‖ account[32] ‖ u64 bytes ‖ u32 messages ‖ u64 stranger bytes ‖ u32 stranger messages ‖ u32 receipts ‖ u64 last item ‖ u32 pairs ‖
- * u64 last pair`
+ * u64 last pair ‖ flow`, flow being `u64 accepted ‖ u64 acknowledged ‖ u64 expired ‖ u64 removed`
  */
 export function encodeMember(member: StoredMember): Uint8Array {
   const { account, bytes, messages, strangerBytes, strangerMessages } = member
@@ -44,6 +47,7 @@ export function encodeMember(member: StoredMember): Uint8Array {
     u64(lastItem),
     u32(pairs),
     u64(lastPair),
+    encodeFlow(member.flow),
   )
 }
 
@@ -58,6 +62,7 @@ export function decodeMember(value: Uint8Array): StoredMember {
     lastItem: from.u64(),
     pairs: from.u32(),
     lastPair: from.u64(),
+    flow: flowFrom(from),
   }))
 }
 
@@ -201,13 +206,21 @@ export function decodeTokens(value: Uint8Array): readonly DeliveryToken[] {
   })
 }
 
-/** `u8 1 ‖ u32 number`: the highest that any member ever had, written when one leaves. */
-export function encodeLastMember(number: number): Uint8Array {
-  return concat(u8(VERSION), u32(number))
+/** What is left of members who have left. */
+export interface StoredFormer {
+  /** The highest number that any member ever had. */
+  readonly last: number
+  /** Of all who have left, together. */
+  readonly flow: Flow
 }
 
-export function decodeLastMember(value: Uint8Array): number {
-  return decode(value, (from) => from.u32())
+/** `u8 1 ‖ u32 last ‖ flow` */
+export function encodeFormer({ last, flow }: StoredFormer): Uint8Array {
+  return concat(u8(VERSION), u32(last), encodeFlow(flow))
+}
+
+export function decodeFormer(value: Uint8Array): StoredFormer {
+  return decode(value, (from) => ({ last: from.u32(), flow: flowFrom(from) }))
 }
 
 /** `u8 1 ‖ u64 ms` */

@@ -102,6 +102,7 @@ test('boxes and names of what is due are read back as they were written', () => 
       quota: fc.option(fc.record({ bytes: u53, messages: u32 }), { nil: undefined }),
     }),
     lastItem: u53,
+    flow: fc.record({ accepted: u53, acknowledged: u53, expired: u53, removed: u53 }),
     mail: fc.array(
       fc.record({ id: u53, blob: hex(16), depositId: hex(16), bytes: u32, slot: u32 }),
     ),

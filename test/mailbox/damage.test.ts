@@ -142,3 +142,17 @@ test('a deposit whose remembered receipt is damaged is taken once more', async (
   await world.deposit(sender, owner.account, envelope('a'), id)
   expect((await world.service.status()).waiting).toBe(2)
 })
+
+test('mail that is gone without a trace is missing in the balance after the next start', async () => {
+  const world = await World.start()
+  const owner = await world.member()
+  const sender = await world.stranger()
+  for (const text of ['one', 'two']) await world.deposit(sender, owner.account, envelope(text))
+  await world.records.flush()
+  const [first = ''] = await world.store
+    .keys({ gte: keys.items(1), lt: `${keys.items(1)}~`, limit: 1 })
+    .all()
+  await world.store.del(first)
+  const next = await world.crash()
+  expect(await next.service.status()).toMatchObject({ accepted: 2, removed: 0, waiting: 1 })
+})

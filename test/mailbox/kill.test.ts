@@ -84,6 +84,12 @@ class Ledger {
     }
   }
 
+  /** What a mailbox says of itself before anybody visits it. */
+  addUp({ status: { accepted, removed, waiting } }: RunningMailbox): void {
+    if (accepted === removed + waiting) return
+    this.faults.push(`of ${accepted} accepted, ${removed} are gone and ${waiting} wait`)
+  }
+
   take(id: number): void {
     if (this.taken.has(id)) this.faults.push(`pair ${id} was given twice`)
     this.taken.add(id)
@@ -98,12 +104,17 @@ test(`whatever was promised survives ${KILLS} kills, what was acknowledged is go
   const [first, second] = [await peer(testAccount(random)), await peer(testAccount(random))]
   for (let kill = 0; kill < KILLS; kill++) {
     const [answers = 0] = random(1)
-    const life = new Life(await mailbox.start(), 5 + answers / 2)
+    const box = await mailbox.start()
+    ledger.addUp(box)
+    const life = new Life(box, 5 + answers / 2)
     const work = [own(life, ledger, home), leave(life, ledger, first), leave(life, ledger, second)]
     await Promise.all([...work, take(life, ledger, second), dying(life, mailbox)])
   }
 
-  const last = new Life(await mailbox.start(), Number.POSITIVE_INFINITY)
+  const end = await mailbox.start()
+  ledger.addUp(end)
+  expect(end.status.accepted).toBeGreaterThanOrEqual(ledger.promised.size)
+  const last = new Life(end, Number.POSITIVE_INFINITY)
   const owning = own(last, ledger, home)
   const { client } = clientOf(last, first)
   const o = { signal: AbortSignal.timeout(30_000) }

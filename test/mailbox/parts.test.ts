@@ -4,6 +4,7 @@ import { Gate } from '../../mailbox/gate.ts'
 import { readExpiryName, keys, lastNumber } from '../../mailbox/level/keys.ts'
 import {
   decodeExpiry,
+  decodeFormer,
   decodeItem,
   decodeMember,
   decodePair,
@@ -11,6 +12,7 @@ import {
   decodeTime,
   decodeTokens,
   encodeExpiry,
+  encodeFormer,
   encodeItem,
   encodeMember,
   encodePair,
@@ -26,6 +28,7 @@ const u32 = fc.nat(0xffff_ffff)
 const u53 = fc.maxSafeNat()
 
 test('records are read back as they were written, and nothing shorter or longer is', () => {
+  const flow = fc.record({ accepted: u53, acknowledged: u53, expired: u53, removed: u53 })
   const member = fc.record({
     account: bytes(32),
     bytes: u53,
@@ -36,6 +39,7 @@ test('records are read back as they were written, and nothing shorter or longer 
     lastItem: u53,
     pairs: u32,
     lastPair: u53,
+    flow,
   })
   const receipt = fc.record({ envelopeDigest: bytes(32), keptUntil: u53 })
   const expiry = fc.oneof(
@@ -44,6 +48,7 @@ test('records are read back as they were written, and nothing shorter or longer 
     fc.record({ kind: fc.constant('taken' as const), member: u32, pairId: u32 }),
   )
   law(member, encodeMember, decodeMember)
+  law(fc.record({ last: u32, flow }), encodeFormer, decodeFormer)
   law(receipt, encodeReceipt, decodeReceipt)
   law(expiry, encodeExpiry, decodeExpiry)
   law(fc.array(fc.record({ slot: u32, hash: bytes(32) })), encodeTokens, decodeTokens)

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ChildProcess } from 'node:child_process'
+import type { MailboxServiceStatus } from '../../mailbox/service.ts'
 import type { PeerName } from '../../net/ports.ts'
 
 const PROGRAM = fileURLToPath(new URL('mailbox-process.ts', import.meta.url))
@@ -14,6 +15,8 @@ export interface RunningMailbox {
   readonly link: string
   readonly peer: PeerName
   readonly addresses: readonly string[]
+  /** A moment after it began to serve. */
+  readonly status: MailboxServiceStatus
 }
 
 export class KilledMailbox {

@@ -1,5 +1,5 @@
 // A program of its own: a mailbox that a test kills. Loads everything first, then waits for `{ dir, listen }`, so that tests can
-// have the next one ready; answers with its link and addresses. Ends with its parent.
+// have the next one ready; answers with its link, addresses and status. Ends with its parent.
 import { flushCompileCache } from 'node:module'
 import { hostMailbox } from '../../mailbox/main.ts'
 import { ready } from '../../protocol/crypto.ts'
@@ -16,5 +16,6 @@ async function serve(dir: string, listen: string): Promise<void> {
   // Everybody is at one address here.
   const limits = { addressPairs: 1e6, pairs: 1e6 }
   const host = await hostMailbox({ profile: { dir }, listen: [listen], limits })
-  process.send?.({ link: host.link, peer: host.peer, addresses: host.addresses })
+  const { link, peer, addresses } = host
+  process.send?.({ link, peer, addresses, status: await host.status() })
 }

@@ -1,8 +1,8 @@
 /** Parsers of what node and mailbox keep, and of the frames that a node reads. */
 import {
   decodeExpiry,
+  decodeFormer,
   decodeItem,
-  decodeLastMember,
   decodeMember,
   decodePair as decodeShelfPair,
   decodePolicy,
@@ -10,8 +10,8 @@ import {
   decodeTime,
   decodeTokens,
   encodeExpiry,
+  encodeFormer,
   encodeItem,
-  encodeLastMember,
   encodeMember,
   encodePair as encodeShelfPair,
   encodePolicy,
@@ -69,6 +69,8 @@ import { Dice } from '../dice.ts'
 import { exampleMessage, textOf } from '../examples.ts'
 import type { Parser } from '../parser.ts'
 import { parser } from '../parser.ts'
+
+const FLOW = { accepted: 9, acknowledged: 4, expired: 3, removed: 1 }
 
 /** libsodium must be ready. */
 export function storeParsers(): readonly Parser[] {
@@ -214,6 +216,7 @@ function mailbox(key: AccountKey): readonly Parser[] {
     lastItem: 4,
     pairs: 5,
     lastPair: 6,
+    flow: FLOW,
   }
   const signed = new Uint8Array(60).fill(9)
   return [
@@ -241,7 +244,7 @@ function mailbox(key: AccountKey): readonly Parser[] {
       { label: '', status: 'active', quota: undefined },
     ),
     box(),
-    record('last member', decodeLastMember, encodeLastMember, 7),
+    record('former', decodeFormer, encodeFormer, { last: 7, flow: FLOW }),
     record('time', decodeTime, encodeTime, NOW),
   ]
 }
