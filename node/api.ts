@@ -29,6 +29,8 @@ export interface NodeOptions {
   readonly network?: NetworkOptions
   /** Mailbox links to enrol with. */
   readonly mailbox?: readonly string[]
+  /** With how many mailboxes of a contact a message is left, 1 to 4, where the contact has so many. @default 2 */
+  readonly copies?: number
   /** Aborting stops the node. */
   readonly signal?: AbortSignal
   readonly clock?: Clock

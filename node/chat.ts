@@ -32,6 +32,8 @@ export interface ChatInit {
    * @default nodes of their own over TCP and WebSockets
    */
   readonly throwAway?: ThrowAwayWires
+  /** With how many mailboxes of a contact a message is left, 1 to 4. @default 2 */
+  readonly copies?: number
   /** Shown to contacts; kept in the store. */
   readonly name?: string
   /** What `node.stop()` ends after the chat itself, for instance the libp2p node. */
@@ -109,7 +111,7 @@ class HostedChat implements Chat, Startable {
     const { store, directory, reopen } = this.#init
     const { clock = systemClock, random = platformRandom } = this.#init
     const { privateKey, addressManager, connectionManager } = this.#components
-    const { dataKey: key } = this.#init
+    const { dataKey: key, copies } = this.#init
     const dataKey = key instanceof Secret ? key : importSecret('DataKey', key.slice())
     const salts = pooled(random)
     const sealed = { store, dataKey, clock, random: salts }
@@ -123,6 +125,7 @@ class HostedChat implements Chat, Startable {
       clock,
       random,
       salts,
+      ...(copies === undefined ? {} : { copies }),
     })
     const node = new ChatNode({
       core,

@@ -253,7 +253,7 @@ function addEntry(
     sessionId: NOTHING,
     createdAt: draft.now,
     sealedAt: 0,
-    held: undefined,
+    held: [],
     protection: undefined,
   })
   return order

@@ -231,7 +231,7 @@ export class Conversation implements Mender, Opener {
   }
 
   /** A mailbox has signed that it holds the envelope of this entry. */
-  held(entry: OutboxEntry, held: HeldBy): Promise<void> {
+  held(entry: OutboxEntry, held: Omit<HeldBy, 'counter'>): Promise<void> {
     return this.#steps.lazily((draft) => noteHeld(draft, this, entry, held))
   }
 

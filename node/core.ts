@@ -44,6 +44,8 @@ export interface CoreInit {
   readonly random: RandomBytes
   /** May be a pool: salts, ids and jitter. @default random */
   readonly salts?: RandomBytes
+  /** With how many mailboxes of a contact a message is left. @default 2 */
+  readonly copies?: number
   /** Told of listeners that throw. */
   readonly onListenerError?: (error: unknown) => void
 }
@@ -160,6 +162,7 @@ export class ChatCore {
       pool: this.pool,
       clock,
       random: salts,
+      ...(init.copies === undefined ? {} : { copies: init.copies }),
       expireBy: () => this.ownKeys.guard.destroyBy,
       lost: (conversation) => {
         void this.#introducer.refresh(conversation).catch(() => undefined) // the courier comes back to it

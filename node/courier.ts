@@ -2,19 +2,17 @@
 // Sends the envelopes of the outbox as they are and tells the conversation what became of them.
 
 import type { RandomBytes } from '../protocol/bytes.ts'
-import { envelopeDigest } from '../protocol/custody.ts'
 import { hasPassed } from '../protocol/riding.ts'
 import { backoff } from '../net/backoff.ts'
 import { DIRECT_PROTOCOL } from '../net/names.ts'
-import { accountOf } from '../net/peer-name.ts'
 import type { Channel, Clock, Timer, Wire } from '../net/ports.ts'
 import type { Conversation } from './conversation.ts'
 import { timeoutError, withDeadline } from './deadline.ts'
+import { Depositor } from './depositor.ts'
 import { DirectSender, MAX_DIRECT_FRAME_BYTES, WINDOW } from './direct.ts'
-import { mailboxesOf } from './introduce.ts'
 import { DAY } from './lifetimes.ts'
 import type { MailboxPool } from './mailbox-pool.ts'
-import type { OutboxEntry } from './outbox.ts'
+import { liveCopies, type OutboxEntry } from './outbox.ts'
 import { REFUSED } from './outcome.ts'
 
 export interface CourierInit {
@@ -23,6 +21,8 @@ export interface CourierInit {
   readonly pool: MailboxPool
   readonly clock: Clock
   readonly random: RandomBytes
+  /** With how many mailboxes of a contact an envelope is left. @default 2 */
+  readonly copies?: number
   /** Unix ms: what is too old then is given up; undefined while nobody knows what time it is. */
   readonly expireBy: () => number | undefined
   /** The contact cannot be reached by what we know of it: look for a newer bundle. Never rejects. */
@@ -41,12 +41,15 @@ const REST_TRY_LATER = 2_000
 const RECEIPT_PATIENCE = 30_000
 /** An undelivered message is given up after this. */
 const KEEP_TRYING = 30 * DAY
-/** Deposits on their way at once. */
+/** Enough that the loss of one mailbox loses nothing; each more sees the contact's mail come. */
+const COPIES = 2
+/** Entries of which a first copy is on its way. */
 const DEPOSITS_AT_ONCE = 64
 
 export class Courier {
   readonly #init: CourierInit
   readonly #abort = new AbortController()
+  readonly #depositor: Depositor
   /** Envelopes on the stream. */
   readonly #inFlight = new Map<number, Uint8Array>()
   /** Refused ones. What is encrypted again is another envelope, and does not rest. */
@@ -69,8 +72,11 @@ export class Courier {
 
   constructor(init: CourierInit) {
     this.#init = init
-    for (const { order, held } of init.conversation.outbox.values()) {
-      if (held !== undefined) this.#unsure.add(order)
+    const { conversation, pool, clock, random, copies = COPIES } = init
+    const { signal } = this.#abort
+    this.#depositor = new Depositor({ conversation, pool, clock, random, copies, signal })
+    for (const { order, held } of conversation.outbox.values()) {
+      if (held.length > 0) this.#unsure.add(order)
     }
   }
 
@@ -127,12 +133,10 @@ export class Courier {
       if (!conversation.maySend(entry)) return false
       const rest = this.#resting.get(entry.order)
       if (rest?.envelope === entry.envelope && isAhead(rest.until, REST, now)) return false
-      if (entry.held === undefined || entry.held.keptUntil <= now) return true
-      if (path === 'mailbox') return false
-      return (
-        this.#unsure.has(entry.order) ||
-        (here && hasPassed(RECEIPT_PATIENCE, entry.held.storedAt, now))
-      )
+      if (path === 'mailbox') return this.#depositor.wants(entry)
+      const [first] = liveCopies(entry, now)
+      if (first === undefined || this.#unsure.has(entry.order)) return true
+      return here && hasPassed(RECEIPT_PATIENCE, first.storedAt, now)
     })
   }
 
@@ -271,29 +275,10 @@ export class Courier {
 
   async #deposit(entries: readonly OutboxEntry[]): Promise<void> {
     const { conversation, lost } = this.#init
-    if (mailboxesOf(conversation).length === 0) return lost(conversation)
     for (let from = 0; from < entries.length; from += DEPOSITS_AT_ONCE) {
       const run = entries.slice(from, from + DEPOSITS_AT_ONCE)
-      const results = await Promise.allSettled(run.map((entry) => this.#leave(entry)))
-      if (results.every(({ status }) => status === 'rejected')) return lost(conversation)
+      if (!(await this.#depositor.leave(run))) return lost(conversation)
     }
-  }
-
-  async #leave(entry: OutboxEntry): Promise<void> {
-    const { conversation, pool, clock } = this.#init
-    if (entry.envelope === undefined) return
-    const request = {
-      owner: conversation.contact.account,
-      depositId: envelopeDigest(entry.envelope).slice(0, 16),
-      envelope: entry.envelope,
-    }
-    const { signal } = this.#abort
-    const custody = await pool.deposit(mailboxesOf(conversation), request, { signal })
-    await conversation.held(entry, {
-      mailbox: accountOf(custody.mailbox),
-      storedAt: clock.now(),
-      keptUntil: custody.keptUntil,
-    })
   }
 
   /** When to look again: something waits for the direct path, for a rest to end, or for a receipt. */
@@ -311,7 +296,7 @@ export class Courier {
     const now = clock.now()
     const wait = Math.min(RETRY.max, Math.max(RETRY.base, this.#notBefore - now))
     const heldOnly = entries.every(
-      ({ held, order }) => held !== undefined && held.keptUntil > now && !this.#unsure.has(order),
+      (entry) => liveCopies(entry, now).length > 0 && !this.#unsure.has(entry.order),
     )
     this.#timer = clock.after(heldOnly ? Math.max(wait, RECEIPT_PATIENCE) : wait, () => this.wake())
   }

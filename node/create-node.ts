@@ -19,6 +19,7 @@ import { SottoError } from './errors.ts'
 import { homeProblem } from './home-problem.ts'
 import { keys } from './keys.ts'
 import { checkName } from './names.ts'
+import { MAX_COPIES } from './outbox.ts'
 
 const DEFAULT_LISTEN = ['/ip4/0.0.0.0/tcp/0', '/ip4/0.0.0.0/tcp/0/ws']
 
@@ -81,8 +82,9 @@ function folderOf(profile: ProfileChoice = { memory: true }): string | undefined
 }
 
 async function startNode(home: Home, options: NodeOptions): Promise<Node> {
-  const { name, clock = systemClock, random = platformRandom, network = {} } = options
+  const { name, clock = systemClock, random = platformRandom, network = {}, copies } = options
   if (name !== undefined) checkName(name)
+  checkCopies(copies)
   const { account, dataKey, store, datastore, reopen } = home
   const { replication } = network
   const dht = directory({ clock, ...(replication === undefined ? {} : { replication }) })
@@ -107,6 +109,7 @@ async function startNode(home: Home, options: NodeOptions): Promise<Node> {
           await home.close()
         },
         ...(name === undefined ? {} : { name }),
+        ...(copies === undefined ? {} : { copies }),
       }),
     },
   }).catch(networkProblem)
@@ -120,6 +123,12 @@ async function startNode(home: Home, options: NodeOptions): Promise<Node> {
   }
   stopOnAbort(node, options.signal)
   return node
+}
+
+function checkCopies(copies: number | undefined): void {
+  if (copies === undefined) return
+  if (Number.isInteger(copies) && copies >= 1 && copies <= MAX_COPIES) return
+  throw new SottoError('INVALID_ARGUMENT', `copies must be 1 to ${MAX_COPIES}`)
 }
 
 function stopOnAbort(node: Node, signal: AbortSignal | undefined): void {

@@ -35,6 +35,8 @@ export interface Deposited {
   readonly mailbox: PeerName
   /** Unix ms, as the mailbox has signed. */
   readonly keptUntil: number
+  /** The receipt as the mailbox has signed it. */
+  readonly receipt: Uint8Array
 }
 
 /** What a mailbox handed out: the bundle, and a one-time pair with its note unless the shelf was empty. */
@@ -102,8 +104,8 @@ export class MailboxPool {
     { signal }: CallOptions,
   ): Promise<Deposited> {
     return this.#first(hints, signal, async (mailbox, client, inner) => {
-      const { keptUntil } = await client.deposit(request, { signal: inner })
-      return { mailbox, keptUntil }
+      const { keptUntil, signed } = await client.deposit(request, { signal: inner })
+      return { mailbox, keptUntil, receipt: signed }
     })
   }
 

@@ -16,6 +16,10 @@ export interface HeldBy {
   readonly mailbox: Uint8Array
   readonly storedAt: number
   readonly keptUntil: number
+  /** The receipt as the mailbox has signed it. */
+  readonly receipt: Uint8Array
+  /** Our highest counter in the conversation then: messages with higher ones came to any mailbox after this one. */
+  readonly counter: number
 }
 
 export interface OutboxEntry {
@@ -29,13 +33,22 @@ export interface OutboxEntry {
   readonly createdAt: number
   /** Unix ms when the envelope was made; 0 while there is none. */
   readonly sealedAt: number
-  readonly held: HeldBy | undefined
+  /** One for each mailbox, at most `MAX_COPIES`. */
+  readonly held: readonly HeldBy[]
   /** Of the session in which it is sealed; undefined while there is no envelope. */
   readonly protection: MessageProtection | undefined
 }
 
 /** More is refused: nobody waits for ten thousand unanswered messages. */
 export const MAX_OUTBOX_ENTRIES = 10_000
+
+/** More mailboxes than this are never asked to hold one envelope. */
+export const MAX_COPIES = 4
+
+/** Those who hold the envelope by their own word at `now` (Unix ms). */
+export function liveCopies({ held }: OutboxEntry, now: number): readonly HeldBy[] {
+  return held.filter(({ keptUntil }) => keptUntil > now)
+}
 
 /** An entry whose envelope is taken back: it waits to be encrypted again, under the same message id. */
 export function unsealed(entry: OutboxEntry): OutboxEntry {
@@ -45,7 +58,7 @@ export function unsealed(entry: OutboxEntry): OutboxEntry {
     envelope: undefined,
     sessionId: nothing,
     sealedAt: 0,
-    held: undefined,
+    held: [],
     protection: undefined,
   }
 }
@@ -64,9 +77,13 @@ export function putEntry(contact: ContactId, entry: OutboxEntry): Operation {
       sessionId: entry.sessionId,
       createdAt: BigInt(entry.createdAt),
       sealedAt: BigInt(entry.sealedAt),
-      mailbox: entry.held?.mailbox ?? new Uint8Array(0),
-      storedAt: BigInt(entry.held?.storedAt ?? 0),
-      keptUntil: BigInt(entry.held?.keptUntil ?? 0),
+      held: entry.held.map((one) => ({
+        mailbox: one.mailbox,
+        storedAt: BigInt(one.storedAt),
+        keptUntil: BigInt(one.keptUntil),
+        receipt: one.receipt,
+        counter: BigInt(one.counter),
+      })),
       ...storedProtection(entry.protection),
     }),
   )
@@ -89,13 +106,12 @@ export function decodeEntry(key: string, bytes: Uint8Array): OutboxEntry {
     createdAt: toInteger(record.createdAt),
     sealedAt: toInteger(record.sealedAt),
     protection: readProtection(record.protection),
-    held:
-      record.mailbox.length === 0
-        ? undefined
-        : {
-            mailbox: record.mailbox,
-            storedAt: toInteger(record.storedAt),
-            keptUntil: toInteger(record.keptUntil),
-          },
+    held: record.held.map((one) => ({
+      mailbox: one.mailbox,
+      storedAt: toInteger(one.storedAt),
+      keptUntil: toInteger(one.keptUntil),
+      receipt: one.receipt,
+      counter: toInteger(one.counter),
+    })),
   }
 }

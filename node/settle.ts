@@ -1,9 +1,10 @@
 // What becomes of entries of the outbox once others have spoken: delivered, held by a mailbox, failed. All within a draft.
 
+import { equalBytes } from '../protocol/bytes.ts'
 import type { StateChange } from './api.ts'
 import type { Draft } from './draft.ts'
 import type { Opener } from './open.ts'
-import type { HeldBy, OutboxEntry } from './outbox.ts'
+import { MAX_COPIES, type HeldBy, type OutboxEntry } from './outbox.ts'
 import { changeState } from './take-content.ts'
 
 /** What settling needs besides the draft. */
@@ -31,14 +32,16 @@ export async function noteHeld(
   draft: Draft,
   settler: Settler,
   { order, envelope }: OutboxEntry,
-  held: HeldBy,
+  held: Omit<HeldBy, 'counter'>,
 ): Promise<void> {
   const entry = settler.outbox.get(order)
   if (entry === undefined || entry.envelope !== envelope) return // it was encrypted again meanwhile
   const unlisted = entry.messageId.length === 0
-  draft.outbox.set(order, unlisted ? undefined : { ...entry, held })
+  const { mailbox, keptUntil, storedAt } = held
+  const others = entry.held.filter((one) => !equalBytes(one.mailbox, mailbox))
+  const all = [...others, { ...held, counter: draft.contact.sentCounter }].slice(-MAX_COPIES)
+  draft.outbox.set(order, unlisted ? undefined : { ...entry, held: all })
   if (unlisted) return
-  const { keptUntil, storedAt } = held
   const change: StateChange = { state: 'stored', at: storedAt, path: 'mailbox', keptUntil }
   await changeState(draft, settler, entry.messageId, change)
 }

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file store.proto.
  */
 export const file_store: GenFile = /*@__PURE__*/
-  fileDesc("CgtzdG9yZS5wcm90bxIIc290dG8udjEitgcKDUNvbnRhY3RSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIPCgdhY2NvdW50GAIgASgMEgwKBG5hbWUYAyABKAkSDQoFc3RhdGUYBCABKA0SDQoFdHJ1c3QYBSABKA0SEAoIYWRkZWRfYXQYBiABKAQSEwoLdmVyaWZpZWRfYXQYByABKAQSEQoJYWRkcmVzc2VzGAggAygJEioKCW1haWxib3hlcxgJIAMoCzIXLnNvdHRvLnYxLlN0b3JlZE1haWxib3gSDgoGYnVuZGxlGAogASgMEhMKC2J1bmRsZV9wYXRoGAsgASgNEhMKC2J1bmRsZV9mcm9tGAwgASgJEhcKD2J1bmRsZV9zZXF1ZW5jZRgNIAEoBBIcChRjZXJ0aWZpY2F0ZV9zZXF1ZW5jZRgOIAEoBBIUCgxpZGVudGl0eV9rZXkYDyABKAwSFQoNdGhlaXJfb3JkaW5hbBgRIAEoBBIUCgxuYW1lZF9mb3JfdXMYEiABKAQSFAoMc2VudF9jb3VudGVyGBMgASgEEhgKEHJlY2VpdmVkX2NvdW50ZXIYFCABKAQSEgoKdW5hbnN3ZXJlZBgVIAEoDRIUCgxwcm9maWxlX3NlbnQYFiABKAgSMAoNb3VyX2hhbmRzaGFrZRgXIAEoCzIZLnNvdHRvLnYxLlN0b3JlZEhhbmRzaGFrZRIyCg90aGVpcl9oYW5kc2hha2UYGCABKAsyGS5zb3R0by52MS5TdG9yZWRIYW5kc2hha2USKAoHc3RhdGluZxgZIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFN0YXRpbmcSKAoHcmVuZXdhbBgaIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFJlbmV3YWwSMAoMZnJlc2hfc3RhcnRzGBsgAygLMhouc290dG8udjEuU3RvcmVkRnJlc2hTdGFydBImCgZzZXJpZXMYHCABKAsyFi5zb3R0by52MS5TdG9yZWRTZXJpZXMSGAoQdW5hbnN3ZXJlZF9zaW5jZRgdIAEoBBIpCgRpZGxlGB4gAygLMhsuc290dG8udjEuU3RvcmVkSWRsZVNlc3Npb24SIQoEZ2FwcxgfIAMoCzITLnNvdHRvLnYxLlN0b3JlZEdhcBI2Cg5pcnJlZ3VsYXJpdGllcxgkIAEoCzIeLnNvdHRvLnYxLlN0b3JlZElycmVndWxhcml0aWVzEikKCGhhbmRfb3V0GCUgASgLMhcuc290dG8udjEuU3RvcmVkSGFuZE91dEoECBAQESIxCg1TdG9yZWRIYW5kT3V0EhIKCnNlc3Npb25faWQYASABKAwSDAoEbm90ZRgCIAEoDCJJChRTdG9yZWRJcnJlZ3VsYXJpdGllcxIQCghjb250ZW50cxgBIAEoDRINCgVpdGVtcxgCIAEoDRIQCghkaXZlcmdlZBgDIAEoDSJUCgxTdG9yZWRTZXJpZXMSEgoKc3RhcnRlZF9hdBgBIAEoBBIPCgdsYXN0X2F0GAIgASgEEg8KB3JlZnVzZWQYAyABKA0SDgoGdXNlX2J5GAQgASgEIjYKEVN0b3JlZElkbGVTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAwSDQoFc2luY2UYAiABKAQingEKCVN0b3JlZEdhcBINCgVmaXJzdBgBIAEoBBIMCgRsYXN0GAIgASgEEg0KBXNpbmNlGAMgASgEEhIKCnNlc3Npb25faWQYBCABKAwSDAoEYXNrcxgFIAEoDRIQCghhc2tlZF9hdBgGIAEoBBINCgVjaGFpbhgHIAEoDRIQCghoZWFyZF9hdBgIIAEoBBIQCghyZXBsYWNlZBgJIAEoCCIyChBTdG9yZWRGcmVzaFN0YXJ0EhIKCnNlc3Npb25faWQYASABKAwSCgoCYXQYAiABKAQicwoNU3RvcmVkUmVuZXdhbBIOCgZyZWFzb24YASABKA0SEgoKc2Vzc2lvbl9pZBgCIAEoDBIMCgRtYWRlGAMgAygEEhIKCmxhdGVfc2luY2UYBCABKAQSDQoFYmVndW4YBSADKAQSDQoFdGFrZW4YBiADKAQiPgoPU3RvcmVkSGFuZHNoYWtlEg8KB29yZGluYWwYASABKAQSDAoEc2VlbhgCIAEoBBIMCgRtYXJrGAMgASgMIlcKDVN0b3JlZFN0YXRpbmcSEgoKc2Vzc2lvbl9pZBgBIAEoDBIPCgdvcmRpbmFsGAIgASgEEhIKCmZyb21fY2hhaW4YAyABKA0SDQoFa25vd24YBCABKAgiMwoNU3RvcmVkTWFpbGJveBIPCgdhY2NvdW50GAEgASgMEhEKCWFkZHJlc3NlcxgCIAMoCSKLAgoNTWVzc2FnZVJlY29yZBIPCgd2ZXJzaW9uGAEgASgNEhIKCm1lc3NhZ2VfaWQYAiABKAwSEAoIb3V0Z29pbmcYAyABKAgSCwoDc2VxGAQgASgEEg8KB2NvdW50ZXIYBSABKAQSDAoEc2VlbhgGIAEoBBIPCgdzZW50X2F0GAcgASgEEhMKC3JlY29yZGVkX2F0GAggASgEEgwKBHRleHQYCSABKAkSDAoEbGF0ZRgKIAEoCBIlCgZzdGF0ZXMYCyADKAsyFS5zb3R0by52MS5TdG9yZWRTdGF0ZRIuCgpwcm90ZWN0aW9uGAwgASgLMhouc290dG8udjEuU3RvcmVkUHJvdGVjdGlvbiKBAQoQU3RvcmVkUHJvdGVjdGlvbhIQCghvbmVfdGltZRgBIAEoCBIUCgxwb3N0X3F1YW50dW0YAiABKAgSFwoPaGVhbGluZ19zdGFsbGVkGAMgASgIEhMKC2ZyZXNoX3N0YXJ0GAQgASgIEhcKD29sZGVyX2hhbmRzaGFrZRgFIAEoCCJaCgtTdG9yZWRTdGF0ZRINCgVzdGF0ZRgBIAEoDRIKCgJhdBgCIAEoBBIMCgRwYXRoGAMgASgNEhIKCmtlcHRfdW50aWwYBCABKAQSDgoGcmVhc29uGAUgASgJIvkBCgxPdXRib3hSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRISCgptZXNzYWdlX2lkGAIgASgMEg8KB2NvbnRlbnQYAyABKAwSEAoIZW52ZWxvcGUYBCABKAwSEgoKc2Vzc2lvbl9pZBgFIAEoDBISCgpjcmVhdGVkX2F0GAYgASgEEg8KB21haWxib3gYByABKAwSEQoJc3RvcmVkX2F0GAggASgEEhIKCmtlcHRfdW50aWwYCSABKAQSEQoJc2VhbGVkX2F0GAogASgEEi4KCnByb3RlY3Rpb24YCyABKAsyGi5zb3R0by52MS5TdG9yZWRQcm90ZWN0aW9uIqwCCgtFdmVudFJlY29yZBIPCgd2ZXJzaW9uGAEgASgNEgoKAmF0GAIgASgEEgwKBHR5cGUYAyABKAkSDwoHY29udGFjdBgEIAEoCRISCgptZXNzYWdlX2lkGAUgASgMEiMKBGZyb20YBiABKAsyFS5zb3R0by52MS5TdG9yZWRTdGF0ZRIhCgJ0bxgHIAEoCzIVLnNvdHRvLnYxLlN0b3JlZFN0YXRlEhIKCnRydXN0X2Zyb20YCCABKA0SEAoIdHJ1c3RfdG8YCSABKA0SEAoIb3V0Z29pbmcYCiABKAgSJQoDZ2FwGAsgASgLMhguc290dG8udjEuU3RvcmVkR2FwU3RhdGUSJgoGZGFtYWdlGAwgASgLMhYuc290dG8udjEuU3RvcmVkRGFtYWdlIisKDFN0b3JlZERhbWFnZRIMCgR3aGF0GAEgASgNEg0KBWNvdW50GAIgASgNIjwKDlN0b3JlZEdhcFN0YXRlEg0KBWZpcnN0GAEgASgEEgwKBGxhc3QYAiABKAQSDQoFc3RhdGUYAyABKA0ieAoPSGFuZHNoYWtlUmVjb3JkEg8KB3ZlcnNpb24YASABKA0SDwoHY29udGFjdBgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgMEhgKEHNpZ25lZF9wcmVrZXlfaWQYBCABKA0SFQoNa2VtX3ByZWtleV9pZBgFIAEoDWIGcHJvdG8z");
+  fileDesc("CgtzdG9yZS5wcm90bxIIc290dG8udjEitgcKDUNvbnRhY3RSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIPCgdhY2NvdW50GAIgASgMEgwKBG5hbWUYAyABKAkSDQoFc3RhdGUYBCABKA0SDQoFdHJ1c3QYBSABKA0SEAoIYWRkZWRfYXQYBiABKAQSEwoLdmVyaWZpZWRfYXQYByABKAQSEQoJYWRkcmVzc2VzGAggAygJEioKCW1haWxib3hlcxgJIAMoCzIXLnNvdHRvLnYxLlN0b3JlZE1haWxib3gSDgoGYnVuZGxlGAogASgMEhMKC2J1bmRsZV9wYXRoGAsgASgNEhMKC2J1bmRsZV9mcm9tGAwgASgJEhcKD2J1bmRsZV9zZXF1ZW5jZRgNIAEoBBIcChRjZXJ0aWZpY2F0ZV9zZXF1ZW5jZRgOIAEoBBIUCgxpZGVudGl0eV9rZXkYDyABKAwSFQoNdGhlaXJfb3JkaW5hbBgRIAEoBBIUCgxuYW1lZF9mb3JfdXMYEiABKAQSFAoMc2VudF9jb3VudGVyGBMgASgEEhgKEHJlY2VpdmVkX2NvdW50ZXIYFCABKAQSEgoKdW5hbnN3ZXJlZBgVIAEoDRIUCgxwcm9maWxlX3NlbnQYFiABKAgSMAoNb3VyX2hhbmRzaGFrZRgXIAEoCzIZLnNvdHRvLnYxLlN0b3JlZEhhbmRzaGFrZRIyCg90aGVpcl9oYW5kc2hha2UYGCABKAsyGS5zb3R0by52MS5TdG9yZWRIYW5kc2hha2USKAoHc3RhdGluZxgZIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFN0YXRpbmcSKAoHcmVuZXdhbBgaIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFJlbmV3YWwSMAoMZnJlc2hfc3RhcnRzGBsgAygLMhouc290dG8udjEuU3RvcmVkRnJlc2hTdGFydBImCgZzZXJpZXMYHCABKAsyFi5zb3R0by52MS5TdG9yZWRTZXJpZXMSGAoQdW5hbnN3ZXJlZF9zaW5jZRgdIAEoBBIpCgRpZGxlGB4gAygLMhsuc290dG8udjEuU3RvcmVkSWRsZVNlc3Npb24SIQoEZ2FwcxgfIAMoCzITLnNvdHRvLnYxLlN0b3JlZEdhcBI2Cg5pcnJlZ3VsYXJpdGllcxgkIAEoCzIeLnNvdHRvLnYxLlN0b3JlZElycmVndWxhcml0aWVzEikKCGhhbmRfb3V0GCUgASgLMhcuc290dG8udjEuU3RvcmVkSGFuZE91dEoECBAQESIxCg1TdG9yZWRIYW5kT3V0EhIKCnNlc3Npb25faWQYASABKAwSDAoEbm90ZRgCIAEoDCJJChRTdG9yZWRJcnJlZ3VsYXJpdGllcxIQCghjb250ZW50cxgBIAEoDRINCgVpdGVtcxgCIAEoDRIQCghkaXZlcmdlZBgDIAEoDSJUCgxTdG9yZWRTZXJpZXMSEgoKc3RhcnRlZF9hdBgBIAEoBBIPCgdsYXN0X2F0GAIgASgEEg8KB3JlZnVzZWQYAyABKA0SDgoGdXNlX2J5GAQgASgEIjYKEVN0b3JlZElkbGVTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAwSDQoFc2luY2UYAiABKAQingEKCVN0b3JlZEdhcBINCgVmaXJzdBgBIAEoBBIMCgRsYXN0GAIgASgEEg0KBXNpbmNlGAMgASgEEhIKCnNlc3Npb25faWQYBCABKAwSDAoEYXNrcxgFIAEoDRIQCghhc2tlZF9hdBgGIAEoBBINCgVjaGFpbhgHIAEoDRIQCghoZWFyZF9hdBgIIAEoBBIQCghyZXBsYWNlZBgJIAEoCCIyChBTdG9yZWRGcmVzaFN0YXJ0EhIKCnNlc3Npb25faWQYASABKAwSCgoCYXQYAiABKAQicwoNU3RvcmVkUmVuZXdhbBIOCgZyZWFzb24YASABKA0SEgoKc2Vzc2lvbl9pZBgCIAEoDBIMCgRtYWRlGAMgAygEEhIKCmxhdGVfc2luY2UYBCABKAQSDQoFYmVndW4YBSADKAQSDQoFdGFrZW4YBiADKAQiPgoPU3RvcmVkSGFuZHNoYWtlEg8KB29yZGluYWwYASABKAQSDAoEc2VlbhgCIAEoBBIMCgRtYXJrGAMgASgMIlcKDVN0b3JlZFN0YXRpbmcSEgoKc2Vzc2lvbl9pZBgBIAEoDBIPCgdvcmRpbmFsGAIgASgEEhIKCmZyb21fY2hhaW4YAyABKA0SDQoFa25vd24YBCABKAgiMwoNU3RvcmVkTWFpbGJveBIPCgdhY2NvdW50GAEgASgMEhEKCWFkZHJlc3NlcxgCIAMoCSKLAgoNTWVzc2FnZVJlY29yZBIPCgd2ZXJzaW9uGAEgASgNEhIKCm1lc3NhZ2VfaWQYAiABKAwSEAoIb3V0Z29pbmcYAyABKAgSCwoDc2VxGAQgASgEEg8KB2NvdW50ZXIYBSABKAQSDAoEc2VlbhgGIAEoBBIPCgdzZW50X2F0GAcgASgEEhMKC3JlY29yZGVkX2F0GAggASgEEgwKBHRleHQYCSABKAkSDAoEbGF0ZRgKIAEoCBIlCgZzdGF0ZXMYCyADKAsyFS5zb3R0by52MS5TdG9yZWRTdGF0ZRIuCgpwcm90ZWN0aW9uGAwgASgLMhouc290dG8udjEuU3RvcmVkUHJvdGVjdGlvbiKBAQoQU3RvcmVkUHJvdGVjdGlvbhIQCghvbmVfdGltZRgBIAEoCBIUCgxwb3N0X3F1YW50dW0YAiABKAgSFwoPaGVhbGluZ19zdGFsbGVkGAMgASgIEhMKC2ZyZXNoX3N0YXJ0GAQgASgIEhcKD29sZGVyX2hhbmRzaGFrZRgFIAEoCCJaCgtTdG9yZWRTdGF0ZRINCgVzdGF0ZRgBIAEoDRIKCgJhdBgCIAEoBBIMCgRwYXRoGAMgASgNEhIKCmtlcHRfdW50aWwYBCABKAQSDgoGcmVhc29uGAUgASgJIu4BCgxPdXRib3hSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRISCgptZXNzYWdlX2lkGAIgASgMEg8KB2NvbnRlbnQYAyABKAwSEAoIZW52ZWxvcGUYBCABKAwSEgoKc2Vzc2lvbl9pZBgFIAEoDBISCgpjcmVhdGVkX2F0GAYgASgEEhEKCXNlYWxlZF9hdBgKIAEoBBIuCgpwcm90ZWN0aW9uGAsgASgLMhouc290dG8udjEuU3RvcmVkUHJvdGVjdGlvbhIlCgRoZWxkGAwgAygLMhcuc290dG8udjEuU3RvcmVkQ3VzdG9keUoECAcQCiJpCg1TdG9yZWRDdXN0b2R5Eg8KB21haWxib3gYASABKAwSEQoJc3RvcmVkX2F0GAIgASgEEhIKCmtlcHRfdW50aWwYAyABKAQSDwoHcmVjZWlwdBgEIAEoDBIPCgdjb3VudGVyGAUgASgEIqwCCgtFdmVudFJlY29yZBIPCgd2ZXJzaW9uGAEgASgNEgoKAmF0GAIgASgEEgwKBHR5cGUYAyABKAkSDwoHY29udGFjdBgEIAEoCRISCgptZXNzYWdlX2lkGAUgASgMEiMKBGZyb20YBiABKAsyFS5zb3R0by52MS5TdG9yZWRTdGF0ZRIhCgJ0bxgHIAEoCzIVLnNvdHRvLnYxLlN0b3JlZFN0YXRlEhIKCnRydXN0X2Zyb20YCCABKA0SEAoIdHJ1c3RfdG8YCSABKA0SEAoIb3V0Z29pbmcYCiABKAgSJQoDZ2FwGAsgASgLMhguc290dG8udjEuU3RvcmVkR2FwU3RhdGUSJgoGZGFtYWdlGAwgASgLMhYuc290dG8udjEuU3RvcmVkRGFtYWdlIisKDFN0b3JlZERhbWFnZRIMCgR3aGF0GAEgASgNEg0KBWNvdW50GAIgASgNIjwKDlN0b3JlZEdhcFN0YXRlEg0KBWZpcnN0GAEgASgEEgwKBGxhc3QYAiABKAQSDQoFc3RhdGUYAyABKA0ieAoPSGFuZHNoYWtlUmVjb3JkEg8KB3ZlcnNpb24YASABKA0SDwoHY29udGFjdBgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgMEhgKEHNpZ25lZF9wcmVrZXlfaWQYBCABKA0SFQoNa2VtX3ByZWtleV9pZBgFIAEoDWIGcHJvdG8z");
 
 /**
  * @generated from message sotto.v1.ContactRecord
@@ -735,23 +735,6 @@ export type OutboxRecord = Message<"sotto.v1.OutboxRecord"> & {
   createdAt: bigint;
 
   /**
-   * Of the custody receipt; empty and 0 before there is one.
-   *
-   * @generated from field: bytes mailbox = 7;
-   */
-  mailbox: Uint8Array;
-
-  /**
-   * @generated from field: uint64 stored_at = 8;
-   */
-  storedAt: bigint;
-
-  /**
-   * @generated from field: uint64 kept_until = 9;
-   */
-  keptUntil: bigint;
-
-  /**
    * When the envelope was made; 0 while there is none.
    *
    * @generated from field: uint64 sealed_at = 10;
@@ -764,6 +747,13 @@ export type OutboxRecord = Message<"sotto.v1.OutboxRecord"> & {
    * @generated from field: sotto.v1.StoredProtection protection = 11;
    */
   protection?: StoredProtection | undefined;
+
+  /**
+   * Receipts of the mailboxes that hold the envelope.
+   *
+   * @generated from field: repeated sotto.v1.StoredCustody held = 12;
+   */
+  held: StoredCustody[];
 };
 
 /**
@@ -772,6 +762,49 @@ export type OutboxRecord = Message<"sotto.v1.OutboxRecord"> & {
  */
 export const OutboxRecordSchema: GenMessage<OutboxRecord> = /*@__PURE__*/
   messageDesc(file_store, 14);
+
+/**
+ * @generated from message sotto.v1.StoredCustody
+ */
+export type StoredCustody = Message<"sotto.v1.StoredCustody"> & {
+  /**
+   * @generated from field: bytes mailbox = 1;
+   */
+  mailbox: Uint8Array;
+
+  /**
+   * Unix ms.
+   *
+   * @generated from field: uint64 stored_at = 2;
+   */
+  storedAt: bigint;
+
+  /**
+   * @generated from field: uint64 kept_until = 3;
+   */
+  keptUntil: bigint;
+
+  /**
+   * As the mailbox has signed it.
+   *
+   * @generated from field: bytes receipt = 4;
+   */
+  receipt: Uint8Array;
+
+  /**
+   * The sender's highest counter then.
+   *
+   * @generated from field: uint64 counter = 5;
+   */
+  counter: bigint;
+};
+
+/**
+ * Describes the message sotto.v1.StoredCustody.
+ * Use `create(StoredCustodySchema)` to create a new message.
+ */
+export const StoredCustodySchema: GenMessage<StoredCustody> = /*@__PURE__*/
+  messageDesc(file_store, 15);
 
 /**
  * @generated from message sotto.v1.EventRecord
@@ -849,7 +882,7 @@ export type EventRecord = Message<"sotto.v1.EventRecord"> & {
  * Use `create(EventRecordSchema)` to create a new message.
  */
 export const EventRecordSchema: GenMessage<EventRecord> = /*@__PURE__*/
-  messageDesc(file_store, 15);
+  messageDesc(file_store, 16);
 
 /**
  * @generated from message sotto.v1.StoredDamage
@@ -873,7 +906,7 @@ export type StoredDamage = Message<"sotto.v1.StoredDamage"> & {
  * Use `create(StoredDamageSchema)` to create a new message.
  */
 export const StoredDamageSchema: GenMessage<StoredDamage> = /*@__PURE__*/
-  messageDesc(file_store, 16);
+  messageDesc(file_store, 17);
 
 /**
  * @generated from message sotto.v1.StoredGapState
@@ -902,7 +935,7 @@ export type StoredGapState = Message<"sotto.v1.StoredGapState"> & {
  * Use `create(StoredGapStateSchema)` to create a new message.
  */
 export const StoredGapStateSchema: GenMessage<StoredGapState> = /*@__PURE__*/
-  messageDesc(file_store, 17);
+  messageDesc(file_store, 18);
 
 /**
  * An accepted first message: its ephemeral key goes to this session and never makes another.
@@ -941,5 +974,5 @@ export type HandshakeRecord = Message<"sotto.v1.HandshakeRecord"> & {
  * Use `create(HandshakeRecordSchema)` to create a new message.
  */
 export const HandshakeRecordSchema: GenMessage<HandshakeRecord> = /*@__PURE__*/
-  messageDesc(file_store, 18);
+  messageDesc(file_store, 19);
 

@@ -76,6 +76,8 @@ export class ChatWorld {
   readonly network = new MemoryNetwork()
   readonly directory: SharedDirectory
   readonly clock: Clock
+  /** With how many mailboxes whoever starts from now on leaves a message. */
+  copies: number | undefined
   readonly #random: RandomBytes
   readonly #around: (ports: Ports) => Ports
   #count = 0
@@ -204,7 +206,11 @@ export class ChatWorld {
     const records = new Records({ store: ports.store, dataKey, clock, random })
     const throwAway = this.network.throwAway(wire.self, random)
     const { directory } = this
-    return new ChatCore({ account, records, wire, throwAway, directory, clock, random })
+    const { copies } = this
+    return new ChatCore({
+      ...{ account, records, wire, throwAway, directory, clock, random },
+      ...(copies === undefined ? {} : { copies }),
+    })
   }
 }
 
