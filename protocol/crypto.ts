@@ -52,7 +52,7 @@ export function keyedHash(
   length: number,
   key: HashKey,
   label: KeyedLabel,
-  ...message: readonly (Uint8Array | Secret)[]
+  ...message: readonly Uint8Array[]
 ): Uint8Array {
   return blake2b(length, hashKey(key), label, message)
 }
@@ -65,7 +65,8 @@ export function deriveSecret<Name extends string>(
   label: KeyedLabel,
   ...message: readonly (Uint8Array | Secret)[]
 ): Secret<Name> {
-  return new Secret(name, blake2b(length, hashKey(key), label, message))
+  const parts = message.map((part) => (part instanceof Secret ? Secret.reveal(part) : part))
+  return new Secret(name, blake2b(length, hashKey(key), label, parts))
 }
 
 /** `D(length, key, context, id)`: `crypto_kdf` under a 32-byte key. */
@@ -260,16 +261,10 @@ function blake2b(
   length: number,
   key: readonly Uint8Array[],
   label: HashLabel | KeyedLabel,
-  message: readonly (Uint8Array | Secret)[],
+  message: readonly Uint8Array[],
 ): Uint8Array {
   if (length < MIN_HASH_BYTES || length > MAX_HASH_BYTES) throw new CryptoError('ERR_LENGTH')
-  const parts = new Array<Uint8Array>(message.length + 1) // of its final size: this is done ten times for a message
-  parts[0] = labelBytes(label)
-  for (let i = 0; i < message.length; i += 1) {
-    const part = message[i]
-    if (part !== undefined) parts[i + 1] = part instanceof Secret ? Secret.reveal(part) : part
-  }
-  return primitives().blake2b(length, key, parts)
+  return primitives().blake2b(length, key, labelBytes(label), message)
 }
 
 function hashKey(key: HashKey): readonly Uint8Array[] {

@@ -8,8 +8,13 @@ import type { SodiumModule } from './sodium-module.ts'
 
 /** What a provider of primitives offers. Lengths were checked by the caller; `undefined` is a refusal. */
 export interface Primitives {
-  /** BLAKE2b of the joined parts; the joined key is 0, 32 or 64 bytes. */
-  blake2b(length: number, key: readonly Uint8Array[], message: readonly Uint8Array[]): Uint8Array
+  /** BLAKE2b of the label and the joined parts behind it; the joined key is 0, 32 or 64 bytes. */
+  blake2b(
+    length: number,
+    key: readonly Uint8Array[],
+    label: Uint8Array,
+    message: readonly Uint8Array[],
+  ): Uint8Array
   /** `crypto_kdf_derive_from_key`. */
   kdf(length: number, id: number, context: Uint8Array, key: Uint8Array): Uint8Array
   /**
@@ -120,10 +125,11 @@ export function wasmPrimitives(sodium: SodiumModule): Primitives {
   }
 
   return {
-    blake2b: (length, key, message) =>
-      within(size(message), () => {
+    blake2b: (length, key, label, message) =>
+      within(label.length + size(message), () => {
         const keyAt = putAll(key)
-        const messageAt = putAll(message)
+        const messageAt = put(label)
+        putAll(message)
         const messageLength = top - messageAt
         const out = reserve(length)
         const keyLength = messageAt - keyAt

@@ -94,7 +94,7 @@ class Steps {
   /** Chain step, message keys, salt, header, body, digest and tag. */
   send(body: Uint8Array): Sealed {
     this.nextKeys()
-    this.#p.blake2b(16, [this.#key], [LABEL, this.#salt, this.#header, body])
+    this.#p.blake2b(16, [this.#key], LABEL, [this.#salt, this.#header, body])
     const header = defined(this.#p.seal(this.#key, this.#salt, [this.#ad], [this.#header], 0))
     const sealed = defined(this.#p.seal(this.#key, this.#salt, [this.#ad], [body], 0))
     this.#tag(sealed)
@@ -116,7 +116,7 @@ class Steps {
   /** One step of a chain and the message key mixed with the epoch's. */
   nextKeys(): void {
     const step = this.#p.kdf(64, 1, CONTEXT, this.#key)
-    this.#p.blake2b(64, [step], [LABEL, this.#salt])
+    this.#p.blake2b(64, [step], LABEL, [this.#salt])
   }
 
   /** Both halves of a turn of the Diffie-Hellman ratchet. */
@@ -147,19 +147,19 @@ class Steps {
 
   #agree(): void {
     for (let i = 0; i < 4; i++) defined(this.#p.x25519(this.#key, this.#point))
-    for (let i = 0; i < 10; i++) this.#p.blake2b(32, [this.#ad], [LABEL, this.#ad])
+    for (let i = 0; i < 10; i++) this.#p.blake2b(32, [this.#ad], LABEL, [this.#ad])
   }
 
   #rootStep(): void {
     defined(this.#p.x25519(this.#key, this.#point))
-    const step = this.#p.blake2b(32, [this.#key, this.#key], [LABEL])
+    const step = this.#p.blake2b(32, [this.#key, this.#key], LABEL, [])
     for (let id = 1; id <= 3; id++) this.#p.kdf(32, id, CONTEXT, step)
     for (let id = 1; id <= 2; id++) this.#p.kdf(32, id, CONTEXT, step)
   }
 
   #tag(body: Uint8Array): void {
-    const digest = this.#p.blake2b(32, [], [LABEL, this.#header, body])
-    this.#p.blake2b(16, [this.#key], [LABEL, this.#salt, digest])
+    const digest = this.#p.blake2b(32, [], LABEL, [this.#header, body])
+    this.#p.blake2b(16, [this.#key], LABEL, [this.#salt, digest])
   }
 
   #verify(): void {

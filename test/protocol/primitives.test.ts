@@ -22,7 +22,7 @@ const KEY = new Uint8Array(32).fill(0xa7)
 const SEED = new Uint8Array(64).fill(0xa7)
 
 test.each([
-  ['blake2b', (p) => p.blake2b(64, [KEY], [KEY])],
+  ['blake2b', (p) => p.blake2b(64, [KEY], KEY, [])],
   ['kdf', (p) => p.kdf(64, 1, new Uint8Array(8), KEY)],
   ['seal', (p) => p.seal(KEY, new Uint8Array(16), [KEY], [KEY], 0)],
   ['open', (p) => p.open(KEY, new Uint8Array(16), [KEY], SEED)],
@@ -58,7 +58,7 @@ test('the region is wiped when a call throws', () => {
   const primitives = wasmPrimitives(module)
   const [region = { address: 0, length: 0 }] = regions
   libsodium.HEAPU8.fill(0, region.address, region.address + region.length)
-  expect(() => primitives.blake2b(32, [KEY], [])).toThrow('libsodium failed')
+  expect(() => primitives.blake2b(32, [KEY], KEY, [])).toThrow('libsodium failed')
   const bytes = libsodium.HEAPU8.subarray(region.address, region.address + region.length)
   expect(bytes.findIndex((byte) => byte !== 0)).toBe(-1)
 })
@@ -67,8 +67,8 @@ test('a larger message gets a larger region, once', () => {
   const { module, regions } = recorded()
   const primitives = wasmPrimitives(module)
   const message = new Uint8Array(1_000_000).fill(3)
-  const once = primitives.blake2b(32, [], [message])
-  const parts = primitives.blake2b(32, [], [message.subarray(1), message.subarray(0, 1)])
+  const once = primitives.blake2b(32, [], message, [])
+  const parts = primitives.blake2b(32, [], message.subarray(1), [message.subarray(0, 1)])
   expect(parts).toEqual(once)
   expect(regions).toHaveLength(2)
 })
