@@ -2,10 +2,10 @@
 
 import { envelopeDigest, signCustody, tokenHash } from '../protocol/custody.ts'
 import { PROTOCOL_VERSION } from '../protocol/labels.ts'
-import { FIRST_MESSAGE_TTL_MS, SESSION_MAIL_TTL_MS } from './limits.ts'
 import { Refusal } from './refusal.ts'
 import type { Account } from '../protocol/account.ts'
 import type { Clock } from '../net/ports.ts'
+import type { MailboxLimits } from './limits.ts'
 import type { MailboxStore } from './store.ts'
 import type { TimeBase } from './time-base.ts'
 
@@ -18,6 +18,7 @@ export interface DepositsInit {
   readonly store: MailboxStore
   readonly clock: Clock
   readonly time: TimeBase
+  readonly limits: MailboxLimits
 }
 
 export interface DepositRequest {
@@ -43,8 +44,8 @@ export class Deposits {
    * quota when the owner's box is full (who is not that owner must be told unavailable).
    */
   async accept(request: DepositRequest): Promise<Uint8Array> {
-    const { account, store, clock, time } = this.#init
-    const lifetime = lifetimeOf(request.envelope)
+    const { account, store, clock, time, limits } = this.#init
+    const lifetime = lifetimeOf(request.envelope, limits)
     const { owner, depositId, envelope, token } = request
     const custody = await store.deposit({
       ...{ owner, depositId, envelope },
@@ -57,10 +58,10 @@ export class Deposits {
   }
 }
 
-function lifetimeOf(envelope: Uint8Array): number {
+function lifetimeOf(envelope: Uint8Array, limits: MailboxLimits): number {
   const [version, kind] = envelope
   if (version !== PROTOCOL_VERSION) throw new Refusal('badRequest')
-  if (kind === FIRST_KIND) return FIRST_MESSAGE_TTL_MS
-  if (kind === SESSION_KIND) return SESSION_MAIL_TTL_MS
+  if (kind === FIRST_KIND) return limits.keepFirstMessagesMs
+  if (kind === SESSION_KIND) return limits.keepMessagesMs
   throw new Refusal('badRequest')
 }

@@ -9,9 +9,9 @@ import { accountOfKey } from '../net/platform/identity-codec.ts'
 import { systemClock } from '../net/platform/clock.ts'
 import { platformRandom, pooled } from '../net/platform/random.ts'
 import { linkAddresses } from './link-address.ts'
-import { keptJoinSecret } from './join-secret.ts'
-import { DEFAULT_LIMITS } from './limits.ts'
+import { isInvitation, keptJoinSecret } from './first-invitation.ts'
 import { LevelMailboxStore } from './level/level-store.ts'
+import { Rules } from './rules.ts'
 import { MailboxService } from './service.ts'
 import type { PrivateKey, Startable } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
@@ -20,7 +20,9 @@ import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Clock, Directory, PeerName, Store } from '../net/ports.ts'
 import type { WireComponents } from '../net/wire.ts'
 import type { MailboxLimits } from './limits.ts'
+import type { Joining } from './rules.ts'
 import type { MailboxServiceStatus } from './service.ts'
+import type { MailboxStore } from './store.ts'
 
 export interface MailboxInit {
   /** Open, with `valueEncoding: 'view'`, and for the mailbox alone. Stays with its owner, who closes it after the node has stopped. */
@@ -31,9 +33,11 @@ export interface MailboxInit {
   readonly reopen?: () => Promise<void>
   /** Puts the bundles of owners who are away back into a DHT. */
   readonly directory?: Directory
-  /** At most 32 bytes. @default made at the first start, and kept */
-  readonly joinSecret?: Uint8Array
+  /** Of the first invitation, at most 32 bytes; false: none is made. @default made at the first start, and kept */
+  readonly joinSecret?: Uint8Array | false
   readonly limits?: Partial<MailboxLimits>
+  /** @default by invitation */
+  readonly joining?: Partial<Joining>
   readonly clock?: Clock
   readonly random?: RandomBytes
 }
@@ -46,7 +50,10 @@ export interface MailboxComponents extends WireComponents {
 
 export interface Mailbox {
   readonly peer: PeerName
-  /** `SOTTO:M/1/…` with the join secret and one address. Whoever has it can join. Throws while the service is stopped. */
+  /**
+   * `SOTTO:M/1/…` with one address and the secret of the first invitation, unless that was revoked before the start: whoever has it can
+   * join. Throws while the service is stopped.
+   */
   link(): string
   /** Rejects while the service is stopped. */
   status(): Promise<MailboxServiceStatus>
@@ -61,8 +68,9 @@ export function mailbox(init: MailboxInit): (components: MailboxComponents) => M
 interface Run {
   readonly account: Account
   readonly records: Records
+  readonly store: MailboxStore
   readonly service: MailboxService
-  readonly joinSecret: Uint8Array
+  readonly joinSecret: Uint8Array | undefined
 }
 
 class HostedMailbox implements Mailbox, Startable {
@@ -81,8 +89,12 @@ class HostedMailbox implements Mailbox, Startable {
   async start(): Promise<void> {
     if (this.#run !== undefined) return
     await ready
-    this.#run = await this.#prepare()
-    await this.#run.service.start()
+    const run = await this.#prepare()
+    this.#run = run
+    await run.service.start()
+    const { store, joinSecret } = run
+    if (joinSecret === undefined || (await isInvitation(store, joinSecret))) return
+    this.#run = { ...run, joinSecret: undefined }
   }
 
   async stop(): Promise<void> {
@@ -96,7 +108,8 @@ class HostedMailbox implements Mailbox, Startable {
   link(): string {
     const { account, joinSecret } = this.#running()
     const addresses = linkAddresses(this.#components.addressManager.getAddresses())
-    return encodeMailboxLink({ account: account.key, addresses, joinSecret })
+    const base = { account: account.key, addresses }
+    return encodeMailboxLink(joinSecret === undefined ? base : { ...base, joinSecret })
   }
 
   async status(): Promise<MailboxServiceStatus> {
@@ -104,22 +117,28 @@ class HostedMailbox implements Mailbox, Startable {
   }
 
   async #prepare(): Promise<Run> {
-    const { store: level, dataKey: key, reopen, directory, limits } = this.#init
+    const { store: level, dataKey: key, reopen, directory, limits, joining } = this.#init
     const { clock = systemClock, random = platformRandom } = this.#init
     const account = accountOfKey(this.#components.privateKey)
     const dataKey = key instanceof Secret ? key : importSecret('DataKey', key.slice())
     const sealed = { store: level, dataKey, clock, random: pooled(random) }
     const records = new Records(reopen === undefined ? sealed : { ...sealed, reopen })
-    const limited = { ...DEFAULT_LIMITS, ...limits }
-    const store = new LevelMailboxStore({ records, clock, limits: limited })
-    const joinSecret = this.#init.joinSecret ?? (await keptJoinSecret(store, random))
+    const rules = new Rules({ limits, joining })
+    const store = new LevelMailboxStore({ records, clock, limits: rules.limits })
+    const joinSecret = await this.#joinSecret(store)
     const wire = libp2pWire(this.#components, clock)
     const service = new MailboxService({
-      ...{ wire, store, account, clock, random, joinSecret },
+      ...{ wire, store, account, clock, random, rules },
+      ...(joinSecret === undefined ? {} : { joinSecret }),
       ...(directory === undefined ? {} : { directory }),
-      ...(limits === undefined ? {} : { limits }),
     })
-    return { account, records, service, joinSecret }
+    return { account, records, store, service, joinSecret }
+  }
+
+  async #joinSecret(store: MailboxStore): Promise<Uint8Array | undefined> {
+    const { joinSecret, random = platformRandom } = this.#init
+    if (joinSecret === false) return undefined
+    return joinSecret ?? (await keptJoinSecret(store, random))
   }
 
   #running(): Run {

@@ -5,6 +5,10 @@ const MIB = 1024 * KIB
 const MINUTE = 60_000
 const DAY = 24 * 60 * MINUTE
 
+/** The longest that mail is kept. */
+export const FIRST_MESSAGE_TTL_MS = 14 * DAY
+export const SESSION_MAIL_TTL_MS = 21 * DAY
+
 /** Everything that an operator may set. Times in ms. */
 export interface MailboxLimits {
   /** Owners that may join. */
@@ -12,6 +16,9 @@ export interface MailboxLimits {
   /** Waiting envelopes of one owner, together. */
   readonly ownerBytes: number
   readonly ownerMessages: number
+  /** How long mail waits for its owner: the promise in a custody receipt. */
+  readonly keepMessagesMs: number
+  readonly keepFirstMessagesMs: number
   /** Those of them that strangers may leave once the owner has given out tokens. */
   readonly strangerBytes: number
   readonly strangerMessages: number
@@ -59,6 +66,8 @@ export const DEFAULT_LIMITS: MailboxLimits = {
   members: 500,
   ownerBytes: 50 * MIB,
   ownerMessages: 2000,
+  keepMessagesMs: SESSION_MAIL_TTL_MS,
+  keepFirstMessagesMs: FIRST_MESSAGE_TTL_MS,
   strangerBytes: 4 * MIB,
   strangerMessages: 100,
   ownerTokens: 1024,
@@ -85,10 +94,6 @@ export const DEFAULT_LIMITS: MailboxLimits = {
   addressJoinsPerSecond: 0.1,
   republishMs: DAY / 2,
 }
-
-/** How long mail is kept: the promise in a custody receipt. */
-export const FIRST_MESSAGE_TTL_MS = 14 * DAY
-export const SESSION_MAIL_TTL_MS = 21 * DAY
 
 /** A one-time pair leaves the shelf half way through its validity, so that its owner still holds the private half. */
 export const PAIR_SHELF_MS = 30 * DAY

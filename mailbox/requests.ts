@@ -1,8 +1,9 @@
 // What each request does and who may ask it. One request gives one answer; the only thing that travels unasked is pushed mail.
 
-import { verifyLogin } from '../protocol/custody.ts'
+import { tokenHash, verifyLogin } from '../protocol/custody.ts'
 import { equalBytes, toHex } from '../protocol/bytes.ts'
-import { isJoinSecret } from './join-secret.ts'
+import { peerName } from '../net/peer-name.ts'
+import { admitting } from './invitations.ts'
 import { Outlet } from './push.ts'
 import { Refusal } from './refusal.ts'
 import { addressPrefix, Throttle } from '../net/throttle.ts'
@@ -16,7 +17,9 @@ import type { MailboxLimits } from './limits.ts'
 import type { Guest, Presence } from './presence.ts'
 import type { PrekeyShelf } from './prekey-shelf.ts'
 import type { Outlets } from './push.ts'
-import type { MailboxStore, Member, QueuedRun } from './store.ts'
+import type { Joining } from './rules.ts'
+import type { TimeBase } from './time-base.ts'
+import type { Admission, MailboxStore, Member, QueuedRun } from './store.ts'
 
 type Body<Name extends MailboxBody['case']> = Extract<MailboxBody, { case: Name }>['value']
 
@@ -47,7 +50,9 @@ export interface RequestsInit {
   readonly outlets: Outlets
   readonly presence: Presence
   readonly clock: Clock
+  readonly time: TimeBase
   readonly limits: MailboxLimits
+  readonly joining: Joining
 }
 
 const DONE: MailboxBodyInit = { case: 'done', value: {} }
@@ -184,9 +189,11 @@ export class Requests {
 
   async #join(visitor: Visitor, { joinSecret }: Body<'join'>): Promise<MailboxBodyInit> {
     if (visitor.guest === undefined) throw new Refusal('loginNeeded')
-    const { store } = this.#init
+    const { store, joining, time } = this.#init
+    const by: Admission | undefined =
+      joining.policy === 'invite' ? { hash: tokenHash(joinSecret), now: time.now() } : undefined
     if ((await store.member(visitor.account)) === undefined) {
-      const right = await isJoinSecret(store, joinSecret)
+      const right = await this.#mayJoin(visitor.account, by)
       const place = addressPrefix(visitor.address)
       if (!this.#joins.allows(place)) throw new Refusal('tryLater')
       if (!right) {
@@ -194,8 +201,16 @@ export class Requests {
         throw new Refusal('joinRefused')
       }
     }
-    await store.join(visitor.account) // of a member it waits until that is durable
+    await store.join(visitor.account, by) // of a member it waits until that is durable
     return DONE
+  }
+
+  /** As far as can be told without joining: an invitation may be used up meanwhile. */
+  async #mayJoin(account: AccountKey, by: Admission | undefined): Promise<boolean> {
+    const { store, joining } = this.#init
+    if (!joining.newMembers) return false
+    if (joining.policy === 'allow-list') return joining.members.includes(peerName(account))
+    return by === undefined || admitting(await store.invitations(), by) !== undefined
   }
 
   async #fetch(visitor: Visitor, id: number, { maxItems }: Body<'fetch'>): Promise<undefined> {

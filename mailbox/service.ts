@@ -8,13 +8,14 @@ import { StoreError } from '../net/store-error.ts'
 import { Bundles } from './bundles.ts'
 import { Deposits } from './deposits.ts'
 import { Gate } from './gate.ts'
-import { setJoinSecret } from './join-secret.ts'
-import { DEFAULT_LIMITS, SWEEP_MS } from './limits.ts'
+import { makeFirstInvitation } from './first-invitation.ts'
+import { SWEEP_MS } from './limits.ts'
 import { Presence } from './presence.ts'
 import { PrekeyShelf } from './prekey-shelf.ts'
 import { Outlets } from './push.ts'
 import { Republisher } from './republish.ts'
 import { Requests } from './requests.ts'
+import { Rules } from './rules.ts'
 import { TimeBase } from './time-base.ts'
 import { Visit } from './visit.ts'
 import type { Account, AccountKey } from '../protocol/account.ts'
@@ -26,16 +27,16 @@ import type { MailboxStore } from './store.ts'
 export interface MailboxServiceInit {
   /** Its peer must be `account`. */
   readonly wire: Wire
-  /** Made with the same limits. The service starts and stops it. */
+  /** Made with the limits of the same rules. The service starts and stops it. */
   readonly store: MailboxStore
   readonly account: Account
   readonly clock: Clock
   readonly random: RandomBytes
   /** Where bundles of owners who are away are put back; without one they are not. */
   readonly directory?: Directory
-  /** Who knows it may join. Without one, the secret of the last start holds; if there was none, nobody can join. */
+  /** Of the first invitation, see `makeFirstInvitation`. Without one, the invitations stay as they are. */
   readonly joinSecret?: Uint8Array
-  readonly limits?: Partial<MailboxLimits>
+  readonly rules?: Rules
 }
 
 /** Counts for the operator. They name nobody. */
@@ -79,9 +80,9 @@ export class MailboxService {
 
   constructor(init: MailboxServiceInit) {
     this.#init = init
-    this.#limits = { ...DEFAULT_LIMITS, ...init.limits }
-    const { store, account, clock, random, directory } = init
-    const limits = this.#limits
+    const { store, account, clock, random, directory, rules = new Rules() } = init
+    const { limits, joining } = rules
+    this.#limits = limits
     const time = new TimeBase({ store, clock })
     const base = { account, store, clock, time, limits }
     this.#store = store
@@ -90,6 +91,7 @@ export class MailboxService {
     const parts = { ...base, bundles: new Bundles(base), presence: this.#presence }
     this.#requests = new Requests({
       ...parts,
+      joining,
       shelf: new PrekeyShelf(base),
       deposits: new Deposits(base),
       outlets: this.#outlets,
@@ -108,7 +110,9 @@ export class MailboxService {
     await this.#store.start()
     await this.#time.start()
     const { joinSecret, wire } = this.#init
-    if (joinSecret !== undefined) await setJoinSecret(this.#store, joinSecret)
+    if (joinSecret !== undefined) {
+      await makeFirstInvitation(this.#store, joinSecret, this.#time.now())
+    }
     this.#status = 'running'
     const options = {
       maxFrameBytes: MAX_MAILBOX_FRAME_BYTES,

@@ -17,6 +17,35 @@ export interface MemberPolicy {
   readonly quota: Quota | undefined
 }
 
+/** What lets people in who are not members yet: whoever knows its secret joins by it. */
+export interface NewInvitation {
+  /** Of those who join by it. */
+  readonly label: string
+  /** 32 bytes: `tokenHash` of the join secret. */
+  readonly hash: Uint8Array
+  /** How many may join by it, above 0; undefined: as many as there is room for. */
+  readonly uses: number | undefined
+  /** In time of the time base. Undefined: it does not end by itself. */
+  readonly expiresAt: number | undefined
+  /** Of those who join by it, with messages above 0. */
+  readonly quota: Quota | undefined
+}
+
+export interface Invitation extends NewInvitation {
+  /** By which the operator names it. */
+  readonly id: number
+  /** How many have joined by it. */
+  readonly used: number
+}
+
+/** What somebody who wants to join has shown. */
+export interface Admission {
+  /** 32 bytes: `tokenHash` of the join secret. */
+  readonly hash: Uint8Array
+  /** Time base. */
+  readonly now: number
+}
+
 /** What may wait in one box. */
 export interface Quota {
   readonly bytes: number
@@ -133,7 +162,7 @@ export interface Statistics {
 }
 
 /** Small values of the mailbox itself. */
-export type SettingName = 'join' | 'join-secret'
+export type SettingName = 'join-secret' | 'first-invitation'
 
 /**
  * All methods throw `StoreError` when the store fails: then nothing is promised. Who is no member is answered with `Refusal`
@@ -149,8 +178,18 @@ export interface MailboxStore {
   /** Told after mail was stored by this front end, and by others as far as the store can tell. */
   onMail(listener: (owner: AccountKey) => void): void
 
-  /** The account is a member when it resolves; again is the same. Throws `Refusal` quota when there is no room for another. */
-  join(account: AccountKey): Promise<void>
+  /**
+   * The account is a member when it resolves; again is the same. With an admission, who is no member joins by the invitation with that
+   * hash, which is used once more in the same step; throws `Refusal` joinRefused when there is none, it was revoked, has been used as often
+   * as it may be, or has expired. Throws `Refusal` quota when there is no room for another.
+   */
+  join(account: AccountKey, by?: Admission): Promise<void>
+  /** `now` (time base) tells which others are spent, when their room is needed. Throws `Refusal` quota when there are too many. */
+  invite(invitation: NewInvitation, now: number): Promise<Invitation>
+  /** All that were neither revoked nor had to make room, oldest first. */
+  invitations(): Promise<readonly Invitation[]>
+  /** False if there is none with this id. Who has joined by it stays. */
+  revoke(id: number): Promise<boolean>
   /** Undefined for who is none. */
   member(account: Uint8Array): Promise<Member | undefined>
   /** Members behind one of them, or from the first, in an order that does not change; at most `limit`. */

@@ -18,11 +18,14 @@ import { Sweep } from './sweep.ts'
 import type { AccountKey } from '../../protocol/account.ts'
 import type { Custody } from '../../protocol/custody.ts'
 import type {
+  Admission,
   DeliveryToken,
   HeldBundle,
+  Invitation,
   MailboxStore,
   Member,
   MemberPolicy,
+  NewInvitation,
   NewMail,
   NewPair,
   QueuedRun,
@@ -84,8 +87,20 @@ export class ConditionalMailboxStore implements MailboxStore {
     this.#mailListeners.push(listener)
   }
 
-  async join(account: AccountKey): Promise<void> {
-    await this.#roster.join(account)
+  async join(account: AccountKey, by?: Admission): Promise<void> {
+    await this.#roster.join(account, by)
+  }
+
+  async invite(invitation: NewInvitation, now: number): Promise<Invitation> {
+    return await this.#roster.invite(invitation, now)
+  }
+
+  async invitations(): Promise<readonly Invitation[]> {
+    return (await this.#roster.settle()).count.list.invitations
+  }
+
+  async revoke(id: number): Promise<boolean> {
+    return await this.#roster.revoke(id)
   }
 
   async member(account: Uint8Array): Promise<Member | undefined> {

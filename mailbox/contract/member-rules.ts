@@ -152,10 +152,12 @@ export const MEMBER_RULES: readonly Rule[] = [
       const held = await at(stores, 1).bundle(to)
       assert(held?.bytes[0] === 2 || held?.bytes[0] === 3, 'the one that won')
       equal(await refusalOf(store.replaceBundle(owner(B), one)), 'unavailable', 'of a stranger')
-      equal(await store.setting('join'), undefined, 'no setting yet')
-      const settings = [one, two].map((next, n) => at(stores, n).replaceSetting('join', next))
+      equal(await store.setting('join-secret'), undefined, 'no setting yet')
+      const settings = [one, two].map((next, n) =>
+        at(stores, n).replaceSetting('join-secret', next),
+      )
       equal((await Promise.all(settings)).filter(Boolean).length, 1, 'of two settings, one')
-      equal(await store.setting('join-secret'), undefined, 'another setting')
+      equal(await store.setting('first-invitation'), undefined, 'another setting')
     },
   },
   {

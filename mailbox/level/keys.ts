@@ -17,7 +17,8 @@ function expiry(at: number, member: number, kind: string, entry: number): string
 }
 
 export const keys = {
-  joinHash: 'mailbox/join',
+  invitations: 'mailbox/invitations',
+  firstInvitation: 'mailbox/first-invitation',
   joinSecret: 'mailbox/join-secret',
   time: 'mailbox/time',
   members: 'mailbox/member/',

@@ -4,9 +4,11 @@
 import { KeyedLock } from '../../net/lock.ts'
 import { Refusal } from '../refusal.ts'
 import { isSame } from '../same.ts'
+import { withInvitation, withoutInvitation } from '../invitations.ts'
 import { Cells } from './cells.ts'
 import { Expiry } from './expiry.ts'
 import { Intake } from './intake.ts'
+import { Invitations } from './invitations.ts'
 import { keys } from './keys.ts'
 import { Members } from './members.ts'
 import { Queue } from './queue.ts'
@@ -19,11 +21,14 @@ import type { Custody } from '../../protocol/custody.ts'
 import type { Clock } from '../../net/ports.ts'
 import type { Records } from '../../net/records.ts'
 import type {
+  Admission,
   DeliveryToken,
   HeldBundle,
+  Invitation,
   MailboxStore,
   Member,
   MemberPolicy,
+  NewInvitation,
   NewMail,
   NewPair,
   QueuedRun,
@@ -46,8 +51,8 @@ export interface LevelStoreInit {
 const RELOAD_MS = 1000
 
 const SETTINGS: Readonly<Record<SettingName, string>> = {
-  join: keys.joinHash,
   'join-secret': keys.joinSecret,
+  'first-invitation': keys.firstInvitation,
 }
 
 /** The number of nobody: a look for what a stranger asks costs the same, and finds nothing. */
@@ -57,6 +62,7 @@ export class LevelMailboxStore implements MailboxStore {
   readonly #init: LevelStoreInit
   readonly #sound: SoundRecords
   readonly #cells: Cells
+  readonly #invitations: Invitations
   readonly #members: Members
   readonly #intake: Intake
   readonly #queue: Queue
@@ -75,7 +81,9 @@ export class LevelMailboxStore implements MailboxStore {
     const sound = new SoundRecords(records)
     this.#sound = sound
     this.#cells = new Cells(records, sound)
-    const members = new Members({ records, sound, limits })
+    const invitations = new Invitations(sound)
+    this.#invitations = invitations
+    const members = new Members({ records, sound, limits, invitations })
     this.#members = members
     const base = { records, sound, members, limits }
     const onStored = (owner: AccountKey): void => {
@@ -105,9 +113,29 @@ export class LevelMailboxStore implements MailboxStore {
     this.#mailListeners.push(listener)
   }
 
-  async join(account: AccountKey): Promise<void> {
+  async join(account: AccountKey, by?: Admission): Promise<void> {
     await this.#reloading
-    await this.#members.add(account)
+    await this.#members.add(account, by)
+  }
+
+  async invite(invitation: NewInvitation, now: number): Promise<Invitation> {
+    await this.#reloading
+    const { list, made } = withInvitation(this.#invitations.list, invitation, now)
+    await this.#init.records.commit([this.#invitations.change(list)])
+    return made
+  }
+
+  async invitations(): Promise<readonly Invitation[]> {
+    await this.#reloading
+    return this.#invitations.list.invitations
+  }
+
+  async revoke(id: number): Promise<boolean> {
+    await this.#reloading
+    const list = withoutInvitation(this.#invitations.list, id)
+    if (list === undefined) return false
+    await this.#init.records.commit([this.#invitations.change(list)])
+    return true
   }
 
   async member(account: Uint8Array): Promise<Member | undefined> {

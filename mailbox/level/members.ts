@@ -4,6 +4,7 @@ import { accountKey } from '../../protocol/account.ts'
 import { toHex } from '../../protocol/bytes.ts'
 import { StoreError } from '../../net/store-error.ts'
 import { addFlow, NO_FLOW } from '../flow.ts'
+import { mustAdmit, withUse } from '../invitations.ts'
 import { Refusal } from '../refusal.ts'
 import { keys, lastNumber } from './keys.ts'
 import { Damaged } from './sound-records.ts'
@@ -12,7 +13,8 @@ import { encodeFormer, encodeMember, encodePolicy, encodeTokens } from './stored
 import type { AccountKey } from '../../protocol/account.ts'
 import type { Operation, Records } from '../../net/records.ts'
 import type { Flow } from '../flow.ts'
-import type { DeliveryToken, MemberPolicy, StoreLimits } from '../store.ts'
+import type { Admission, DeliveryToken, MemberPolicy, StoreLimits } from '../store.ts'
+import type { Invitations } from './invitations.ts'
 import type { SoundRecords } from './sound-records.ts'
 import type { StoredFormer, StoredMember } from './stored.ts'
 
@@ -32,6 +34,7 @@ export interface MembersInit {
   readonly records: Records
   readonly sound: SoundRecords
   readonly limits: StoreLimits
+  readonly invitations: Invitations
 }
 
 const NOTHING: Counters = {
@@ -54,6 +57,7 @@ export class Members {
   readonly #records: Records
   readonly #sound: SoundRecords
   readonly #limits: StoreLimits
+  readonly #invitations: Invitations
   readonly #byAccount = new Map<string, number>()
   readonly #byNumber = new Map<number, LevelMember>()
   /** Of those who are being added: until it is durable, nobody is told that it is done. */
@@ -67,6 +71,7 @@ export class Members {
     this.#records = init.records
     this.#sound = init.sound
     this.#limits = init.limits
+    this.#invitations = init.invitations
   }
 
   /**
@@ -77,6 +82,7 @@ export class Members {
     this.#loaded = false
     this.#byAccount.clear()
     this.#byNumber.clear()
+    await this.#invitations.load()
     const members: LevelMember[] = []
     const former = await this.#former()
     let { last } = former
@@ -137,15 +143,26 @@ export class Members {
     return put(keys.member(next.number), encodeMember(next))
   }
 
-  /** Makes an account a member; durable when it resolves. Throws `Refusal` quota when the mailbox has no room. */
-  async add(account: AccountKey): Promise<void> {
+  /**
+   * Makes an account a member; durable when it resolves. Throws `Refusal` joinRefused without a right invitation, quota when the
+   * mailbox has no room.
+   */
+  async add(account: AccountKey, by: Admission | undefined): Promise<void> {
     const known = this.find(account)
     if (known !== undefined) return await this.#adding.get(known.number)
+    const { list } = this.#invitations
+    const invitation = by === undefined ? undefined : mustAdmit(list, by)
     if (this.count >= this.#limits.members) throw new Refusal('quota')
-    const [policy, tokens] = [DEFAULT_POLICY, []]
-    const member = { number: ++this.#last, account, policy, tokens, ...NOTHING }
+    const { label, quota } = invitation ?? DEFAULT_POLICY
+    const policy: MemberPolicy = { ...DEFAULT_POLICY, label, quota }
+    const member = { number: ++this.#last, account, policy, tokens: [], ...NOTHING }
     this.#keep(member)
-    const added = this.#records.commit([this.change(member, {})])
+    const operations = [this.change(member, {})]
+    if (invitation !== undefined) {
+      operations.push(put(keys.policy(member.number), encodePolicy(policy)))
+      operations.push(this.#invitations.change(withUse(list, invitation.id)))
+    }
+    const added = this.#records.commit(operations)
     this.#adding.set(member.number, added)
     try {
       await added

@@ -124,7 +124,8 @@ test('a mailbox starts with a damaged bundle, join secret and time', async () =>
   const bundle = testBundle(owner.account, { sequence: 1, now }, world.random).bytes
   await owner.visitor.ask({ case: 'putBundle', value: { bundle } }, 'done')
   await world.records.flush()
-  for (const name of [keys.bundles, keys.joinHash, keys.time]) await damage(world, name)
+  for (const name of [keys.bundles, keys.invitations, keys.firstInvitation, keys.time])
+    await damage(world, name)
   const next = await world.crash({ joinSecret: JOIN_SECRET })
   const back = await next.again(owner)
   expect(await back.visitor.ask(getStatus, 'status')).toMatchObject({ bundleSequence: 0n })

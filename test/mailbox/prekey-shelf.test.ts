@@ -4,9 +4,8 @@ import { verifyOneTimePair } from '../../protocol/prekeys.ts'
 import { testAccount, testBundle, testPairs } from '../support/accounts.ts'
 import { World } from './world.ts'
 import type { MailboxBodyInit } from '../../net/mailbox-messages.ts'
-import type { MailboxServiceInit } from '../../mailbox/service.ts'
 import type { OneTimePair } from '../../protocol/prekeys.ts'
-import type { Guest } from './world.ts'
+import type { Guest, WorldOptions } from './world.ts'
 
 const DAY = 86_400_000
 
@@ -16,7 +15,7 @@ const put = (pairs: readonly OneTimePair[]): MailboxBodyInit => ({
 })
 
 /** A member with a bundle and so many pairs on the shelf. */
-async function stocked(count: number, options: Partial<MailboxServiceInit> = {}) {
+async function stocked(count: number, options: WorldOptions = {}) {
   const world = await World.start(options)
   const owner = await world.member()
   const now = world.clock.now()

@@ -1,7 +1,7 @@
 // A mailbox with a store in memory, a clock that stands still, and peers that visit it.
 import { MemoryLevel } from 'memory-level'
 import { LevelMailboxStore } from '../../mailbox/level/level-store.ts'
-import { DEFAULT_LIMITS } from '../../mailbox/limits.ts'
+import { Rules } from '../../mailbox/rules.ts'
 import { MailboxService } from '../../mailbox/service.ts'
 import { peerName } from '../../net/peer-name.ts'
 import { Records } from '../../net/records.ts'
@@ -12,7 +12,9 @@ import { MailboxVisitor } from '../support/mailbox-visitor.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { MemoryNetwork } from '../support/memory-wire.ts'
 import { seededRandom } from '../support/random.ts'
+import type { RulesInit } from '../../mailbox/rules.ts'
 import type { MailboxServiceInit } from '../../mailbox/service.ts'
+import type { MailboxStore } from '../../mailbox/store.ts'
 import type { Clock, Store } from '../../net/ports.ts'
 import type { MemoryWire } from '../support/memory-wire.ts'
 import type { Account } from '../../protocol/account.ts'
@@ -28,6 +30,8 @@ export interface Guest {
   readonly visitor: MailboxVisitor
 }
 
+export type WorldOptions = Partial<MailboxServiceInit> & RulesInit
+
 export class World {
   readonly clock = new ManualClock()
   readonly network = new MemoryNetwork()
@@ -35,12 +39,15 @@ export class World {
   readonly account: Account
   readonly store: Store
   readonly records: Records
+  readonly rules: Rules
+  /** What the service keeps. */
+  readonly kept: MailboxStore
   readonly service: MailboxService
   readonly wire: MemoryWire
   /** A dead process runs no timers. */
   #dead = false
 
-  private constructor(options: Partial<MailboxServiceInit>, before: World | undefined) {
+  private constructor(options: WorldOptions, before: World | undefined) {
     this.random = before?.random ?? seededRandom('mailbox')
     this.clock = before?.clock ?? this.clock
     this.account = before?.account ?? testAccount(this.random)
@@ -54,14 +61,16 @@ export class World {
     this.records = new Records({ store, dataKey: key, clock, random })
     this.wire = this.network.wire(peerName(this.account.key), '/ip4/10.9.9.9/tcp/1')
     const { wire, records, account } = this
-    const limits = { ...DEFAULT_LIMITS, ...options.limits }
-    const mailboxStore = new LevelMailboxStore({ records, clock, limits })
-    const base = { wire, store: mailboxStore, account, clock, random }
+    const { limits, joining, ...service } = options
+    this.rules = new Rules({ limits, joining })
+    const mailboxStore = new LevelMailboxStore({ records, clock, limits: this.rules.limits })
+    this.kept = mailboxStore
+    const base = { wire, store: mailboxStore, account, clock, random, rules: this.rules }
     const secret = before === undefined ? { joinSecret: JOIN_SECRET } : {}
-    this.service = new MailboxService({ ...base, ...secret, ...options })
+    this.service = new MailboxService({ ...base, ...secret, ...service })
   }
 
-  static async start(options: Partial<MailboxServiceInit> = {}): Promise<World> {
+  static async start(options: WorldOptions = {}): Promise<World> {
     await ready
     const world = new World(options, undefined)
     await world.service.start()
@@ -69,7 +78,7 @@ export class World {
   }
 
   /** The process dies as it stands, and a new one starts on what it left on the disk. Peers have to come again. */
-  async crash(options: Partial<MailboxServiceInit> = {}): Promise<World> {
+  async crash(options: WorldOptions = {}): Promise<World> {
     this.#dead = true
     this.network.crash(this.wire.self)
     const next = new World(options, this)
