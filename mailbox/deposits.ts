@@ -47,12 +47,14 @@ export class Deposits {
     const { account, store, clock, time, limits } = this.#init
     const lifetime = lifetimeOf(request.envelope, limits)
     const { owner, depositId, envelope, token } = request
+    const now = time.now()
     const custody = await store.deposit({
       ...{ owner, depositId, envelope },
       tokenHash: token.length === 0 ? undefined : tokenHash(token),
       envelopeDigest: envelopeDigest(request.envelope),
       keptUntil: clock.now() + lifetime,
-      expiresAt: time.now() + lifetime,
+      takenAt: now,
+      expiresAt: now + lifetime,
     })
     return signCustody(account, custody)
   }

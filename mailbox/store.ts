@@ -104,7 +104,8 @@ export interface NewMail extends Promised {
   readonly envelope: Uint8Array
   /** Of the token that it came with, known here or not. */
   readonly tokenHash: Uint8Array | undefined
-  /** In time of the time base. */
+  /** Both in time of the time base. */
+  readonly takenAt: number
   readonly expiresAt: number
 }
 
@@ -143,6 +144,10 @@ export interface NewPair {
 
 export interface Statistics {
   readonly members: number
+  /** Those of them who are suspended. */
+  readonly suspended: number
+  /** Boxes in which mail waits. */
+  readonly boxes: number
   /** Envelopes that wait, as they are found and not as they were counted, and their bytes. */
   readonly waiting: number
   readonly waitingBytes: number
@@ -211,8 +216,13 @@ export interface MailboxStore {
    * which mail becomes visible, and never again. What is damaged is left out and counted.
    */
   read(owner: AccountKey, after: number, room: Room): Promise<QueuedRun>
-  /** Deletes exactly the mail with these ids; those that name nothing are passed over. */
-  acknowledge(owner: AccountKey, ids: readonly number[]): Promise<void>
+  /**
+   * Deletes exactly the mail with these ids; those that name nothing are passed over. Returns of each that it deleted when it was
+   * taken, in time of the time base, as far as it is sound.
+   */
+  acknowledge(owner: AccountKey, ids: readonly number[]): Promise<readonly number[]>
+  /** When the oldest mail of all that waits was taken. It looks into every box: not for every day's question. */
+  oldest(): Promise<number | undefined>
 
   /** Undefined for who is no member, has none, or has a damaged one. */
   bundle(account: Uint8Array): Promise<HeldBundle | undefined>

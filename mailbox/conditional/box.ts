@@ -22,6 +22,8 @@ export interface MailRef {
   readonly blob: string
   readonly depositId: string
   readonly bytes: number
+  /** In time of the time base. */
+  readonly takenAt: number
   /** Of the token it came with; 0 from a stranger. */
   readonly slot: number
 }
@@ -65,7 +67,7 @@ export function bytesOf({ mail }: Pick<Box, 'mail'>): number {
 
 /**
  * `u8 1 ‖ u8 flags ‖ id[16] ‖ u64 last item ‖ flow ‖ u32 remembered ‖ u64 quota bytes ‖ u32 quota messages`, then lists with
- * their `u32` counts: mail (`u64 id ‖ blob[16] ‖ deposit id[16] ‖ u32 bytes ‖ u32 slot`), pairs (`u32 id ‖ blob[16] ‖ u64 expires at`), bundles
+ * their `u32` counts: mail (`u64 id ‖ blob[16] ‖ deposit id[16] ‖ u32 bytes ‖ u64 taken at ‖ u32 slot`), pairs (`u32 id ‖ blob[16] ‖ u64 expires at`), bundles
  * (`blob[16]`, at most one), tokens (`u32 slot ‖ hash[32]`), garbage (`u32 length ‖ name`), and the label up to the end.
  */
 export function encodeBox(box: Box): Uint8Array {
@@ -88,6 +90,7 @@ export function encodeBox(box: Box): Uint8Array {
       fromHex(one.blob),
       fromHex(one.depositId),
       u32(one.bytes),
+      u64(one.takenAt),
       u32(one.slot),
     ]),
     ...list(box.pairs, (one) => [u32(one.id), fromHex(one.blob), u64(one.expiresAt)]),
@@ -113,6 +116,7 @@ export function decodeBox(value: Uint8Array): Box {
       blob: hex(from),
       depositId: hex(from),
       bytes: from.u32(),
+      takenAt: from.u64(),
       slot: from.u32(),
     }
   })

@@ -147,8 +147,17 @@ export class ConditionalMailboxStore implements MailboxStore {
     return await this.#mail.read(owner, after, room)
   }
 
-  async acknowledge(owner: AccountKey, ids: readonly number[]): Promise<void> {
-    await this.#mail.acknowledge(owner, ids)
+  async acknowledge(owner: AccountKey, ids: readonly number[]): Promise<readonly number[]> {
+    return await this.#mail.acknowledge(owner, ids)
+  }
+
+  async oldest(): Promise<number | undefined> {
+    let oldest = Number.POSITIVE_INFINITY
+    for await (const account of accountsOf(this.#boxes)) {
+      const first = (await this.#boxes.find(account))?.mail[0]
+      oldest = Math.min(oldest, first?.takenAt ?? oldest)
+    }
+    return Number.isFinite(oldest) ? oldest : undefined
   }
 
   async bundle(account: Uint8Array): Promise<HeldBundle | undefined> {
@@ -223,19 +232,22 @@ export class ConditionalMailboxStore implements MailboxStore {
   }
 
   async statistics(): Promise<Statistics> {
-    let [members, waiting, waitingBytes, oneTimePairs] = [0, 0, 0, 0]
+    let [members, suspended, full, waiting, waitingBytes, oneTimePairs] = [0, 0, 0, 0, 0, 0]
     let { flow } = (await this.#roster.settle()).count
     for await (const account of accountsOf(this.#boxes)) {
       const box = await this.#boxes.find(account)
       if (box === undefined) continue
       members++
+      if (box.policy.status === 'suspended') suspended++
+      if (box.mail.length > 0) full++
       waiting += box.mail.length
       waitingBytes += bytesOf(box)
       oneTimePairs += box.pairs.length
       flow = addFlow(flow, box.flow)
     }
     const { damaged } = this.#entries
-    return { members, waiting, waitingBytes, oneTimePairs, ...flow, damaged }
+    const people = { members, suspended, boxes: full }
+    return { ...people, waiting, waitingBytes, oneTimePairs, ...flow, damaged }
   }
 }
 

@@ -67,7 +67,9 @@ export class Mail {
       if (written?.box !== box.id) written = await this.#write(box, mail)
       const id = box.lastItem + 1
       const slot = slotOf(box.tokens, mail.tokenHash)
-      const ref = { id, blob: written.blob, depositId, bytes: mail.envelope.length, slot }
+      const { takenAt } = mail
+      const bytes = mail.envelope.length
+      const ref = { id, blob: written.blob, depositId, bytes, takenAt, slot }
       const flow = addFlow(box.flow, { accepted: 1 })
       const next: Box = { ...box, lastItem: id, flow, mail: [...box.mail, ref] }
       if (await this.#init.boxes.put(mail.owner, next, held.revision)) return this.#stored(mail)
@@ -93,9 +95,9 @@ export class Mail {
     return { items, more: false }
   }
 
-  async acknowledge(owner: AccountKey, ids: readonly number[]): Promise<void> {
+  async acknowledge(owner: AccountKey, ids: readonly number[]): Promise<readonly number[]> {
     const named = new Set(ids)
-    await this.#init.boxes.change(owner, async (box) => {
+    return await this.#init.boxes.change<readonly number[]>(owner, async (box) => {
       const gone = box.mail.filter(({ id }) => named.has(id))
       let [remembered, lost] = [0, 0]
       for (const ref of gone) {
@@ -103,12 +105,13 @@ export class Mail {
         if (kept === 'remembered') remembered++
         if (kept === 'lost') lost++
       }
-      if (gone.length === 0) return { result: undefined }
+      if (gone.length === 0) return { result: [] }
       const flow = addFlow(box.flow, { acknowledged: gone.length - lost, removed: lost })
       const mail = box.mail.filter(({ id }) => !named.has(id))
       const garbage = gone.map(({ blob }) => names.blob(box.id, blob))
       remembered += box.remembered
-      return { next: { ...box, flow, mail, remembered, garbage }, result: undefined }
+      const result = gone.map(({ takenAt }) => takenAt)
+      return { next: { ...box, flow, mail, remembered, garbage }, result }
     })
   }
 

@@ -8,6 +8,23 @@ import type { Rule } from './rule.ts'
 
 export const MAIL_RULES: readonly Rule[] = [
   {
+    name: 'when mail was taken is told of the oldest, and of all that is acknowledged, once',
+    run: async (_, stores) => {
+      const [store, to, other] = [at(stores), owner(A), owner(B)]
+      await store.join(to)
+      await store.join(other)
+      equal(await store.oldest(), undefined, 'of no mail')
+      await store.deposit(mail(to, 'first', { takenAt: NOW + 5 }))
+      await store.deposit(mail(to, 'second', { takenAt: NOW + 6 }))
+      await store.deposit(mail(other, 'third', { takenAt: NOW + 7 }))
+      const read = ids(await store.read(to, 0, EVERYTHING))
+      equal(await at(stores, 1).oldest(), NOW + 5, 'of three')
+      equal(await store.acknowledge(to, [...read, 999]), [NOW + 5, NOW + 6], 'acknowledged')
+      equal(await at(stores, 1).acknowledge(to, read), [], 'acknowledged again')
+      equal(await at(stores, 2).oldest(), NOW + 7, 'of one')
+    },
+  },
+  {
     name: 'what has become of mail is known after a crash, and adds up',
     run: async (subject, stores, fronts) => {
       const [store, to, other] = [at(stores), owner(A), owner(B)]

@@ -35,17 +35,18 @@ export function owner(number: number): AccountKey {
 
 /** Mail with a text of up to 16 bytes, and a deposit id that follows from it. */
 export function mail(to: AccountKey, text: string, options: MailOptions = {}): NewMail {
-  const { length = 100, expiresAt = NOW + LIFETIME, token } = options
+  const { length = 100, takenAt = NOW, expiresAt = NOW + LIFETIME, token } = options
   const tokenHash = token === undefined ? undefined : hashOfToken(token)
   const envelope = padded(text, length)
   const depositId = padded(text, 16)
   const digest = envelopeDigest(envelope)
   const promise = { envelopeDigest: digest, keptUntil: expiresAt }
-  return { owner: to, depositId, envelope, tokenHash, ...promise, expiresAt }
+  return { owner: to, depositId, envelope, tokenHash, ...promise, takenAt, expiresAt }
 }
 
 export interface MailOptions {
   readonly length?: number
+  readonly takenAt?: number
   readonly expiresAt?: number
   /** See `hashOfToken`. */
   readonly token?: string

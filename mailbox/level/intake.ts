@@ -77,11 +77,14 @@ export class Intake {
 
   #operations(member: LevelMember, mail: NewMail, slot: number): readonly Operation[] {
     const { members } = this.#init
-    const { depositId, expiresAt, envelope } = mail
+    const { depositId, takenAt, expiresAt, envelope } = mail
     const item = member.lastItem + 1
     const expiry = encodeExpiry({ kind: 'mail', member: member.number, item, depositId })
     return [
-      put(keys.item(member.number, item), encodeItem({ depositId, expiresAt, slot, envelope })),
+      put(
+        keys.item(member.number, item),
+        encodeItem({ depositId, takenAt, expiresAt, slot, envelope }),
+      ),
       put(keys.receipt(member.number, depositId), encodeReceipt(mail)),
       put(keys.mailExpiry(expiresAt, member.number, item), expiry),
       members.change(member, {

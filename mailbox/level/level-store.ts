@@ -177,8 +177,17 @@ export class LevelMailboxStore implements MailboxStore {
     return await this.#queue.read(await this.#numberOf(owner), after, room)
   }
 
-  async acknowledge(owner: AccountKey, ids: readonly number[]): Promise<void> {
-    await this.#queue.remove(await this.#numberOf(owner), ids)
+  async acknowledge(owner: AccountKey, ids: readonly number[]): Promise<readonly number[]> {
+    return await this.#queue.remove(await this.#numberOf(owner), ids)
+  }
+
+  async oldest(): Promise<number | undefined> {
+    await this.#reloading
+    const full = [...this.#members.all()].filter(({ items }) => items > 0)
+    let oldest = Number.POSITIVE_INFINITY
+    for (const { number } of full)
+      oldest = Math.min(oldest, (await this.#queue.oldest(number)) ?? oldest)
+    return Number.isFinite(oldest) ? oldest : undefined
   }
 
   async bundle(account: Uint8Array): Promise<HeldBundle | undefined> {
@@ -247,8 +256,10 @@ export class LevelMailboxStore implements MailboxStore {
 
   async statistics(): Promise<Statistics> {
     await this.#reloading
-    let [waiting, waitingBytes, oneTimePairs] = [0, 0, 0]
-    for (const { items, bytes, pairs } of this.#members.all()) {
+    let [suspended, boxes, waiting, waitingBytes, oneTimePairs] = [0, 0, 0, 0, 0]
+    for (const { policy, items, bytes, pairs } of this.#members.all()) {
+      if (policy.status === 'suspended') suspended++
+      if (items > 0) boxes++
       waiting += items
       waitingBytes += bytes
       oneTimePairs += pairs
@@ -256,6 +267,8 @@ export class LevelMailboxStore implements MailboxStore {
     const { damaged } = this.#sound
     return {
       members: this.#members.count,
+      suspended,
+      boxes,
       waiting,
       waitingBytes,
       oneTimePairs,

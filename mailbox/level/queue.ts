@@ -11,10 +11,16 @@ import type { QueuedItem, QueuedRun, Room, StoreLimits } from '../store.ts'
 import type { Members } from './members.ts'
 import type { SoundRecords } from './sound-records.ts'
 
+interface Receipt {
+  readonly depositId: Uint8Array
+  readonly takenAt: number
+  readonly expiresAt: number
+}
+
 /** What removing needs to know: not the envelopes themselves, of which one request may name a thousand. */
 interface Found {
   /** Unknown when the item is damaged. */
-  readonly receipt: { readonly depositId: Uint8Array; readonly expiresAt: number } | undefined
+  readonly receipt: Receipt | undefined
   readonly bytes: number
   /** Whether a stranger left it, as far as it can be told. */
   readonly isStrange: boolean
@@ -30,7 +36,7 @@ export interface QueueInit {
 export class Queue {
   readonly #init: QueueInit
   /** What is being removed, by `member/id`: asked twice, it counts once, and both answers wait for the one commit. */
-  readonly #removals = new Map<string, Promise<void>>()
+  readonly #removals = new Map<string, Promise<readonly number[]>>()
 
   constructor(init: QueueInit) {
     this.#init = init
@@ -56,21 +62,23 @@ export class Queue {
 
   /**
    * Deletes the named envelopes of a member and no others; ids that name nothing are passed over. Durable when it resolves.
-   * Their deposit ids stay known until they expire, unless `forget` is set or too many are known.
+   * Their deposit ids stay known until they expire, unless `forget` is set or too many are known. Returns when those were taken
+   * that this call has deleted, as far as they are sound.
    */
-  async remove(member: number, ids: readonly number[], forget = false): Promise<void> {
+  async remove(member: number, ids: readonly number[], forget = false): Promise<readonly number[]> {
     const fresh = new Set<number>()
-    const waits = new Set<Promise<void>>()
+    const waits = new Set<Promise<unknown>>()
     for (const id of ids) {
       const running = this.#removals.get(`${member}/${id}`)
       if (running === undefined) fresh.add(id)
       else waits.add(running)
     }
-    if (fresh.size > 0) waits.add(this.#start(member, [...fresh], forget))
-    await Promise.all(waits)
+    const removal = fresh.size === 0 ? [] : this.#start(member, [...fresh], forget)
+    const [taken] = await Promise.all([removal, ...waits])
+    return taken
   }
 
-  #start(member: number, ids: readonly number[], forget: boolean): Promise<void> {
+  #start(member: number, ids: readonly number[], forget: boolean): Promise<readonly number[]> {
     const names = ids.map((id) => `${member}/${id}`)
     const removal = this.#remove(member, ids, forget).finally(() => {
       for (const name of names) this.#removals.delete(name)
@@ -79,11 +87,15 @@ export class Queue {
     return removal
   }
 
-  async #remove(number: number, ids: readonly number[], forget: boolean): Promise<void> {
+  async #remove(
+    number: number,
+    ids: readonly number[],
+    forget: boolean,
+  ): Promise<readonly number[]> {
     const { records, members, limits } = this.#init
     const found = await this.#find(number, ids)
     const member = members.get(number)
-    if (member === undefined || found.size === 0) return
+    if (member === undefined || found.size === 0) return []
     const operations: Operation[] = []
     let { bytes, messages, strangerBytes, strangerMessages, receipts } = member
     for (const [id, item] of found) {
@@ -109,6 +121,14 @@ export class Queue {
     const flow = addFlow(member.flow, flowOf(found, forget))
     operations.push(members.change(member, { ...counters, flow, items: member.items - found.size }))
     await records.commit(operations)
+    return [...found.values()].flatMap(({ receipt }) => receipt?.takenAt ?? [])
+  }
+
+  /** When the first that waits was taken. */
+  async oldest(member: number): Promise<number | undefined> {
+    const first = this.#init.sound.range(keys.items(member), decodeItem, { limit: 1 })
+    for await (const { value } of first) return value.takenAt
+    return undefined
   }
 
   async #find(member: number, ids: readonly number[]): Promise<Map<number, Found>> {
@@ -121,8 +141,8 @@ export class Queue {
         found.set(id, { receipt: undefined, bytes: size, isStrange: false })
         continue
       }
-      const { depositId, expiresAt, slot, envelope } = item
-      const receipt = { depositId: depositId.slice(), expiresAt }
+      const { depositId, takenAt, expiresAt, slot, envelope } = item
+      const receipt = { depositId: depositId.slice(), takenAt, expiresAt }
       found.set(id, { receipt, bytes: envelope.length, isStrange: slot === STRANGER })
     }
     return found

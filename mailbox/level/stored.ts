@@ -69,7 +69,9 @@ export function decodeMember(value: Uint8Array): StoredMember {
 /** An envelope that waits. */
 export interface StoredItem {
   readonly depositId: Uint8Array
-  /** In time of the time base: names its expiry record. */
+  /** In time of the time base. */
+  readonly takenAt: number
+  /** The same: names its expiry record. */
   readonly expiresAt: number
   /** Of the token it came with; 0 from a stranger. */
   readonly slot: number
@@ -77,17 +79,19 @@ export interface StoredItem {
 }
 
 /** Before the envelope. */
-export const ITEM_HEADER_BYTES = 1 + DEPOSIT_ID_BYTES + 8 + 4
+export const ITEM_HEADER_BYTES = 1 + DEPOSIT_ID_BYTES + 8 + 8 + 4
 
-/** `u8 1 ‖ deposit id[16] ‖ u64 expires at ‖ u32 slot ‖ envelope` */
+/** `u8 1 ‖ deposit id[16] ‖ u64 taken at ‖ u64 expires at ‖ u32 slot ‖ envelope` */
 export function encodeItem(item: StoredItem): Uint8Array {
-  return concat(u8(VERSION), item.depositId, u64(item.expiresAt), u32(item.slot), item.envelope)
+  const { depositId, takenAt, expiresAt, slot, envelope } = item
+  return concat(u8(VERSION), depositId, u64(takenAt), u64(expiresAt), u32(slot), envelope)
 }
 
 /** The fields are views of `value`. */
 export function decodeItem(value: Uint8Array): StoredItem {
   return decode(value, (from) => ({
     depositId: from.take(DEPOSIT_ID_BYTES),
+    takenAt: from.u64(),
     expiresAt: from.u64(),
     slot: from.u32(),
     envelope: from.rest(),

@@ -104,7 +104,14 @@ test('boxes and names of what is due are read back as they were written', () => 
     lastItem: u53,
     flow: fc.record({ accepted: u53, acknowledged: u53, expired: u53, removed: u53 }),
     mail: fc.array(
-      fc.record({ id: u53, blob: hex(16), depositId: hex(16), bytes: u32, slot: u32 }),
+      fc.record({
+        id: u53,
+        blob: hex(16),
+        depositId: hex(16),
+        bytes: u32,
+        takenAt: u53,
+        slot: u32,
+      }),
     ),
     remembered: u32,
     pairs: fc.array(fc.record({ id: u32, blob: hex(16), expiresAt: u53 })),

@@ -60,6 +60,7 @@ test('records are read back as they were written, and nothing shorter or longer 
 test('envelopes and pairs are read back as they were written', () => {
   const item = fc.record({
     depositId: bytes(16),
+    takenAt: u53,
     expiresAt: u53,
     slot: u32,
     envelope: fc.uint8Array(),

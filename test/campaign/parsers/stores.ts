@@ -223,6 +223,7 @@ function mailbox(key: AccountKey): readonly Parser[] {
     record('member', decodeMember, encodeMember, { account: key, ...counts }),
     record('item', decodeItem, encodeItem, {
       depositId: id,
+      takenAt: NOW,
       expiresAt: NOW,
       slot: 1,
       envelope: signed,
@@ -254,7 +255,9 @@ function box(): Parser {
   const [id, blob, depositId] = ['01', '02', '03'].map((byte) => byte.repeat(16))
   const example = {
     ...newBox(id ?? ''),
-    mail: [{ id: 1, blob: blob ?? '', depositId: depositId ?? '', bytes: 400, slot: 1 }],
+    mail: [
+      { id: 1, blob: blob ?? '', depositId: depositId ?? '', bytes: 400, takenAt: NOW, slot: 1 },
+    ],
     tokens: [{ slot: 1, hash: new Uint8Array(32).fill(4) }],
     pairs: [{ id: 2, blob: blob ?? '', expiresAt: NOW }],
     ...{ bundle: blob, garbage: ['mailbox/blob/1', 'x'], lastItem: 3 },
