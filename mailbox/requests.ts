@@ -4,9 +4,11 @@ import { tokenHash, verifyLogin } from '../protocol/custody.ts'
 import { equalBytes, toHex } from '../protocol/bytes.ts'
 import { peerName } from '../net/peer-name.ts'
 import { admitting } from './invitations.ts'
+import { observeDeposit } from './observer.ts'
 import { Outlet } from './push.ts'
 import { Refusal } from './refusal.ts'
-import { addressPrefix, Throttle } from '../net/throttle.ts'
+import { StoreError } from '../net/store-error.ts'
+import { Throttles } from './throttles.ts'
 import type { Account, AccountKey } from '../protocol/account.ts'
 import type { VerifiedBundle } from '../protocol/bundle.ts'
 import type { MailboxBody, MailboxBodyInit } from '../net/mailbox-messages.ts'
@@ -14,6 +16,7 @@ import type { Clock } from '../net/ports.ts'
 import type { Bundles } from './bundles.ts'
 import type { Deposits } from './deposits.ts'
 import type { MailboxLimits } from './limits.ts'
+import type { MailboxObserver } from './observer.ts'
 import type { Guest, Presence } from './presence.ts'
 import type { PrekeyShelf } from './prekey-shelf.ts'
 import type { Outlets } from './push.ts'
@@ -53,6 +56,7 @@ export interface RequestsInit {
   readonly time: TimeBase
   readonly limits: MailboxLimits
   readonly joining: Joining
+  readonly observer: MailboxObserver
 }
 
 const DONE: MailboxBodyInit = { case: 'done', value: {} }
@@ -70,33 +74,14 @@ const WRITES: readonly MailboxBody['case'][] = [
 /** How long nothing is written after a failure. */
 export const REST_MS = 10_000
 
-/** The one key of the bucket that all addresses share. */
-const EVERYBODY = ''
-
 export class Requests {
   readonly #init: RequestsInit
   #failedAt = Number.NEGATIVE_INFINITY
-  readonly #joins: Throttle
-  readonly #depositsByAddress: Throttle
-  readonly #pairsByAddress: Throttle
-  readonly #pairs: Throttle
+  readonly #throttles: Throttles
 
   constructor(init: RequestsInit) {
     this.#init = init
-    const { clock, limits } = init
-    const { addressJoins, addressJoinsPerSecond, addressPairs, addressPairsPerSecond } = limits
-    this.#joins = new Throttle({ clock, burst: addressJoins, perSecond: addressJoinsPerSecond })
-    this.#depositsByAddress = new Throttle({
-      clock,
-      burst: limits.addressDeposits,
-      perSecond: limits.addressDepositsPerSecond,
-    })
-    this.#pairsByAddress = new Throttle({
-      clock,
-      burst: addressPairs,
-      perSecond: addressPairsPerSecond,
-    })
-    this.#pairs = new Throttle({ clock, burst: limits.pairs, perSecond: limits.pairsPerSecond })
+    this.#throttles = new Throttles(init)
   }
 
   /** A write has failed. */
@@ -119,7 +104,26 @@ export class Requests {
     id: number,
     body: MailboxBody,
   ): Promise<MailboxBodyInit | undefined> {
-    if (this.#resting && WRITES.includes(body.case)) throw new Refusal('tryLater')
+    const answer = () => this.#answer(visitor, id, body)
+    if (body.case !== 'deposit') return await answer()
+    return await observeDeposit(this.#init.observer, body.value, answer)
+  }
+
+  /** The visitor's channel is gone. */
+  async leave(visitor: Visitor): Promise<void> {
+    const { guest, outlet } = visitor
+    visitor.guest = undefined
+    visitor.outlet = undefined
+    if (guest !== undefined) this.#init.presence.exit(guest)
+    if (outlet !== undefined) await this.#init.outlets.remove(outlet)
+  }
+
+  async #answer(
+    visitor: Visitor,
+    id: number,
+    body: MailboxBody,
+  ): Promise<MailboxBodyInit | undefined> {
+    if (this.#resting && WRITES.includes(body.case)) throw new StoreError('ERR_IO')
     switch (body.case) {
       case 'login':
         return this.#login(visitor, body.value)
@@ -158,15 +162,6 @@ export class Requests {
     }
   }
 
-  /** The visitor's channel is gone. */
-  async leave(visitor: Visitor): Promise<void> {
-    const { guest, outlet } = visitor
-    visitor.guest = undefined
-    visitor.outlet = undefined
-    if (guest !== undefined) this.#init.presence.exit(guest)
-    if (outlet !== undefined) await this.#init.outlets.remove(outlet)
-  }
-
   #login(visitor: Visitor, { nonce, instanceId, signed }: Body<'login'>): MailboxBodyInit {
     if (visitor.guest !== undefined) throw new Refusal('badRequest')
     const { account, presence } = this.#init
@@ -189,19 +184,22 @@ export class Requests {
 
   async #join(visitor: Visitor, { joinSecret }: Body<'join'>): Promise<MailboxBodyInit> {
     if (visitor.guest === undefined) throw new Refusal('loginNeeded')
-    const { store, joining, time } = this.#init
+    const { store, joining, time, observer } = this.#init
+    const { account } = visitor
     const by: Admission | undefined =
       joining.policy === 'invite' ? { hash: tokenHash(joinSecret), now: time.now() } : undefined
-    if ((await store.member(visitor.account)) === undefined) {
-      const right = await this.#mayJoin(visitor.account, by)
-      const place = addressPrefix(visitor.address)
-      if (!this.#joins.allows(place)) throw new Refusal('tryLater')
+    const isNew = (await store.member(account)) === undefined
+    if (isNew) {
+      const right = await this.#mayJoin(account, by)
+      this.#throttles.join(visitor.address)
       if (!right) {
-        this.#joins.take(place)
+        this.#throttles.wrongSecret(visitor.address)
+        observer.observe({ kind: 'join', account, joined: false })
         throw new Refusal('joinRefused')
       }
     }
-    await store.join(visitor.account, by) // of a member it waits until that is durable
+    await store.join(account, by) // of a member it waits until that is durable
+    if (isNew) observer.observe({ kind: 'join', account, joined: true })
     return DONE
   }
 
@@ -223,10 +221,11 @@ export class Requests {
       owner,
       items: maxItems === 0 ? limits.leaseItems : Math.min(maxItems, limits.leaseItems),
       bytes: limits.leaseBytes,
-      send: (run) => {
+      send: async (run) => {
         const to = reply
         reply = 0
-        return visitor.send(to, run)
+        await visitor.send(to, run)
+        this.#fetched(owner, run)
       },
       fail: (cause) => visitor.abort(cause),
     })
@@ -236,9 +235,11 @@ export class Requests {
 
   async #acknowledge(visitor: Visitor, { ids }: Body<'acknowledge'>): Promise<MailboxBodyInit> {
     const account = signedIn(visitor)
-    const { store, outlets } = this.#init
+    const { store, outlets, observer, time } = this.#init
     const named = ids.map(Number)
-    await store.acknowledge(account, named)
+    const taken = await store.acknowledge(account, named)
+    const keptMs = taken.map((at) => Math.max(0, time.now() - at))
+    observer.observe({ kind: 'acknowledge', owner: account, keptMs })
     void outlets.acknowledged(account, named) // reports its failures to the channel it fails on
     return DONE
   }
@@ -261,7 +262,7 @@ export class Requests {
   }
 
   async #deposit(visitor: Visitor, deposit: Body<'deposit'>): Promise<MailboxBodyInit> {
-    if (!this.#depositsByAddress.take(addressPrefix(visitor.address))) throw new Refusal('tryLater')
+    this.#throttles.deposit(visitor.address)
     try {
       return { case: 'custody', value: { signed: await this.#init.deposits.accept(deposit) } }
     } catch (cause) {
@@ -275,15 +276,18 @@ export class Requests {
     visitor: Visitor,
     { owner, nonce, token }: Body<'takePrekey'>,
   ): Promise<MailboxBodyInit> {
-    const place = addressPrefix(visitor.address)
-    if (!this.#pairsByAddress.take(place)) throw new Refusal('tryLater')
+    this.#throttles.takePair(visitor.address)
     const { bytes: bundle, account } = await this.#bundle(owner)
     // When everybody together asks for too much, or nothing can be written, a session without a one-time pair is better than none.
-    const handOut =
-      !this.#resting && this.#pairs.take(EVERYBODY)
-        ? await this.#init.shelf.take(account, nonce, token)
-        : undefined
+    const mayTake = !this.#resting && this.#throttles.takeAnyPair()
+    const handOut = mayTake ? await this.#init.shelf.take(account, nonce, token) : undefined
     return { case: 'prekey', value: { bundle, ...handOut } }
+  }
+
+  #fetched(owner: AccountKey, { items }: QueuedRun): void {
+    if (items.length === 0) return
+    const bytes = items.reduce((sum, { envelope }) => sum + envelope.length, 0)
+    this.#init.observer.observe({ kind: 'fetch', owner, envelopes: items.length, bytes })
   }
 
   async #bundle(owner: Uint8Array): Promise<VerifiedBundle> {

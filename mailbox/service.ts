@@ -10,6 +10,7 @@ import { Deposits } from './deposits.ts'
 import { Gate } from './gate.ts'
 import { makeFirstInvitation } from './first-invitation.ts'
 import { SWEEP_MS } from './limits.ts'
+import { NO_OBSERVER } from './observer.ts'
 import { Presence } from './presence.ts'
 import { PrekeyShelf } from './prekey-shelf.ts'
 import { Outlets } from './push.ts'
@@ -22,6 +23,7 @@ import type { Account, AccountKey } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Channel, Clock, Directory, Timer, Wire } from '../net/ports.ts'
 import type { MailboxLimits } from './limits.ts'
+import type { MailboxObserver } from './observer.ts'
 import type { MailboxStore } from './store.ts'
 
 export interface MailboxServiceInit {
@@ -37,11 +39,16 @@ export interface MailboxServiceInit {
   /** Of the first invitation, see `makeFirstInvitation`. Without one, the invitations stay as they are. */
   readonly joinSecret?: Uint8Array
   readonly rules?: Rules
+  readonly observer?: MailboxObserver
 }
 
 /** Counts for the operator. They name nobody. */
 export interface MailboxServiceStatus {
   readonly members: number
+  /** Those of them who are suspended. */
+  readonly suspended: number
+  /** Boxes in which mail waits. */
+  readonly boxes: number
   readonly channels: number
   /** Envelopes that wait, and their bytes. */
   readonly waiting: number
@@ -50,6 +57,8 @@ export interface MailboxServiceStatus {
   /** Since the mailbox began: accepted = removed + waiting. Anything else is a fault of the store. */
   readonly accepted: number
   readonly removed: number
+  /** Of those: had by their owners, and never fetched until their promise ended. */
+  readonly acknowledged: number
   readonly expired: number
   readonly republished: number
   /** Records that were found damaged and left out: mail, pairs or members that are lost. Above 0, look at the disk. */
@@ -66,6 +75,7 @@ const STOP_MS = 5000
 export class MailboxService {
   readonly #init: MailboxServiceInit
   readonly #limits: MailboxLimits
+  readonly #observer: MailboxObserver
   readonly #store: MailboxStore
   readonly #time: TimeBase
   readonly #outlets = new Outlets()
@@ -82,7 +92,9 @@ export class MailboxService {
     this.#init = init
     const { store, account, clock, random, directory, rules = new Rules() } = init
     const { limits, joining } = rules
+    const { observer = NO_OBSERVER } = init
     this.#limits = limits
+    this.#observer = observer
     const time = new TimeBase({ store, clock })
     const base = { account, store, clock, time, limits }
     this.#store = store
@@ -92,6 +104,7 @@ export class MailboxService {
     this.#requests = new Requests({
       ...parts,
       joining,
+      observer,
       shelf: new PrekeyShelf(base),
       deposits: new Deposits(base),
       outlets: this.#outlets,
@@ -141,11 +154,23 @@ export class MailboxService {
     const { acknowledged, expired, removed, ...statistics } = await this.#store.statistics()
     return {
       ...statistics,
+      acknowledged,
       expired,
       removed: acknowledged + expired + removed,
       channels: this.#visits.size,
       republished: this.#republisher?.published ?? 0,
     }
+  }
+
+  /** How long the oldest mail has been waiting, in ms; 0 when there is none. It looks into every box. */
+  async oldestMs(): Promise<number> {
+    const oldest = await this.#store.oldest()
+    return oldest === undefined ? 0 : Math.max(0, this.#time.now() - oldest)
+  }
+
+  /** Writes something through to the disk. Throws `StoreError` when that fails. */
+  async checkStore(): Promise<void> {
+    await this.#time.step()
   }
 
   async #onChannel(channel: Channel): Promise<void> {
@@ -155,7 +180,8 @@ export class MailboxService {
     }
     const { clock, random } = this.#init
     const [requests, gate, limits] = [this.#requests, this.#gate, this.#limits]
-    const visit = new Visit({ channel, requests, gate, clock, random, limits })
+    const observer = this.#observer
+    const visit = new Visit({ channel, requests, gate, clock, random, limits, observer })
     this.#visits.add(visit)
     try {
       await visit.run()
@@ -186,7 +212,10 @@ export class MailboxService {
 
   async #sweep(): Promise<void> {
     await this.#time.step()
+    const before = await this.#store.statistics()
     while (this.#status === 'running' && (await this.#store.expire(this.#time.now())));
+    const envelopes = (await this.#store.statistics()).expired - before.expired
+    if (envelopes > 0) this.#observer.observe({ kind: 'expire', envelopes })
   }
 
   /** An owner's last channel has gone. Whoever is no member is not worth a memory. */
@@ -201,6 +230,7 @@ export class MailboxService {
 
   #onStoreFailure(): void {
     if (this.#status !== 'running') return
+    this.#observer.observe({ kind: 'store-failure' })
     this.#requests.failed()
     this.#abortAll('the store failed')
   }

@@ -18,6 +18,7 @@ import type { AccountKey } from '../protocol/account.ts'
 import type { FailureCode, MailboxBodyInit, MailboxMessage } from '../net/mailbox-messages.ts'
 import type { Channel, Clock, Timer } from '../net/ports.ts'
 import type { MailboxLimits } from './limits.ts'
+import type { MailboxObserver } from './observer.ts'
 import type { Guest } from './presence.ts'
 import type { Outlet } from './push.ts'
 import type { Requests, Visitor } from './requests.ts'
@@ -34,6 +35,7 @@ export interface VisitInit {
   readonly clock: Clock
   readonly random: RandomBytes
   readonly limits: MailboxLimits
+  readonly observer: MailboxObserver
 }
 
 export class Visit implements Visitor {
@@ -129,6 +131,7 @@ export class Visit implements Visitor {
 
   #count(code: FailureCode): void {
     const { badRequest, loginNeeded, joinRefused, tooLarge } = FAILURE
+    if (code === tooLarge) this.#init.observer.observe({ kind: 'oversized' })
     const wrong: readonly FailureCode[] = [badRequest, loginNeeded, joinRefused, tooLarge]
     if (wrong.includes(code) && ++this.#wrong > MAX_WRONG)
       throw new Error('too many wrong requests')

@@ -33,6 +33,8 @@ export interface RecordsInit {
    * whole record and ends there. A write that was cut short would otherwise leave a hole behind which nothing is found.
    */
   readonly reopen?: () => Promise<void>
+  /** For measuring: a clock in ms with fractions, told of how long each batch with an fsync took. */
+  readonly watch?: { now(): number; synced(ms: number): void }
 }
 
 export interface StoredRecord {
@@ -77,6 +79,7 @@ export class Records {
   readonly #reopen: (() => Promise<void>) | undefined
   /** A read from LevelDB's cache takes less time than a turn through its threads. */
   readonly #readsAtOnce: boolean
+  readonly #watch: RecordsInit['watch']
   readonly #listeners: ((error: StoreError) => void)[] = []
 
   #queue: Group[] = []
@@ -100,6 +103,7 @@ export class Records {
     this.#random = init.random
     this.#lazyMs = init.lazyMs ?? 50
     this.#reopen = init.reopen
+    this.#watch = init.watch
   }
 
   get counts(): RecordCounts {
@@ -288,9 +292,11 @@ export class Records {
     if (operations.length === 0) return
     if (this.#mustReopen) await this.#openAgain()
     const options: BatchOptions = { sync: groups.some(({ pace }) => pace !== 'lazy') }
+    const began = this.#watch?.now() ?? 0
     await this.#store.batch(operations.slice(), options)
     this.#batches++
     if (options.sync) this.#synced++
+    if (options.sync) this.#watch?.synced(this.#watch.now() - began)
     this.#unsynced = !options.sync
   }
 

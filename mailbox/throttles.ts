@@ -1,0 +1,63 @@
+// What one address, and everybody together, may ask for in a time. Names are free, addresses are not.
+
+import { addressPrefix, Throttle } from '../net/throttle.ts'
+import { Refusal } from './refusal.ts'
+import type { Clock } from '../net/ports.ts'
+import type { MailboxLimits } from './limits.ts'
+import type { Bucket, MailboxObserver } from './observer.ts'
+
+/** The one key of the bucket that all addresses share. */
+const EVERYBODY = ''
+
+export interface ThrottlesInit {
+  readonly clock: Clock
+  readonly limits: MailboxLimits
+  readonly observer: MailboxObserver
+}
+
+/** What throws, throws `Refusal` tryLater. */
+export class Throttles {
+  readonly #observer: MailboxObserver
+  readonly #joins: Throttle
+  readonly #deposits: Throttle
+  readonly #pairs: Throttle
+  readonly #allPairs: Throttle
+
+  constructor({ clock, limits, observer }: ThrottlesInit) {
+    this.#observer = observer
+    const bucket = (burst: number, perSecond: number) => new Throttle({ clock, burst, perSecond })
+    this.#joins = bucket(limits.addressJoins, limits.addressJoinsPerSecond)
+    this.#deposits = bucket(limits.addressDeposits, limits.addressDepositsPerSecond)
+    this.#pairs = bucket(limits.addressPairs, limits.addressPairsPerSecond)
+    this.#allPairs = bucket(limits.pairs, limits.pairsPerSecond)
+  }
+
+  deposit(address: string): void {
+    if (!this.#deposits.take(addressPrefix(address))) this.#refuse('deposits')
+  }
+
+  takePair(address: string): void {
+    if (!this.#pairs.take(addressPrefix(address))) this.#refuse('prekeys')
+  }
+
+  /** False when everybody together asks for too much. */
+  takeAnyPair(): boolean {
+    const taken = this.#allPairs.take(EVERYBODY)
+    if (!taken) this.#observer.observe({ kind: 'limit', bucket: 'all_prekeys' })
+    return taken
+  }
+
+  /** After too many wrong secrets. */
+  join(address: string): void {
+    if (!this.#joins.allows(addressPrefix(address))) this.#refuse('invitations')
+  }
+
+  wrongSecret(address: string): void {
+    this.#joins.take(addressPrefix(address))
+  }
+
+  #refuse(bucket: Bucket): never {
+    this.#observer.observe({ kind: 'limit', bucket })
+    throw new Refusal('tryLater')
+  }
+}
