@@ -38,6 +38,7 @@ function renderStatus(
     `Network    ${status.connections} connections · bundle ${bundle.sequence} held by ${bundle.holders.length} peers`,
     ...mailboxLines(status, style),
     ...warnings(status),
+    ...doubtLines(contacts, style),
     `Queue      ${waiting.length === 0 ? 'empty' : waiting.join(' · ')}`,
     ...damageLines(status),
     `Contacts   ${total} total · ${online} online · ${unverified} unverified · ${changed} changed`,
@@ -45,6 +46,16 @@ function renderStatus(
   return contacts.length === 0
     ? lines.join('\n')
     : [...lines, contactTable(contacts, style)].join('\n')
+}
+
+/** What others' mailboxes may have lost. Nobody else can know it, and it is no proof. */
+function doubtLines(contacts: readonly ContactView[], style: Style): readonly string[] {
+  return contacts.flatMap(({ name, doubted }) =>
+    doubted.map(
+      ({ mailbox, messages }) =>
+        `Mailbox    ${shortPeer(mailbox, style)} of ${sanitizeLine(name, 32)} may have lost ${messages} of my messages: they are sent again, by other ways first`,
+    ),
+  )
 }
 
 function damageLines({ damaged }: StatusView): readonly string[] {

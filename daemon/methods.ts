@@ -58,6 +58,7 @@ const eventTypes = oneOf<EventType>(
   'mailbox.lost',
   'mailbox.broken',
   'mailbox.drained',
+  'mailbox.doubted',
   'mailbox.copies',
   'clock.skew',
 )

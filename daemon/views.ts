@@ -6,6 +6,7 @@ import type {
   ContactShort,
   DeliveryState,
   DamagedMessage,
+  DoubtedMailbox,
   Gap,
   HistoryEntry,
   MailboxInfo,
@@ -30,6 +31,12 @@ export interface ContactView {
   readonly session: SessionInfo | null
   readonly queued: number
   readonly irregularities: Contact['irregularities']
+  readonly doubted: readonly DoubtedView[]
+}
+
+/** A mailbox that may have lost messages of ours. */
+export interface DoubtedView extends Omit<DoubtedMailbox, 'at'> {
+  readonly at: string
 }
 
 /** One step of a message's way. */
@@ -108,7 +115,8 @@ export function contactView(contact: Contact): ContactView {
   const { id, name, peer, trust, state, path, bundle, session, queued, irregularities } = contact
   const verifiedAt = contact.verifiedAt === null ? null : rfc3339(contact.verifiedAt)
   const addedAt = rfc3339(contact.addedAt)
-  const said = { addedAt, verifiedAt, bundle, session, queued, irregularities }
+  const doubted = contact.doubted.map((one) => ({ ...one, at: rfc3339(one.at) }))
+  const said = { addedAt, verifiedAt, bundle, session, queued, irregularities, doubted }
   return { id, name, peer, trust, state, path, ...said }
 }
 

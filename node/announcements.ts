@@ -1,5 +1,7 @@
 // Events that tell what happened just now and are not kept: who missed them can see the same in the status.
 
+import { accountKey } from '../protocol/account.ts'
+import { peerName } from '../net/peer-name.ts'
 import type { Clock, PeerName } from '../net/ports.ts'
 import type { BundlePath, DamageKind, Irregularity, RenewalReason } from './api.ts'
 import type { ClockJump } from './clock-guard.ts'
@@ -7,6 +9,7 @@ import { clockState } from './clock-guard.ts'
 import { contactShort } from './contact.ts'
 import type { Conversation } from './conversation.ts'
 import type { Ephemeral, EventLog } from './event-log.ts'
+import type { Doubt } from './promises.ts'
 import type { Published } from './publisher.ts'
 import { describeSession } from './session-info.ts'
 
@@ -70,6 +73,11 @@ export class Announcements {
 
   drained(mailbox: PeerName, unmatched: number): void {
     this.#tell({ type: 'mailbox.drained', mailbox, unmatched })
+  }
+
+  doubted({ contact }: Conversation, { mailbox, messages }: Doubt): void {
+    const peer = peerName(accountKey(mailbox))
+    this.#tell({ type: 'mailbox.doubted', contact: contactShort(contact), mailbox: peer, messages })
   }
 
   /** Told when it changes. */

@@ -135,6 +135,16 @@ export interface Contact {
   readonly queued: number
   /** How often each was met. */
   readonly irregularities: Readonly<Record<Irregularity, number>>
+  /** Mailboxes of the contact that may have lost messages which they had signed for, in the last 30 days. */
+  readonly doubted: readonly DoubtedMailbox[]
+}
+
+/** It has handed over messages that were left later, and not these. */
+export interface DoubtedMailbox {
+  readonly mailbox: PeerName
+  readonly messages: number
+  /** Unix ms of the last one. */
+  readonly at: number
 }
 
 export interface StateChange {
@@ -296,6 +306,16 @@ export type NodeEvent = EventBase &
         readonly type: 'mailbox.drained'
         readonly mailbox: PeerName
         readonly unmatched: number
+      }
+    /**
+     * A mailbox of a contact may have lost messages of ours: it had signed for them, and has handed over later ones and not these.
+     * They are on their way again. `messages`: so many of this mailbox and contact.
+     */
+    | {
+        readonly type: 'mailbox.doubted'
+        readonly contact: ContactShort
+        readonly mailbox: PeerName
+        readonly messages: number
       }
     /** A mailbox says that so many other copies of this account are logged in; 0: no more. */
     | { readonly type: 'mailbox.copies'; readonly mailbox: PeerName; readonly others: number }

@@ -8,6 +8,7 @@ import type { AccountKey } from '../protocol/account.ts'
 import { accountKey } from '../protocol/account.ts'
 import type { VerifiedBundle } from '../protocol/bundle.ts'
 import { toHex, type RandomBytes } from '../protocol/bytes.ts'
+import type { FetchedMark } from '../protocol/content.ts'
 import { NO_HANDSHAKES, type Handshakes } from '../protocol/sessions.ts'
 import { peerName } from '../net/peer-name.ts'
 import type { PeerName } from '../net/ports.ts'
@@ -18,6 +19,7 @@ import type { Gap } from './gaps.ts'
 import type { HandOutNote } from './hand-out.ts'
 import { NO_IRREGULARITIES, type Irregularities } from './irregular.ts'
 import type { IdleSession } from './idle.ts'
+import type { Doubt } from './promises.ts'
 import { NO_RENEWAL, type Renewal } from './renewal.ts'
 import type { Series } from './series.ts'
 import { readGap, storedGap } from './stored-gaps.ts'
@@ -69,6 +71,10 @@ export interface ContactState {
   readonly profileSent: boolean
   readonly irregularities: Irregularities
   readonly handOut: HandOutNote | undefined
+  /** How far our mailboxes have handed over their messages. */
+  readonly fetched: readonly FetchedMark[]
+  /** Mailboxes of theirs that may have lost something. */
+  readonly doubts: readonly Doubt[]
 }
 
 export interface NewContact {
@@ -110,6 +116,8 @@ export function newContact(init: NewContact, random: RandomBytes): ContactState 
     profileSent: false,
     irregularities: NO_IRREGULARITIES,
     handOut: undefined,
+    fetched: [],
+    doubts: [],
   }
 }
 
@@ -170,6 +178,8 @@ export function encodeContact(contact: ContactState): Uint8Array {
       profileSent: contact.profileSent,
       irregularities: contact.irregularities,
       ...(contact.handOut && { handOut: contact.handOut }),
+      fetched: contact.fetched.map((mark) => ({ ...mark, counter: BigInt(mark.counter) })),
+      doubts: contact.doubts.map((doubt) => ({ ...doubt, at: BigInt(doubt.at) })),
     }),
   )
 }
@@ -212,6 +222,14 @@ export function decodeContact(id: ContactId, bytes: Uint8Array, now: number): Co
       sessionId: record.handOut.sessionId,
       note: record.handOut.note,
     },
+    fetched: record.fetched.map(({ mailbox, counter }) => ({
+      mailbox,
+      counter: toInteger(counter),
+    })),
+    doubts: record.doubts.map(({ mailbox, messages, at }) => ({
+      ...{ mailbox, messages },
+      at: toInteger(at),
+    })),
   }
 }
 

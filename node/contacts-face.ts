@@ -1,5 +1,6 @@
 // `node.contacts`: what api.ts promises of it.
 
+import { accountKey } from '../protocol/account.ts'
 import { safetyNumber } from '../protocol/safety-number.ts'
 import { equalBytes } from '../protocol/bytes.ts'
 import { peerName } from '../net/peer-name.ts'
@@ -12,6 +13,7 @@ import type { ChatCore } from './core.ts'
 import { SottoError } from './errors.ts'
 import { checkContactName } from './names.ts'
 import { plainly } from './plainly.ts'
+import { doubtsNow } from './promises.ts'
 import { describeSession } from './session-info.ts'
 
 export class ContactsFace implements Contacts {
@@ -102,6 +104,10 @@ export class ContactsFace implements Contacts {
       session: describeSession(conversation.sessions, contact, this.#core.clock.now()),
       queued: conversation.waiting().length,
       irregularities: contact.irregularities,
+      doubted: doubtsNow(contact, this.#core.clock.now()).map(({ mailbox, messages, at }) => ({
+        mailbox: peerName(accountKey(mailbox)),
+        ...{ messages, at },
+      })),
     })
   }
 

@@ -10,6 +10,7 @@ import type { Conversation } from './conversation.ts'
 import type { Damages } from './damage.ts'
 import type { EventLog } from './event-log.ts'
 import type { StoredMessage } from './message.ts'
+import type { Doubt } from './promises.ts'
 import type { CameAs } from './seen-envelopes.ts'
 
 export interface ConversationInit {
@@ -44,6 +45,8 @@ export interface ConversationListener {
   readonly time: (conversation: Conversation, time: number) => void
   /** The contact's program breaks a rule, or contradicts itself. */
   readonly irregular: (conversation: Conversation, what: Irregularity) => void
+  /** A mailbox of theirs may have lost what it had signed for. */
+  readonly doubted: (conversation: Conversation, doubt: Doubt) => void
   /** The sessions with the contact need another one. */
   readonly trouble: (conversation: Conversation, reason: RenewalReason) => void
 }

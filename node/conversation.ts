@@ -22,8 +22,8 @@ import { keys } from './keys.ts'
 import type { StoredMessage } from './message.ts'
 import { answerMissing, lookAtGaps } from './missing.ts'
 import { mend, type Mender } from './mend.ts'
-import { openEnvelope, type Arrival, type Opener } from './open.ts'
-import type { HeldBy, OutboxEntry } from './outbox.ts'
+import { openEnvelope, type Opener, type Way } from './open.ts'
+import type { NewCopy, OutboxEntry } from './outbox.ts'
 import type { Outcome } from './outcome.ts'
 import { Refusals } from './refusals.ts'
 import { lookAtAge, lookForLost } from './renewal.ts'
@@ -140,13 +140,13 @@ export class Conversation implements Mender, Opener {
   }
 
   /** Opens envelopes in the order given, in one commit. A store that fails makes all of them 'store-full'. */
-  async receive(envelopes: readonly Envelope[], arrival: Arrival): Promise<readonly Outcome[]> {
+  async receive(envelopes: readonly Envelope[], way: Way): Promise<readonly Outcome[]> {
     return this.#guarded(envelopes.length, async (draft) => {
       const outcomes: Outcome[] = []
       for (const envelope of envelopes) {
-        outcomes.push(await openEnvelope(draft, this, envelope, arrival))
+        outcomes.push(await openEnvelope(draft, this, envelope, way))
       }
-      await answerMissing(draft, this, draft.missing)
+      await answerMissing(draft, this)
       composeControl(draft, this)
       encryptWaiting(draft, this)
       return outcomes
@@ -160,7 +160,7 @@ export class Conversation implements Mender, Opener {
       if (!this.#state.persisted) draft.events.push({ event: requested })
       const outcome = await adoptSession(draft, this, accepted, context)
       if (outcome !== 'opened') throw new Refused(outcome)
-      await answerMissing(draft, this, draft.missing)
+      await answerMissing(draft, this)
       draft.operations.push(...context.operations)
       draft.committed.push(context.committed, () =>
         this.#init.listener.session(this, accepted.session),
@@ -231,7 +231,7 @@ export class Conversation implements Mender, Opener {
   }
 
   /** A mailbox has signed that it holds the envelope of this entry. */
-  held(entry: OutboxEntry, held: Omit<HeldBy, 'counter'>): Promise<void> {
+  held(entry: OutboxEntry, held: NewCopy): Promise<void> {
     return this.#steps.lazily((draft) => noteHeld(draft, this, entry, held))
   }
 
@@ -308,6 +308,7 @@ export class Conversation implements Mender, Opener {
     if (draft.theirTime !== undefined) listener.time(this, draft.theirTime)
     for (const { message, change } of draft.stateChanges) listener.state(message, change)
     for (const what of draft.irregularities) listener.irregular(this, what)
+    for (const doubt of draft.doubted.values()) listener.doubted(this, doubt)
     for (const reason of draft.troubles) listener.trouble(this, reason)
     if (draft.outbox.size > 0 || draft.troubles.length > 0) listener.wake(this)
     listener.gaps(this)

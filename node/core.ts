@@ -118,6 +118,7 @@ export class ChatCore {
         session: (conversation) => this.#announcements.session(conversation),
         time: (conversation, time) => this.#hearTime(conversation, time),
         irregular: (conversation, what) => this.#announcements.irregular(conversation, what),
+        doubted: (conversation, doubt) => this.#announcements.doubted(conversation, doubt),
         trouble: (conversation, reason) => this.#announcements.renewal(conversation, reason),
       },
     })

@@ -11,6 +11,7 @@ import type { Conversation } from './conversation.ts'
 import { mailboxesOf } from './introduce.ts'
 import type { MailboxHint, MailboxPool } from './mailbox-pool.ts'
 import { liveCopies, type OutboxEntry } from './outbox.ts'
+import { doubtsNow } from './promises.ts'
 
 export interface DepositorInit {
   readonly conversation: Conversation
@@ -81,14 +82,26 @@ export class Depositor {
     const { conversation, clock } = this.#init
     const now = clock.now()
     const copies = liveCopies(entry, now)
-    const holders = new Set(copies.map((copy) => toHex(copy.mailbox)))
+    // Who has lost it would only show the same receipt again.
+    const broken = entry.held.filter((copy) => copy.broken)
+    const out = new Set([...copies, ...broken].map((copy) => toHex(copy.mailbox)))
     const further = copies.length > 0
     if (further && this.#underway.size >= MAX_FURTHER) return []
-    return mailboxesOf(conversation).filter(({ account }) => {
+    return this.#preferred(now).filter(({ account }) => {
       const mailbox = peerName(account)
-      if (holders.has(toHex(account)) || this.#isUnderway(entry, mailbox)) return false
+      if (out.has(toHex(account)) || this.#isUnderway(entry, mailbox)) return false
       return !further || !this.#isResting(mailbox, now)
     })
+  }
+
+  /** Mailboxes of the contact; those that may have lost something come last. */
+  #preferred(now: number): readonly MailboxHint[] {
+    const { conversation } = this.#init
+    const doubts = doubtsNow(conversation.contact, now)
+    const doubted = new Set(doubts.map(({ mailbox }) => toHex(mailbox)))
+    const hints = mailboxesOf(conversation)
+    const isDoubted = ({ account }: MailboxHint): boolean => doubted.has(toHex(account))
+    return [...hints.filter((hint) => !isDoubted(hint)), ...hints.filter(isDoubted)]
   }
 
   /** One for each copy that is missing; where one mailbox fails, it goes on to the next that no other has taken. */

@@ -1,7 +1,7 @@
 // One step of a conversation before its commit. A step reads and writes the draft only; when the batch is in the store the
 // conversation takes over what the draft says, and when it is not, the draft is dropped and nothing has happened.
 
-import type { CounterRange, MessageId } from '../protocol/content.ts'
+import type { CounterRange, FetchedMark, MessageId } from '../protocol/content.ts'
 import type { Session } from '../protocol/session.ts'
 import type { Secret } from '../protocol/secret.ts'
 import type { Operation } from '../net/records.ts'
@@ -10,6 +10,7 @@ import type { ContactState } from './contact.ts'
 import type { LoggedEvent } from './event-log.ts'
 import type { StoredMessage } from './message.ts'
 import type { OutboxEntry } from './outbox.ts'
+import type { Doubt } from './promises.ts'
 
 /** An event that gets its number when the batch is queued, and what else is written with that number. */
 export interface PendingEvent {
@@ -42,6 +43,10 @@ export class Draft {
   readonly received = new Set<string>()
   /** Counters of ours that they miss, as their last report says. */
   missing: readonly CounterRange[] = []
+  /** How far their mailboxes have come, as the same report says. */
+  fetched: readonly FetchedMark[] = []
+  /** What this step has found against mailboxes of theirs, by the hex of the account. */
+  readonly doubted = new Map<string, Doubt>()
   /** Ids of their messages that came by way of a mailbox, for a receipt. */
   readonly due: MessageId[] = []
 

@@ -11,10 +11,10 @@ import type { RandomBytes } from '../protocol/bytes.ts'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { HandshakeRecordSchema } from '../protocol/generated/store_pb.ts'
 import { KeyedLock } from '../net/lock.ts'
-import type { Clock } from '../net/ports.ts'
+import type { Clock, PeerName } from '../net/ports.ts'
 import type { Operation, Records } from '../net/records.ts'
 import { StoreError } from '../net/store-error.ts'
-import { peerName } from '../net/peer-name.ts'
+import { accountOf, peerName } from '../net/peer-name.ts'
 import type { ContactBook } from './contacts.ts'
 import { defaultName } from './contact.ts'
 import { soundly } from './damage.ts'
@@ -24,7 +24,7 @@ import type { HandOutNotes } from './hand-out-notes.ts'
 import { keys } from './keys.ts'
 import { CLOCK_MARGIN } from './lifetimes.ts'
 import type { NamedPrekeys, OwnKeys } from './own-keys.ts'
-import { outcomeOf, type Arrival } from './open.ts'
+import { outcomeOf, type Way } from './open.ts'
 import type { Outcome } from './outcome.ts'
 import { mayTake } from './renewal.ts'
 import { RECORD_VERSION } from './stored-record.ts'
@@ -72,17 +72,18 @@ export class Inbox {
     const origin: Origin = isContact
       ? { lane: 'contact', account }
       : { lane: 'stranger', account, address }
-    return this.#take(envelopes, { arrival: 'direct', route, sender, origin })
+    return this.#take(envelopes, { way: { arrival: 'direct' }, route, sender, origin })
   }
 
   /** Envelopes that a mailbox held. Whose they are shows by their tags. */
   async fromMailbox(
-    mailbox: string,
+    mailbox: PeerName,
     envelopes: readonly Uint8Array[],
   ): Promise<readonly Outcome[]> {
     const route = this.#byTag()
     const origin: Origin = { lane: 'mailbox', mailbox }
-    return this.#take(envelopes, { arrival: 'mailbox', route, sender: undefined, origin })
+    const way: Way = { arrival: 'mailbox', mailbox: accountOf(mailbox) }
+    return this.#take(envelopes, { way, route, sender: undefined, origin })
   }
 
   /** Finds conversations by the tags of envelopes. Begins with the one that had the last: mail comes in runs. */
@@ -108,7 +109,7 @@ export class Inbox {
       if (run === undefined) return
       const { conversation, envelopes: together } = run
       run = undefined
-      outcomes.push(...(await conversation.receive(together, from.arrival)))
+      outcomes.push(...(await conversation.receive(together, from.way)))
     }
     for (const bytes of envelopes) {
       const placed = place(bytes, from)
@@ -150,7 +151,7 @@ export class Inbox {
     const again = from.route(envelope)
     if (again === 'store-full') return again
     if (again?.recognises(envelope) === true) {
-      return (await again.receive([envelope], from.arrival))[0] ?? 'store-full'
+      return (await again.receive([envelope], from.way))[0] ?? 'store-full'
     }
     const marker = keys.handshake(hash(32, 'accepted key', envelope.ephemeralKey))
     // The session that this handshake made is gone, with whatever it could open: it is not made again, and what comes for it is
@@ -168,13 +169,13 @@ export class Inbox {
     return outcome
   }
 
-  #prekeysFor(envelope: FirstEnvelope, { arrival }: Source): NamedPrekeys | undefined {
+  #prekeysFor(envelope: FirstEnvelope, { way }: Source): NamedPrekeys | undefined {
     const { signedPrekeyId, kemId, oneTime } = envelope
     const prekeys = this.#init.ownKeys.prekeysFor({ signedPrekeyId, kemId, oneTime })
     if (prekeys === undefined) return undefined
     // By mailbox it may have waited; on a stream it has just been made, from a bundle that had lapsed.
     const lapsed = prekeys.acceptUntil + CLOCK_MARGIN < this.#init.clock.now()
-    return lapsed && arrival === 'direct' ? undefined : prekeys
+    return lapsed && way.arrival === 'direct' ? undefined : prekeys
   }
 
   #crowdedFor(account: AccountKey | undefined): boolean {
@@ -218,7 +219,7 @@ export class Inbox {
     const conversation = book.byAccount(account) ?? book.fresh(stranger(account))
     const spent = envelope.oneTime ? ownKeys.spendOneTime(envelope.kemId) : []
     const value = handshakeRecord(envelope, accepted, conversation.id)
-    const came = { arrival: from.arrival, digest: envelope.digest }
+    const came = { ...from.way, digest: envelope.digest }
     const committed = (): void => book.register(conversation)
     let outcome: Outcome | undefined
     try {
@@ -239,7 +240,7 @@ export class Inbox {
 }
 
 interface Source {
-  readonly arrival: Arrival
+  readonly way: Way
   /** 'store-full': not looked for, it has to come again. */
   readonly route: (envelope: Envelope) => Conversation | 'store-full' | undefined
   /** Whom the stream is with; undefined by way of a mailbox. */

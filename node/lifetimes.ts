@@ -51,5 +51,8 @@ export const SEEN_MARKS_KEPT = 30 * DAY
 /** A session is replaced at this age: by who began it, and later by the other side, so that they do not cross. */
 export const SESSION_RENEWED = { ours: 90 * DAY, theirs: 93 * DAY } as const
 
+/** A mailbox of a contact that may have lost something comes last, and is shown, for this long after the last time. */
+export const DOUBT_KEPT = 30 * DAY
+
 /** A clock that moves by more than this without that time passing stops all destruction. */
 export const CLOCK_JUMP = HOUR

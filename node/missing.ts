@@ -25,6 +25,7 @@ import {
 } from './gaps.ts'
 import { stateOf, type StoredMessage } from './message.ts'
 import { unsealed } from './outbox.ts'
+import { fetchedBehind, hasAnotherMailbox, judge } from './promises.ts'
 import { wantRenewal } from './renewal.ts'
 
 /** What answering needs besides the draft. */
@@ -85,7 +86,11 @@ export function lookAtGaps(draft: Draft, composer: Composer): void {
   })
   if (gaps.some((gap) => nextStep(gap, draft.now) === 'replace')) wantRenewal(draft, 'gap', session)
   draft.patch({ gaps: kept })
-  if (due.length > 0) addUnlisted(draft, composer, { kind: 'missing', ranges: joined(due) })
+  const [first] = due
+  if (first === undefined) return
+  const fetched = fetchedBehind(draft.contact, first.first)
+  const marks = fetched.length === 0 ? {} : { fetched }
+  addUnlisted(draft, composer, { kind: 'missing', ranges: joined(due), ...marks })
 }
 
 /** Unix ms when `lookAtGaps` has something to do; undefined while it has not. */
@@ -101,11 +106,8 @@ export function gapsDueAt(contact: ContactState, sessions: readonly Session[]): 
  * They miss these. What has no receipt is encrypted again where the session may have it; of the rest they are told that it
  * will not come.
  */
-export async function answerMissing(
-  draft: Draft,
-  answerer: Answerer,
-  ranges: readonly CounterRange[],
-): Promise<void> {
+export async function answerMissing(draft: Draft, answerer: Answerer): Promise<void> {
+  const ranges = draft.missing
   const session = ranges.length === 0 ? undefined : askingIn(draft.contact, draft.sessions)
   if (session === undefined || !mayRepeatIn(draft.contact, session)) return
   const lost: CounterRange[] = []
@@ -151,8 +153,17 @@ function repeat(
     return true
   }
   if (draft.outbox.has(order) || entry.envelope === undefined) return false
-  const fresh = !hasPassed(ON_ITS_WAY, entry.sealedAt, draft.now)
-  if (isSealedIn(entry, session.id) && fresh) return false
+  const current = isSealedIn(entry, session.id)
+  // What was sealed in another session may have come where nothing could open it.
+  const judged = current ? judge(draft, entry, draft.fetched) : entry
+  if (judged !== entry && hasAnotherMailbox(draft.contact, judged)) {
+    draft.outbox.set(order, judged) // the same bytes, by another way
+    return true
+  }
+  if (current && !hasPassed(ON_ITS_WAY, entry.sealedAt, draft.now)) {
+    if (judged !== entry) draft.outbox.set(order, judged)
+    return false
+  }
   draft.outbox.set(order, unsealed(entry))
   return true
 }

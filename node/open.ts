@@ -30,7 +30,7 @@ import type { CameAs } from './seen-envelopes.ts'
 import { takeContent, type Taker } from './take-content.ts'
 
 /** How an envelope reached us. */
-export type Arrival = CameAs['arrival']
+export type Way = Pick<CameAs, 'arrival' | 'mailbox'>
 
 /** What opening needs besides the draft. */
 export interface Opener extends Taker {
@@ -55,7 +55,7 @@ export async function openEnvelope(
   draft: Draft,
   opener: Opener,
   envelope: Envelope,
-  arrival: Arrival,
+  way: Way,
 ): Promise<Outcome> {
   const match = tagMatches(draft.sessions, envelope)
   if (match === undefined) {
@@ -65,7 +65,7 @@ export async function openEnvelope(
   const { session } = match
   const opened = tryOpen(draft, match, opener)
   if (typeof opened === 'string') {
-    if (opened === 'duplicate' && arrival === 'mailbox') {
+    if (opened === 'duplicate' && way.arrival === 'mailbox') {
       await opener.seen.repeated(draft, envelope.digest)
     }
     return opened
@@ -88,7 +88,7 @@ export async function openEnvelope(
     ...protectionIn(opened.next, draft.contact, draft.now),
     olderHandshake: false,
   }
-  const came = { arrival, digest: envelope.digest, protection }
+  const came = { ...way, digest: envelope.digest, protection }
   await takeContent(draft, opener, opened.content, came)
   return 'opened'
 }

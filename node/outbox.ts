@@ -20,7 +20,12 @@ export interface HeldBy {
   readonly receipt: Uint8Array
   /** Our highest counter in the conversation then: messages with higher ones came to any mailbox after this one. */
   readonly counter: number
+  /** It has handed over what came after this, and not this (docs/protocol.md, "Broken promises"). */
+  readonly broken: boolean
 }
+
+/** What a mailbox has just signed. */
+export type NewCopy = Omit<HeldBy, 'counter' | 'broken'>
 
 export interface OutboxEntry {
   /** Position in the conversation's outbox, rising. */
@@ -47,7 +52,7 @@ export const MAX_COPIES = 4
 
 /** Those who hold the envelope by their own word at `now` (Unix ms). */
 export function liveCopies({ held }: OutboxEntry, now: number): readonly HeldBy[] {
-  return held.filter(({ keptUntil }) => keptUntil > now)
+  return held.filter(({ keptUntil, broken }) => keptUntil > now && !broken)
 }
 
 /** An entry whose envelope is taken back: it waits to be encrypted again, under the same message id. */
@@ -83,6 +88,7 @@ export function putEntry(contact: ContactId, entry: OutboxEntry): Operation {
         keptUntil: BigInt(one.keptUntil),
         receipt: one.receipt,
         counter: BigInt(one.counter),
+        broken: one.broken,
       })),
       ...storedProtection(entry.protection),
     }),
@@ -112,6 +118,7 @@ export function decodeEntry(key: string, bytes: Uint8Array): OutboxEntry {
       keptUntil: toInteger(one.keptUntil),
       receipt: one.receipt,
       counter: toInteger(one.counter),
+      broken: one.broken,
     })),
   }
 }

@@ -17,6 +17,8 @@ import { DAY, HOUR, SEEN_MARKS_KEPT } from './lifetimes.ts'
 export interface CameAs {
   /** By way of a mailbox its sender waits for an encrypted receipt. */
   readonly arrival: 'direct' | 'mailbox'
+  /** Account key of the mailbox of ours that handed it over. */
+  readonly mailbox?: Uint8Array | undefined
   /** 32 bytes, the one in the envelope's tag. */
   readonly digest: Uint8Array
 }

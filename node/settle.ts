@@ -4,7 +4,7 @@ import { equalBytes } from '../protocol/bytes.ts'
 import type { StateChange } from './api.ts'
 import type { Draft } from './draft.ts'
 import type { Opener } from './open.ts'
-import { MAX_COPIES, type HeldBy, type OutboxEntry } from './outbox.ts'
+import { MAX_COPIES, type NewCopy, type OutboxEntry } from './outbox.ts'
 import { changeState } from './take-content.ts'
 
 /** What settling needs besides the draft. */
@@ -32,14 +32,15 @@ export async function noteHeld(
   draft: Draft,
   settler: Settler,
   { order, envelope }: OutboxEntry,
-  held: Omit<HeldBy, 'counter'>,
+  held: NewCopy,
 ): Promise<void> {
   const entry = settler.outbox.get(order)
   if (entry === undefined || entry.envelope !== envelope) return // it was encrypted again meanwhile
   const unlisted = entry.messageId.length === 0
   const { mailbox, keptUntil, storedAt } = held
   const others = entry.held.filter((one) => !equalBytes(one.mailbox, mailbox))
-  const all = [...others, { ...held, counter: draft.contact.sentCounter }].slice(-MAX_COPIES)
+  const copy = { ...held, counter: draft.contact.sentCounter, broken: false }
+  const all = [...others, copy].slice(-MAX_COPIES)
   draft.outbox.set(order, unlisted ? undefined : { ...entry, held: all })
   if (unlisted) return
   const change: StateChange = { state: 'stored', at: storedAt, path: 'mailbox', keptUntil }

@@ -17,6 +17,7 @@ import {
   type StoredMessage,
 } from './message.ts'
 import { noteCounter, takeLost } from './missing.ts'
+import { noteFetched } from './promises.ts'
 import { oweReceipt, type CameAs, type SeenEnvelopes } from './seen-envelopes.ts'
 
 /** How an envelope reached us, and what the session that opened it is worth. */
@@ -58,6 +59,7 @@ export async function takeContent(
       return takeProfile(draft, taker, content.body.name)
     case 'missing':
       draft.missing = content.body.ranges
+      draft.fetched = content.body.fetched ?? []
       return undefined
     case 'lost':
       return takeLost(draft, content.body.ranges)
@@ -88,6 +90,7 @@ async function takeText(
   const { arrival } = came
   const hex = toHex(content.messageId)
   if (arrival === 'mailbox' && contact.state === 'accepted') oweReceipt(draft, content.messageId)
+  if (came.mailbox !== undefined) noteFetched(draft, came.mailbox, content.counter)
   await taker.seen.note(draft, came, content.messageId)
   if (draft.received.has(hex) || (await taker.wasReceived(content.messageId))) return
   draft.received.add(hex)

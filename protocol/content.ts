@@ -6,7 +6,12 @@ import { ACCOUNT_KEY_BYTES } from './account.ts'
 import { toHex, utf8 } from './bytes.ts'
 import { DELIVERY_TOKEN_BYTES } from './delivery-token.ts'
 import { DecodeError } from './errors.ts'
-import type { Content as ContentMessage, Profile } from './generated/content_pb.ts'
+import type {
+  Content as ContentMessage,
+  Fetched,
+  Missing,
+  Profile,
+} from './generated/content_pb.ts'
 import { ContentSchema } from './generated/content_pb.ts'
 import { decodeExtensible, encodeMessage, toInteger } from './protobuf.ts'
 
@@ -20,7 +25,13 @@ export type ContentBody =
   | { readonly kind: 'read-receipt'; readonly messageIds: readonly MessageId[] }
   | { readonly kind: 'profile'; readonly name: string; readonly deliveryTokens?: DeliveryTokens }
   | { readonly kind: 'control' }
-  | { readonly kind: 'missing' | 'lost'; readonly ranges: readonly CounterRange[] }
+  | {
+      readonly kind: 'missing'
+      readonly ranges: readonly CounterRange[]
+      /** At most 8, each of another mailbox; absent where there are none. */
+      readonly fetched?: readonly FetchedMark[]
+    }
+  | { readonly kind: 'lost'; readonly ranges: readonly CounterRange[] }
 
 /** What the receiver may show at mailboxes of the sender (docs/protocol.md, "Delivery tokens"). As secret as a text. */
 export interface DeliveryTokens {
@@ -35,6 +46,14 @@ export interface MailboxToken {
   readonly mailbox: Uint8Array
   /** 32 bytes. */
   readonly token: Uint8Array
+}
+
+/** How far a mailbox of the sender has handed over the receiver's messages (docs/protocol.md, "Broken promises"). */
+export interface FetchedMark {
+  /** Account key of the mailbox, 32 bytes, not checked to be one. */
+  readonly mailbox: Uint8Array
+  /** The highest counter that came by way of it. */
+  readonly counter: number
 }
 
 /** Counters of listed messages, `first` to `last`, both among them. */
@@ -61,6 +80,8 @@ export const MAX_RECEIPT_IDS = 64
 export const MAX_RANGES = 64
 /** Of one profile: as many as a bundle names mailboxes. */
 export const MAX_PROFILE_TOKENS = 8
+/** Mailboxes in one report of missing messages: as many as a bundle names. */
+export const MAX_FETCHED = 8
 /** The longest text with everything around it, and room for fields of later versions. */
 export const MAX_CONTENT_BYTES = MAX_TEXT_BYTES + 1024
 
@@ -118,9 +139,15 @@ function toKind(body: ContentBody): Kind {
       return { case: 'profile', value: toProfile(body.name, body.deliveryTokens) }
     case 'control':
       return { case: 'control', value: {} }
-    case 'missing':
+    case 'missing': {
+      const fetched = (body.fetched ?? []).map(({ mailbox, counter }) => ({
+        mailbox,
+        counter: BigInt(counter),
+      }))
+      return { case: 'missing', value: { ranges: body.ranges.map(toStoredRange), fetched } }
+    }
     case 'lost':
-      return { case: body.kind, value: { ranges: body.ranges.map(toStoredRange) } }
+      return { case: 'lost', value: { ranges: body.ranges.map(toStoredRange) } }
   }
 }
 
@@ -138,8 +165,9 @@ function toBody(message: ContentMessage): ContentBody {
     case 'control':
       return { kind: 'control' }
     case 'missing':
+      return { kind: 'missing', ...readMissing(kind.value) }
     case 'lost':
-      return { kind: kind.case, ranges: kind.value.ranges.map(toRange) }
+      return { kind: 'lost', ranges: kind.value.ranges.map(toRange) }
     case undefined:
       throw new DecodeError(
         message.$unknown === undefined ? 'ERR_MALFORMED' : 'ERR_UNKNOWN_VERSION',
@@ -176,6 +204,18 @@ function toRange({ first, last }: { readonly first: bigint; readonly last: bigin
   return { first: toInteger(first), last: toInteger(last) }
 }
 
+function readMissing({ ranges, fetched }: Missing): {
+  readonly ranges: readonly CounterRange[]
+  readonly fetched?: readonly FetchedMark[]
+} {
+  const read = ranges.map(toRange)
+  return fetched.length === 0 ? { ranges: read } : { ranges: read, fetched: fetched.map(toMark) }
+}
+
+function toMark({ mailbox, counter }: Fetched): FetchedMark {
+  return { mailbox: mailbox.slice(), counter: toInteger(counter) }
+}
+
 function toIds(ids: readonly Uint8Array[]): readonly MessageId[] {
   return ids.map((id) => messageId(id.slice()))
 }
@@ -193,6 +233,8 @@ function checkLimits(body: ContentBody): void {
       if (body.messageIds.length === 0) throw new DecodeError('ERR_MALFORMED')
       return
     case 'missing':
+      checkFetched(body.fetched ?? [])
+      return checkRanges(body.ranges)
     case 'lost':
       return checkRanges(body.ranges)
     case 'control':
@@ -208,6 +250,15 @@ function checkRanges(ranges: readonly CounterRange[]): void {
     if (first < free || last < first) throw new DecodeError('ERR_MALFORMED')
     free = last + 2
   }
+}
+
+function checkFetched(fetched: readonly FetchedMark[]): void {
+  if (fetched.length > MAX_FETCHED) throw new DecodeError('ERR_TOO_LARGE')
+  for (const { mailbox, counter } of fetched) {
+    if (mailbox.length !== ACCOUNT_KEY_BYTES || counter < 1) throw new DecodeError('ERR_MALFORMED')
+  }
+  const mailboxes = new Set(fetched.map(({ mailbox }) => toHex(mailbox)))
+  if (mailboxes.size < fetched.length) throw new DecodeError('ERR_MALFORMED')
 }
 
 function checkTokens({ revision, tokens }: DeliveryTokens): void {

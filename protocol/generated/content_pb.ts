@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file content.proto.
  */
 export const file_content: GenFile = /*@__PURE__*/
-  fileDesc("Cg1jb250ZW50LnByb3RvEghzb3R0by52MSLmAgoHQ29udGVudBISCgptZXNzYWdlX2lkGAEgASgMEg8KB2NvdW50ZXIYAiABKAQSDAoEc2VlbhgDIAEoBBIPCgdzZW50X2F0GAQgASgEEh4KBHRleHQYBSABKAsyDi5zb3R0by52MS5UZXh0SAASLQoQZGVsaXZlcnlfcmVjZWlwdBgGIAEoCzIRLnNvdHRvLnYxLlJlY2VpcHRIABIpCgxyZWFkX3JlY2VpcHQYByABKAsyES5zb3R0by52MS5SZWNlaXB0SAASJAoHcHJvZmlsZRgIIAEoCzIRLnNvdHRvLnYxLlByb2ZpbGVIABIkCgdjb250cm9sGAkgASgLMhEuc290dG8udjEuQ29udHJvbEgAEiUKB21pc3NpbmcYCiABKAsyEi5zb3R0by52MS5Db3VudGVyc0gAEiIKBGxvc3QYCyABKAsyEi5zb3R0by52MS5Db3VudGVyc0gAQgYKBGtpbmQiFAoEVGV4dBIMCgR0ZXh0GAEgASgJIh4KB1JlY2VpcHQSEwoLbWVzc2FnZV9pZHMYASADKAwiSgoHUHJvZmlsZRIMCgRuYW1lGAEgASgJEjEKD2RlbGl2ZXJ5X3Rva2VucxgCIAEoCzIYLnNvdHRvLnYxLkRlbGl2ZXJ5VG9rZW5zIkoKDkRlbGl2ZXJ5VG9rZW5zEhAKCHJldmlzaW9uGAEgASgEEiYKBnRva2VucxgCIAMoCzIWLnNvdHRvLnYxLk1haWxib3hUb2tlbiIuCgxNYWlsYm94VG9rZW4SDwoHbWFpbGJveBgBIAEoDBINCgV0b2tlbhgCIAEoDCIJCgdDb250cm9sIjIKCENvdW50ZXJzEiYKBnJhbmdlcxgBIAMoCzIWLnNvdHRvLnYxLkNvdW50ZXJSYW5nZSIrCgxDb3VudGVyUmFuZ2USDQoFZmlyc3QYASABKAQSDAoEbGFzdBgCIAEoBGIGcHJvdG8z");
+  fileDesc("Cg1jb250ZW50LnByb3RvEghzb3R0by52MSLlAgoHQ29udGVudBISCgptZXNzYWdlX2lkGAEgASgMEg8KB2NvdW50ZXIYAiABKAQSDAoEc2VlbhgDIAEoBBIPCgdzZW50X2F0GAQgASgEEh4KBHRleHQYBSABKAsyDi5zb3R0by52MS5UZXh0SAASLQoQZGVsaXZlcnlfcmVjZWlwdBgGIAEoCzIRLnNvdHRvLnYxLlJlY2VpcHRIABIpCgxyZWFkX3JlY2VpcHQYByABKAsyES5zb3R0by52MS5SZWNlaXB0SAASJAoHcHJvZmlsZRgIIAEoCzIRLnNvdHRvLnYxLlByb2ZpbGVIABIkCgdjb250cm9sGAkgASgLMhEuc290dG8udjEuQ29udHJvbEgAEiQKB21pc3NpbmcYCiABKAsyES5zb3R0by52MS5NaXNzaW5nSAASIgoEbG9zdBgLIAEoCzISLnNvdHRvLnYxLkNvdW50ZXJzSABCBgoEa2luZCIUCgRUZXh0EgwKBHRleHQYASABKAkiHgoHUmVjZWlwdBITCgttZXNzYWdlX2lkcxgBIAMoDCJKCgdQcm9maWxlEgwKBG5hbWUYASABKAkSMQoPZGVsaXZlcnlfdG9rZW5zGAIgASgLMhguc290dG8udjEuRGVsaXZlcnlUb2tlbnMiSgoORGVsaXZlcnlUb2tlbnMSEAoIcmV2aXNpb24YASABKAQSJgoGdG9rZW5zGAIgAygLMhYuc290dG8udjEuTWFpbGJveFRva2VuIi4KDE1haWxib3hUb2tlbhIPCgdtYWlsYm94GAEgASgMEg0KBXRva2VuGAIgASgMIgkKB0NvbnRyb2wiVQoHTWlzc2luZxImCgZyYW5nZXMYASADKAsyFi5zb3R0by52MS5Db3VudGVyUmFuZ2USIgoHZmV0Y2hlZBgCIAMoCzIRLnNvdHRvLnYxLkZldGNoZWQiKwoHRmV0Y2hlZBIPCgdtYWlsYm94GAEgASgMEg8KB2NvdW50ZXIYAiABKAQiMgoIQ291bnRlcnMSJgoGcmFuZ2VzGAEgAygLMhYuc290dG8udjEuQ291bnRlclJhbmdlIisKDENvdW50ZXJSYW5nZRINCgVmaXJzdBgBIAEoBBIMCgRsYXN0GAIgASgEYgZwcm90bzM");
 
 /**
  * @generated from message sotto.v1.Content
@@ -83,9 +83,9 @@ export type Content = Message<"sotto.v1.Content"> & {
     /**
      * Messages of the receiver that the sender has not got.
      *
-     * @generated from field: sotto.v1.Counters missing = 10;
+     * @generated from field: sotto.v1.Missing missing = 10;
      */
-    value: Counters;
+    value: Missing;
     case: "missing";
   } | {
     /**
@@ -237,6 +237,58 @@ export const ControlSchema: GenMessage<Control> = /*@__PURE__*/
   messageDesc(file_content, 6);
 
 /**
+ * @generated from message sotto.v1.Missing
+ */
+export type Missing = Message<"sotto.v1.Missing"> & {
+  /**
+   * As in Counters.
+   *
+   * @generated from field: repeated sotto.v1.CounterRange ranges = 1;
+   */
+  ranges: CounterRange[];
+
+  /**
+   * How far mailboxes of the sender have come, at most 8, each once.
+   *
+   * @generated from field: repeated sotto.v1.Fetched fetched = 2;
+   */
+  fetched: Fetched[];
+};
+
+/**
+ * Describes the message sotto.v1.Missing.
+ * Use `create(MissingSchema)` to create a new message.
+ */
+export const MissingSchema: GenMessage<Missing> = /*@__PURE__*/
+  messageDesc(file_content, 7);
+
+/**
+ * @generated from message sotto.v1.Fetched
+ */
+export type Fetched = Message<"sotto.v1.Fetched"> & {
+  /**
+   * Account key, 32 bytes.
+   *
+   * @generated from field: bytes mailbox = 1;
+   */
+  mailbox: Uint8Array;
+
+  /**
+   * The highest counter of the receiver's messages that came by way of it; from 1.
+   *
+   * @generated from field: uint64 counter = 2;
+   */
+  counter: bigint;
+};
+
+/**
+ * Describes the message sotto.v1.Fetched.
+ * Use `create(FetchedSchema)` to create a new message.
+ */
+export const FetchedSchema: GenMessage<Fetched> = /*@__PURE__*/
+  messageDesc(file_content, 8);
+
+/**
  * 1 to 64 ranges of counters, rising, with something between any two.
  *
  * @generated from message sotto.v1.Counters
@@ -253,7 +305,7 @@ export type Counters = Message<"sotto.v1.Counters"> & {
  * Use `create(CountersSchema)` to create a new message.
  */
 export const CountersSchema: GenMessage<Counters> = /*@__PURE__*/
-  messageDesc(file_content, 7);
+  messageDesc(file_content, 9);
 
 /**
  * @generated from message sotto.v1.CounterRange
@@ -277,5 +329,5 @@ export type CounterRange = Message<"sotto.v1.CounterRange"> & {
  * Use `create(CounterRangeSchema)` to create a new message.
  */
 export const CounterRangeSchema: GenMessage<CounterRange> = /*@__PURE__*/
-  messageDesc(file_content, 8);
+  messageDesc(file_content, 10);
 

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file store.proto.
  */
 export const file_store: GenFile = /*@__PURE__*/
-  fileDesc("CgtzdG9yZS5wcm90bxIIc290dG8udjEitgcKDUNvbnRhY3RSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIPCgdhY2NvdW50GAIgASgMEgwKBG5hbWUYAyABKAkSDQoFc3RhdGUYBCABKA0SDQoFdHJ1c3QYBSABKA0SEAoIYWRkZWRfYXQYBiABKAQSEwoLdmVyaWZpZWRfYXQYByABKAQSEQoJYWRkcmVzc2VzGAggAygJEioKCW1haWxib3hlcxgJIAMoCzIXLnNvdHRvLnYxLlN0b3JlZE1haWxib3gSDgoGYnVuZGxlGAogASgMEhMKC2J1bmRsZV9wYXRoGAsgASgNEhMKC2J1bmRsZV9mcm9tGAwgASgJEhcKD2J1bmRsZV9zZXF1ZW5jZRgNIAEoBBIcChRjZXJ0aWZpY2F0ZV9zZXF1ZW5jZRgOIAEoBBIUCgxpZGVudGl0eV9rZXkYDyABKAwSFQoNdGhlaXJfb3JkaW5hbBgRIAEoBBIUCgxuYW1lZF9mb3JfdXMYEiABKAQSFAoMc2VudF9jb3VudGVyGBMgASgEEhgKEHJlY2VpdmVkX2NvdW50ZXIYFCABKAQSEgoKdW5hbnN3ZXJlZBgVIAEoDRIUCgxwcm9maWxlX3NlbnQYFiABKAgSMAoNb3VyX2hhbmRzaGFrZRgXIAEoCzIZLnNvdHRvLnYxLlN0b3JlZEhhbmRzaGFrZRIyCg90aGVpcl9oYW5kc2hha2UYGCABKAsyGS5zb3R0by52MS5TdG9yZWRIYW5kc2hha2USKAoHc3RhdGluZxgZIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFN0YXRpbmcSKAoHcmVuZXdhbBgaIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFJlbmV3YWwSMAoMZnJlc2hfc3RhcnRzGBsgAygLMhouc290dG8udjEuU3RvcmVkRnJlc2hTdGFydBImCgZzZXJpZXMYHCABKAsyFi5zb3R0by52MS5TdG9yZWRTZXJpZXMSGAoQdW5hbnN3ZXJlZF9zaW5jZRgdIAEoBBIpCgRpZGxlGB4gAygLMhsuc290dG8udjEuU3RvcmVkSWRsZVNlc3Npb24SIQoEZ2FwcxgfIAMoCzITLnNvdHRvLnYxLlN0b3JlZEdhcBI2Cg5pcnJlZ3VsYXJpdGllcxgkIAEoCzIeLnNvdHRvLnYxLlN0b3JlZElycmVndWxhcml0aWVzEikKCGhhbmRfb3V0GCUgASgLMhcuc290dG8udjEuU3RvcmVkSGFuZE91dEoECBAQESIxCg1TdG9yZWRIYW5kT3V0EhIKCnNlc3Npb25faWQYASABKAwSDAoEbm90ZRgCIAEoDCJJChRTdG9yZWRJcnJlZ3VsYXJpdGllcxIQCghjb250ZW50cxgBIAEoDRINCgVpdGVtcxgCIAEoDRIQCghkaXZlcmdlZBgDIAEoDSJUCgxTdG9yZWRTZXJpZXMSEgoKc3RhcnRlZF9hdBgBIAEoBBIPCgdsYXN0X2F0GAIgASgEEg8KB3JlZnVzZWQYAyABKA0SDgoGdXNlX2J5GAQgASgEIjYKEVN0b3JlZElkbGVTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAwSDQoFc2luY2UYAiABKAQingEKCVN0b3JlZEdhcBINCgVmaXJzdBgBIAEoBBIMCgRsYXN0GAIgASgEEg0KBXNpbmNlGAMgASgEEhIKCnNlc3Npb25faWQYBCABKAwSDAoEYXNrcxgFIAEoDRIQCghhc2tlZF9hdBgGIAEoBBINCgVjaGFpbhgHIAEoDRIQCghoZWFyZF9hdBgIIAEoBBIQCghyZXBsYWNlZBgJIAEoCCIyChBTdG9yZWRGcmVzaFN0YXJ0EhIKCnNlc3Npb25faWQYASABKAwSCgoCYXQYAiABKAQicwoNU3RvcmVkUmVuZXdhbBIOCgZyZWFzb24YASABKA0SEgoKc2Vzc2lvbl9pZBgCIAEoDBIMCgRtYWRlGAMgAygEEhIKCmxhdGVfc2luY2UYBCABKAQSDQoFYmVndW4YBSADKAQSDQoFdGFrZW4YBiADKAQiPgoPU3RvcmVkSGFuZHNoYWtlEg8KB29yZGluYWwYASABKAQSDAoEc2VlbhgCIAEoBBIMCgRtYXJrGAMgASgMIlcKDVN0b3JlZFN0YXRpbmcSEgoKc2Vzc2lvbl9pZBgBIAEoDBIPCgdvcmRpbmFsGAIgASgEEhIKCmZyb21fY2hhaW4YAyABKA0SDQoFa25vd24YBCABKAgiMwoNU3RvcmVkTWFpbGJveBIPCgdhY2NvdW50GAEgASgMEhEKCWFkZHJlc3NlcxgCIAMoCSKLAgoNTWVzc2FnZVJlY29yZBIPCgd2ZXJzaW9uGAEgASgNEhIKCm1lc3NhZ2VfaWQYAiABKAwSEAoIb3V0Z29pbmcYAyABKAgSCwoDc2VxGAQgASgEEg8KB2NvdW50ZXIYBSABKAQSDAoEc2VlbhgGIAEoBBIPCgdzZW50X2F0GAcgASgEEhMKC3JlY29yZGVkX2F0GAggASgEEgwKBHRleHQYCSABKAkSDAoEbGF0ZRgKIAEoCBIlCgZzdGF0ZXMYCyADKAsyFS5zb3R0by52MS5TdG9yZWRTdGF0ZRIuCgpwcm90ZWN0aW9uGAwgASgLMhouc290dG8udjEuU3RvcmVkUHJvdGVjdGlvbiKBAQoQU3RvcmVkUHJvdGVjdGlvbhIQCghvbmVfdGltZRgBIAEoCBIUCgxwb3N0X3F1YW50dW0YAiABKAgSFwoPaGVhbGluZ19zdGFsbGVkGAMgASgIEhMKC2ZyZXNoX3N0YXJ0GAQgASgIEhcKD29sZGVyX2hhbmRzaGFrZRgFIAEoCCJaCgtTdG9yZWRTdGF0ZRINCgVzdGF0ZRgBIAEoDRIKCgJhdBgCIAEoBBIMCgRwYXRoGAMgASgNEhIKCmtlcHRfdW50aWwYBCABKAQSDgoGcmVhc29uGAUgASgJIu4BCgxPdXRib3hSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRISCgptZXNzYWdlX2lkGAIgASgMEg8KB2NvbnRlbnQYAyABKAwSEAoIZW52ZWxvcGUYBCABKAwSEgoKc2Vzc2lvbl9pZBgFIAEoDBISCgpjcmVhdGVkX2F0GAYgASgEEhEKCXNlYWxlZF9hdBgKIAEoBBIuCgpwcm90ZWN0aW9uGAsgASgLMhouc290dG8udjEuU3RvcmVkUHJvdGVjdGlvbhIlCgRoZWxkGAwgAygLMhcuc290dG8udjEuU3RvcmVkQ3VzdG9keUoECAcQCiJpCg1TdG9yZWRDdXN0b2R5Eg8KB21haWxib3gYASABKAwSEQoJc3RvcmVkX2F0GAIgASgEEhIKCmtlcHRfdW50aWwYAyABKAQSDwoHcmVjZWlwdBgEIAEoDBIPCgdjb3VudGVyGAUgASgEIqwCCgtFdmVudFJlY29yZBIPCgd2ZXJzaW9uGAEgASgNEgoKAmF0GAIgASgEEgwKBHR5cGUYAyABKAkSDwoHY29udGFjdBgEIAEoCRISCgptZXNzYWdlX2lkGAUgASgMEiMKBGZyb20YBiABKAsyFS5zb3R0by52MS5TdG9yZWRTdGF0ZRIhCgJ0bxgHIAEoCzIVLnNvdHRvLnYxLlN0b3JlZFN0YXRlEhIKCnRydXN0X2Zyb20YCCABKA0SEAoIdHJ1c3RfdG8YCSABKA0SEAoIb3V0Z29pbmcYCiABKAgSJQoDZ2FwGAsgASgLMhguc290dG8udjEuU3RvcmVkR2FwU3RhdGUSJgoGZGFtYWdlGAwgASgLMhYuc290dG8udjEuU3RvcmVkRGFtYWdlIisKDFN0b3JlZERhbWFnZRIMCgR3aGF0GAEgASgNEg0KBWNvdW50GAIgASgNIjwKDlN0b3JlZEdhcFN0YXRlEg0KBWZpcnN0GAEgASgEEgwKBGxhc3QYAiABKAQSDQoFc3RhdGUYAyABKA0ieAoPSGFuZHNoYWtlUmVjb3JkEg8KB3ZlcnNpb24YASABKA0SDwoHY29udGFjdBgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgMEhgKEHNpZ25lZF9wcmVrZXlfaWQYBCABKA0SFQoNa2VtX3ByZWtleV9pZBgFIAEoDWIGcHJvdG8z");
+  fileDesc("CgtzdG9yZS5wcm90bxIIc290dG8udjEihwgKDUNvbnRhY3RSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIPCgdhY2NvdW50GAIgASgMEgwKBG5hbWUYAyABKAkSDQoFc3RhdGUYBCABKA0SDQoFdHJ1c3QYBSABKA0SEAoIYWRkZWRfYXQYBiABKAQSEwoLdmVyaWZpZWRfYXQYByABKAQSEQoJYWRkcmVzc2VzGAggAygJEioKCW1haWxib3hlcxgJIAMoCzIXLnNvdHRvLnYxLlN0b3JlZE1haWxib3gSDgoGYnVuZGxlGAogASgMEhMKC2J1bmRsZV9wYXRoGAsgASgNEhMKC2J1bmRsZV9mcm9tGAwgASgJEhcKD2J1bmRsZV9zZXF1ZW5jZRgNIAEoBBIcChRjZXJ0aWZpY2F0ZV9zZXF1ZW5jZRgOIAEoBBIUCgxpZGVudGl0eV9rZXkYDyABKAwSFQoNdGhlaXJfb3JkaW5hbBgRIAEoBBIUCgxuYW1lZF9mb3JfdXMYEiABKAQSFAoMc2VudF9jb3VudGVyGBMgASgEEhgKEHJlY2VpdmVkX2NvdW50ZXIYFCABKAQSEgoKdW5hbnN3ZXJlZBgVIAEoDRIUCgxwcm9maWxlX3NlbnQYFiABKAgSMAoNb3VyX2hhbmRzaGFrZRgXIAEoCzIZLnNvdHRvLnYxLlN0b3JlZEhhbmRzaGFrZRIyCg90aGVpcl9oYW5kc2hha2UYGCABKAsyGS5zb3R0by52MS5TdG9yZWRIYW5kc2hha2USKAoHc3RhdGluZxgZIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFN0YXRpbmcSKAoHcmVuZXdhbBgaIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFJlbmV3YWwSMAoMZnJlc2hfc3RhcnRzGBsgAygLMhouc290dG8udjEuU3RvcmVkRnJlc2hTdGFydBImCgZzZXJpZXMYHCABKAsyFi5zb3R0by52MS5TdG9yZWRTZXJpZXMSGAoQdW5hbnN3ZXJlZF9zaW5jZRgdIAEoBBIpCgRpZGxlGB4gAygLMhsuc290dG8udjEuU3RvcmVkSWRsZVNlc3Npb24SIQoEZ2FwcxgfIAMoCzITLnNvdHRvLnYxLlN0b3JlZEdhcBI2Cg5pcnJlZ3VsYXJpdGllcxgkIAEoCzIeLnNvdHRvLnYxLlN0b3JlZElycmVndWxhcml0aWVzEikKCGhhbmRfb3V0GCUgASgLMhcuc290dG8udjEuU3RvcmVkSGFuZE91dBIoCgdmZXRjaGVkGCwgAygLMhcuc290dG8udjEuU3RvcmVkRmV0Y2hlZBIlCgZkb3VidHMYLSADKAsyFS5zb3R0by52MS5TdG9yZWREb3VidEoECBAQESIxCg1TdG9yZWRGZXRjaGVkEg8KB21haWxib3gYASABKAwSDwoHY291bnRlchgCIAEoBCI8CgtTdG9yZWREb3VidBIPCgdtYWlsYm94GAEgASgMEhAKCG1lc3NhZ2VzGAIgASgNEgoKAmF0GAMgASgEIjEKDVN0b3JlZEhhbmRPdXQSEgoKc2Vzc2lvbl9pZBgBIAEoDBIMCgRub3RlGAIgASgMIkkKFFN0b3JlZElycmVndWxhcml0aWVzEhAKCGNvbnRlbnRzGAEgASgNEg0KBWl0ZW1zGAIgASgNEhAKCGRpdmVyZ2VkGAMgASgNIlQKDFN0b3JlZFNlcmllcxISCgpzdGFydGVkX2F0GAEgASgEEg8KB2xhc3RfYXQYAiABKAQSDwoHcmVmdXNlZBgDIAEoDRIOCgZ1c2VfYnkYBCABKAQiNgoRU3RvcmVkSWRsZVNlc3Npb24SEgoKc2Vzc2lvbl9pZBgBIAEoDBINCgVzaW5jZRgCIAEoBCKeAQoJU3RvcmVkR2FwEg0KBWZpcnN0GAEgASgEEgwKBGxhc3QYAiABKAQSDQoFc2luY2UYAyABKAQSEgoKc2Vzc2lvbl9pZBgEIAEoDBIMCgRhc2tzGAUgASgNEhAKCGFza2VkX2F0GAYgASgEEg0KBWNoYWluGAcgASgNEhAKCGhlYXJkX2F0GAggASgEEhAKCHJlcGxhY2VkGAkgASgIIjIKEFN0b3JlZEZyZXNoU3RhcnQSEgoKc2Vzc2lvbl9pZBgBIAEoDBIKCgJhdBgCIAEoBCJzCg1TdG9yZWRSZW5ld2FsEg4KBnJlYXNvbhgBIAEoDRISCgpzZXNzaW9uX2lkGAIgASgMEgwKBG1hZGUYAyADKAQSEgoKbGF0ZV9zaW5jZRgEIAEoBBINCgViZWd1bhgFIAMoBBINCgV0YWtlbhgGIAMoBCI+Cg9TdG9yZWRIYW5kc2hha2USDwoHb3JkaW5hbBgBIAEoBBIMCgRzZWVuGAIgASgEEgwKBG1hcmsYAyABKAwiVwoNU3RvcmVkU3RhdGluZxISCgpzZXNzaW9uX2lkGAEgASgMEg8KB29yZGluYWwYAiABKAQSEgoKZnJvbV9jaGFpbhgDIAEoDRINCgVrbm93bhgEIAEoCCIzCg1TdG9yZWRNYWlsYm94Eg8KB2FjY291bnQYASABKAwSEQoJYWRkcmVzc2VzGAIgAygJIosCCg1NZXNzYWdlUmVjb3JkEg8KB3ZlcnNpb24YASABKA0SEgoKbWVzc2FnZV9pZBgCIAEoDBIQCghvdXRnb2luZxgDIAEoCBILCgNzZXEYBCABKAQSDwoHY291bnRlchgFIAEoBBIMCgRzZWVuGAYgASgEEg8KB3NlbnRfYXQYByABKAQSEwoLcmVjb3JkZWRfYXQYCCABKAQSDAoEdGV4dBgJIAEoCRIMCgRsYXRlGAogASgIEiUKBnN0YXRlcxgLIAMoCzIVLnNvdHRvLnYxLlN0b3JlZFN0YXRlEi4KCnByb3RlY3Rpb24YDCABKAsyGi5zb3R0by52MS5TdG9yZWRQcm90ZWN0aW9uIoEBChBTdG9yZWRQcm90ZWN0aW9uEhAKCG9uZV90aW1lGAEgASgIEhQKDHBvc3RfcXVhbnR1bRgCIAEoCBIXCg9oZWFsaW5nX3N0YWxsZWQYAyABKAgSEwoLZnJlc2hfc3RhcnQYBCABKAgSFwoPb2xkZXJfaGFuZHNoYWtlGAUgASgIIloKC1N0b3JlZFN0YXRlEg0KBXN0YXRlGAEgASgNEgoKAmF0GAIgASgEEgwKBHBhdGgYAyABKA0SEgoKa2VwdF91bnRpbBgEIAEoBBIOCgZyZWFzb24YBSABKAki7gEKDE91dGJveFJlY29yZBIPCgd2ZXJzaW9uGAEgASgNEhIKCm1lc3NhZ2VfaWQYAiABKAwSDwoHY29udGVudBgDIAEoDBIQCghlbnZlbG9wZRgEIAEoDBISCgpzZXNzaW9uX2lkGAUgASgMEhIKCmNyZWF0ZWRfYXQYBiABKAQSEQoJc2VhbGVkX2F0GAogASgEEi4KCnByb3RlY3Rpb24YCyABKAsyGi5zb3R0by52MS5TdG9yZWRQcm90ZWN0aW9uEiUKBGhlbGQYDCADKAsyFy5zb3R0by52MS5TdG9yZWRDdXN0b2R5SgQIBxAKInkKDVN0b3JlZEN1c3RvZHkSDwoHbWFpbGJveBgBIAEoDBIRCglzdG9yZWRfYXQYAiABKAQSEgoKa2VwdF91bnRpbBgDIAEoBBIPCgdyZWNlaXB0GAQgASgMEg8KB2NvdW50ZXIYBSABKAQSDgoGYnJva2VuGAYgASgIIqwCCgtFdmVudFJlY29yZBIPCgd2ZXJzaW9uGAEgASgNEgoKAmF0GAIgASgEEgwKBHR5cGUYAyABKAkSDwoHY29udGFjdBgEIAEoCRISCgptZXNzYWdlX2lkGAUgASgMEiMKBGZyb20YBiABKAsyFS5zb3R0by52MS5TdG9yZWRTdGF0ZRIhCgJ0bxgHIAEoCzIVLnNvdHRvLnYxLlN0b3JlZFN0YXRlEhIKCnRydXN0X2Zyb20YCCABKA0SEAoIdHJ1c3RfdG8YCSABKA0SEAoIb3V0Z29pbmcYCiABKAgSJQoDZ2FwGAsgASgLMhguc290dG8udjEuU3RvcmVkR2FwU3RhdGUSJgoGZGFtYWdlGAwgASgLMhYuc290dG8udjEuU3RvcmVkRGFtYWdlIisKDFN0b3JlZERhbWFnZRIMCgR3aGF0GAEgASgNEg0KBWNvdW50GAIgASgNIjwKDlN0b3JlZEdhcFN0YXRlEg0KBWZpcnN0GAEgASgEEgwKBGxhc3QYAiABKAQSDQoFc3RhdGUYAyABKA0ieAoPSGFuZHNoYWtlUmVjb3JkEg8KB3ZlcnNpb24YASABKA0SDwoHY29udGFjdBgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgMEhgKEHNpZ25lZF9wcmVrZXlfaWQYBCABKA0SFQoNa2VtX3ByZWtleV9pZBgFIAEoDWIGcHJvdG8z");
 
 /**
  * @generated from message sotto.v1.ContactRecord
@@ -203,6 +203,20 @@ export type ContactRecord = Message<"sotto.v1.ContactRecord"> & {
    * @generated from field: sotto.v1.StoredHandOut hand_out = 37;
    */
   handOut?: StoredHandOut | undefined;
+
+  /**
+   * How far our mailboxes have handed over their messages.
+   *
+   * @generated from field: repeated sotto.v1.StoredFetched fetched = 44;
+   */
+  fetched: StoredFetched[];
+
+  /**
+   * Mailboxes of theirs that may have lost what they had signed for.
+   *
+   * @generated from field: repeated sotto.v1.StoredDoubt doubts = 45;
+   */
+  doubts: StoredDoubt[];
 };
 
 /**
@@ -211,6 +225,57 @@ export type ContactRecord = Message<"sotto.v1.ContactRecord"> & {
  */
 export const ContactRecordSchema: GenMessage<ContactRecord> = /*@__PURE__*/
   messageDesc(file_store, 0);
+
+/**
+ * @generated from message sotto.v1.StoredFetched
+ */
+export type StoredFetched = Message<"sotto.v1.StoredFetched"> & {
+  /**
+   * @generated from field: bytes mailbox = 1;
+   */
+  mailbox: Uint8Array;
+
+  /**
+   * @generated from field: uint64 counter = 2;
+   */
+  counter: bigint;
+};
+
+/**
+ * Describes the message sotto.v1.StoredFetched.
+ * Use `create(StoredFetchedSchema)` to create a new message.
+ */
+export const StoredFetchedSchema: GenMessage<StoredFetched> = /*@__PURE__*/
+  messageDesc(file_store, 1);
+
+/**
+ * @generated from message sotto.v1.StoredDoubt
+ */
+export type StoredDoubt = Message<"sotto.v1.StoredDoubt"> & {
+  /**
+   * @generated from field: bytes mailbox = 1;
+   */
+  mailbox: Uint8Array;
+
+  /**
+   * @generated from field: uint32 messages = 2;
+   */
+  messages: number;
+
+  /**
+   * Unix ms.
+   *
+   * @generated from field: uint64 at = 3;
+   */
+  at: bigint;
+};
+
+/**
+ * Describes the message sotto.v1.StoredDoubt.
+ * Use `create(StoredDoubtSchema)` to create a new message.
+ */
+export const StoredDoubtSchema: GenMessage<StoredDoubt> = /*@__PURE__*/
+  messageDesc(file_store, 2);
 
 /**
  * @generated from message sotto.v1.StoredHandOut
@@ -232,7 +297,7 @@ export type StoredHandOut = Message<"sotto.v1.StoredHandOut"> & {
  * Use `create(StoredHandOutSchema)` to create a new message.
  */
 export const StoredHandOutSchema: GenMessage<StoredHandOut> = /*@__PURE__*/
-  messageDesc(file_store, 1);
+  messageDesc(file_store, 3);
 
 /**
  * @generated from message sotto.v1.StoredIrregularities
@@ -259,7 +324,7 @@ export type StoredIrregularities = Message<"sotto.v1.StoredIrregularities"> & {
  * Use `create(StoredIrregularitiesSchema)` to create a new message.
  */
 export const StoredIrregularitiesSchema: GenMessage<StoredIrregularities> = /*@__PURE__*/
-  messageDesc(file_store, 2);
+  messageDesc(file_store, 4);
 
 /**
  * @generated from message sotto.v1.StoredSeries
@@ -297,7 +362,7 @@ export type StoredSeries = Message<"sotto.v1.StoredSeries"> & {
  * Use `create(StoredSeriesSchema)` to create a new message.
  */
 export const StoredSeriesSchema: GenMessage<StoredSeries> = /*@__PURE__*/
-  messageDesc(file_store, 3);
+  messageDesc(file_store, 5);
 
 /**
  * @generated from message sotto.v1.StoredIdleSession
@@ -321,7 +386,7 @@ export type StoredIdleSession = Message<"sotto.v1.StoredIdleSession"> & {
  * Use `create(StoredIdleSessionSchema)` to create a new message.
  */
 export const StoredIdleSessionSchema: GenMessage<StoredIdleSession> = /*@__PURE__*/
-  messageDesc(file_store, 4);
+  messageDesc(file_store, 6);
 
 /**
  * @generated from message sotto.v1.StoredGap
@@ -380,7 +445,7 @@ export type StoredGap = Message<"sotto.v1.StoredGap"> & {
  * Use `create(StoredGapSchema)` to create a new message.
  */
 export const StoredGapSchema: GenMessage<StoredGap> = /*@__PURE__*/
-  messageDesc(file_store, 5);
+  messageDesc(file_store, 7);
 
 /**
  * @generated from message sotto.v1.StoredFreshStart
@@ -402,7 +467,7 @@ export type StoredFreshStart = Message<"sotto.v1.StoredFreshStart"> & {
  * Use `create(StoredFreshStartSchema)` to create a new message.
  */
 export const StoredFreshStartSchema: GenMessage<StoredFreshStart> = /*@__PURE__*/
-  messageDesc(file_store, 6);
+  messageDesc(file_store, 8);
 
 /**
  * @generated from message sotto.v1.StoredRenewal
@@ -453,7 +518,7 @@ export type StoredRenewal = Message<"sotto.v1.StoredRenewal"> & {
  * Use `create(StoredRenewalSchema)` to create a new message.
  */
 export const StoredRenewalSchema: GenMessage<StoredRenewal> = /*@__PURE__*/
-  messageDesc(file_store, 7);
+  messageDesc(file_store, 9);
 
 /**
  * @generated from message sotto.v1.StoredHandshake
@@ -482,7 +547,7 @@ export type StoredHandshake = Message<"sotto.v1.StoredHandshake"> & {
  * Use `create(StoredHandshakeSchema)` to create a new message.
  */
 export const StoredHandshakeSchema: GenMessage<StoredHandshake> = /*@__PURE__*/
-  messageDesc(file_store, 8);
+  messageDesc(file_store, 10);
 
 /**
  * @generated from message sotto.v1.StoredStating
@@ -514,7 +579,7 @@ export type StoredStating = Message<"sotto.v1.StoredStating"> & {
  * Use `create(StoredStatingSchema)` to create a new message.
  */
 export const StoredStatingSchema: GenMessage<StoredStating> = /*@__PURE__*/
-  messageDesc(file_store, 9);
+  messageDesc(file_store, 11);
 
 /**
  * @generated from message sotto.v1.StoredMailbox
@@ -536,7 +601,7 @@ export type StoredMailbox = Message<"sotto.v1.StoredMailbox"> & {
  * Use `create(StoredMailboxSchema)` to create a new message.
  */
 export const StoredMailboxSchema: GenMessage<StoredMailbox> = /*@__PURE__*/
-  messageDesc(file_store, 10);
+  messageDesc(file_store, 12);
 
 /**
  * @generated from message sotto.v1.MessageRecord
@@ -610,7 +675,7 @@ export type MessageRecord = Message<"sotto.v1.MessageRecord"> & {
  * Use `create(MessageRecordSchema)` to create a new message.
  */
 export const MessageRecordSchema: GenMessage<MessageRecord> = /*@__PURE__*/
-  messageDesc(file_store, 11);
+  messageDesc(file_store, 13);
 
 /**
  * The class of the session in which a message was sealed or opened.
@@ -651,7 +716,7 @@ export type StoredProtection = Message<"sotto.v1.StoredProtection"> & {
  * Use `create(StoredProtectionSchema)` to create a new message.
  */
 export const StoredProtectionSchema: GenMessage<StoredProtection> = /*@__PURE__*/
-  messageDesc(file_store, 12);
+  messageDesc(file_store, 14);
 
 /**
  * @generated from message sotto.v1.StoredState
@@ -692,7 +757,7 @@ export type StoredState = Message<"sotto.v1.StoredState"> & {
  * Use `create(StoredStateSchema)` to create a new message.
  */
 export const StoredStateSchema: GenMessage<StoredState> = /*@__PURE__*/
-  messageDesc(file_store, 13);
+  messageDesc(file_store, 15);
 
 /**
  * @generated from message sotto.v1.OutboxRecord
@@ -761,7 +826,7 @@ export type OutboxRecord = Message<"sotto.v1.OutboxRecord"> & {
  * Use `create(OutboxRecordSchema)` to create a new message.
  */
 export const OutboxRecordSchema: GenMessage<OutboxRecord> = /*@__PURE__*/
-  messageDesc(file_store, 14);
+  messageDesc(file_store, 16);
 
 /**
  * @generated from message sotto.v1.StoredCustody
@@ -797,6 +862,13 @@ export type StoredCustody = Message<"sotto.v1.StoredCustody"> & {
    * @generated from field: uint64 counter = 5;
    */
   counter: bigint;
+
+  /**
+   * It has handed over what came later, and not this.
+   *
+   * @generated from field: bool broken = 6;
+   */
+  broken: boolean;
 };
 
 /**
@@ -804,7 +876,7 @@ export type StoredCustody = Message<"sotto.v1.StoredCustody"> & {
  * Use `create(StoredCustodySchema)` to create a new message.
  */
 export const StoredCustodySchema: GenMessage<StoredCustody> = /*@__PURE__*/
-  messageDesc(file_store, 15);
+  messageDesc(file_store, 17);
 
 /**
  * @generated from message sotto.v1.EventRecord
@@ -882,7 +954,7 @@ export type EventRecord = Message<"sotto.v1.EventRecord"> & {
  * Use `create(EventRecordSchema)` to create a new message.
  */
 export const EventRecordSchema: GenMessage<EventRecord> = /*@__PURE__*/
-  messageDesc(file_store, 16);
+  messageDesc(file_store, 18);
 
 /**
  * @generated from message sotto.v1.StoredDamage
@@ -906,7 +978,7 @@ export type StoredDamage = Message<"sotto.v1.StoredDamage"> & {
  * Use `create(StoredDamageSchema)` to create a new message.
  */
 export const StoredDamageSchema: GenMessage<StoredDamage> = /*@__PURE__*/
-  messageDesc(file_store, 17);
+  messageDesc(file_store, 19);
 
 /**
  * @generated from message sotto.v1.StoredGapState
@@ -935,7 +1007,7 @@ export type StoredGapState = Message<"sotto.v1.StoredGapState"> & {
  * Use `create(StoredGapStateSchema)` to create a new message.
  */
 export const StoredGapStateSchema: GenMessage<StoredGapState> = /*@__PURE__*/
-  messageDesc(file_store, 18);
+  messageDesc(file_store, 20);
 
 /**
  * An accepted first message: its ephemeral key goes to this session and never makes another.
@@ -974,5 +1046,5 @@ export type HandshakeRecord = Message<"sotto.v1.HandshakeRecord"> & {
  * Use `create(HandshakeRecordSchema)` to create a new message.
  */
 export const HandshakeRecordSchema: GenMessage<HandshakeRecord> = /*@__PURE__*/
-  messageDesc(file_store, 19);
+  messageDesc(file_store, 21);
 

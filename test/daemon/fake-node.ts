@@ -202,6 +202,7 @@ export class FakeNode implements Node {
       ...{ id: `c_${name}`, name, peer: peer(name), trust: 'unverified', state: 'accepted' },
       ...{ path: 'direct', addedAt: NOW, verifiedAt: null, bundle: null, session: null, queued: 0 },
       irregularities: NO_IRREGULARITIES,
+      doubted: [],
     }
     this.#contacts.set(name, contact)
     return contact

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   type Content,
+  type CounterRange,
   decodeContent,
   type DeliveryTokens,
   encodeContent,
@@ -34,6 +35,10 @@ const ranges = fc
     return pairs.map((_, i): contents.Range => [bounds[2 * i] ?? 0, bounds[2 * i + 1] ?? 0])
   })
 const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 })
+const marks = fc.uniqueArray(fc.tuple(bytes32, fc.integer({ min: 1, max: 2 ** 50 })), {
+  ...{ minLength: 1, maxLength: 8 },
+  selector: ([mailbox]) => hex(mailbox),
+})
 const said: fc.Arbitrary<contents.Said> = fc.oneof(
   text.map((value): contents.Said => ({ kind: 'text', text: value })),
   ids.map((list): contents.Said => ({ kind: 'delivered', ids: list })),
@@ -53,6 +58,9 @@ const said: fc.Arbitrary<contents.Said> = fc.oneof(
     .map((profile): contents.Said => ({ kind: 'profile', ...profile })),
   fc.constant<contents.Said>({ kind: 'control' }),
   ranges.map((list): contents.Said => ({ kind: 'missing', ranges: list })),
+  fc
+    .tuple(ranges, marks)
+    .map(([list, fetched]): contents.Said => ({ kind: 'missing', ranges: list, fetched })),
   ranges.map((list): contents.Said => ({ kind: 'lost', ranges: list })),
 )
 const anyContent: fc.Arbitrary<contents.Content> = fc.record({
@@ -75,15 +83,20 @@ function bodyOf(what: contents.Said): Content['body'] {
     case 'text':
     case 'control':
       return what
-    case 'missing':
+    case 'missing': {
+      const fetched = what.fetched?.map(([mailbox, counter]) => ({ mailbox, counter }))
+      const said = { kind: what.kind, ranges: rangesOf(what.ranges) }
+      return fetched === undefined ? said : { ...said, fetched }
+    }
     case 'lost':
-      return {
-        kind: what.kind,
-        ranges: what.ranges.map(([from, to]) => ({ first: from, last: to })),
-      }
+      return { kind: what.kind, ranges: rangesOf(what.ranges) }
     case 'unknown':
       throw new Error('no content says this')
   }
+}
+
+function rangesOf(ranges: readonly contents.Range[]): readonly CounterRange[] {
+  return ranges.map(([first, last]) => ({ first, last }))
 }
 
 function tokensOf(delivery: contents.Delivery | undefined): {

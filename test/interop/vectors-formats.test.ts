@@ -128,7 +128,12 @@ function saidOf(body: ContentFields['body']): contents.Said {
       return { kind: 'delivered', ids: body.messageIds.map(unhex) }
     case 'read-receipt':
       return { kind: 'read', ids: body.messageIds.map(unhex) }
-    case 'missing':
+    case 'missing': {
+      const ranges = body.ranges.map(({ first, last }) => [first, last] as const)
+      if (!('fetched' in body)) return { kind: body.kind, ranges }
+      const fetched = body.fetched.map(({ mailbox, counter }) => [unhex(mailbox), counter] as const)
+      return { kind: body.kind, ranges, fetched }
+    }
     case 'lost':
       return { kind: body.kind, ranges: body.ranges.map(({ first, last }) => [first, last]) }
     case 'profile': {

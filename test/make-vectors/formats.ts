@@ -35,6 +35,7 @@ export function contentVectors() {
     { kind: 'lost', ranges: ranges.slice(1) },
     { kind: 'profile', name: 'Zoë', deliveryTokens: { revision: NOW, tokens: mailboxTokens() } },
     { kind: 'profile', name: '', deliveryTokens: { revision: 1, tokens: [] } },
+    { kind: 'missing', ranges, fetched: mailboxMarks() },
   ]
   const contents = bodies.map((body, i): Content => {
     const counter = body.kind === 'text' ? 2 ** 53 - 1 - i : 0
@@ -58,8 +59,21 @@ function mailboxTokens() {
   }))
 }
 
+function mailboxMarks() {
+  return ['one', 'two'].map((name, i) => ({
+    mailbox: account(`mailbox ${name}`).key,
+    counter: 40 + i,
+  }))
+}
+
 function saidFields(body: ContentBody) {
   if ('messageIds' in body) return { ...body, messageIds: body.messageIds.map(hex) }
+  if (body.kind === 'missing') {
+    const { kind, ranges, fetched } = body
+    if (fetched === undefined) return { kind, ranges }
+    const marks = fetched.map(({ mailbox, counter }) => ({ mailbox: hex(mailbox), counter }))
+    return { kind, ranges, fetched: marks }
+  }
   if (body.kind !== 'profile') return body
   const { kind, name, deliveryTokens: said } = body
   if (said === undefined) return { kind, name }

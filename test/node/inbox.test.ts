@@ -288,7 +288,7 @@ describe('the inbox', () => {
     expect(await inbox.fromPeer(ada.account.key, [ofAda], '/ip4/10.0.0.1/tcp/9')).toEqual([
       'opened',
     ])
-    expect(await inbox.fromMailbox('mailbox', [ofDora])).toEqual(['opened'])
+    expect(await inbox.fromMailbox(bob.peer, [ofDora])).toEqual(['opened'])
     expect(await inbox.fromPeer(carol.account.key, [ofCarol], '/ip4/10.0.0.2/tcp/9')).toEqual([
       'opened',
     ])
@@ -313,7 +313,7 @@ describe('the inbox', () => {
       const [first] = await written(await world.person(`p${count}`), bob, 'hello')
       if (first !== undefined) people.push(first)
     }
-    const outcomes = await bob.core.inbox.fromMailbox('mailbox', people)
+    const outcomes = await bob.core.inbox.fromMailbox(bob.peer, people)
     expect(outcomes).toEqual(people.map(() => 'opened'))
   })
 
@@ -361,8 +361,8 @@ describe('the inbox', () => {
 
   test('what a mailbox brings is told apart by its tags', async () => {
     const mail = [...(await written(ada, bob, 'a1', 'a2')), ...(await written(carol, bob, 'c1'))]
-    expect(await bob.core.inbox.fromMailbox('mailbox', mail)).toEqual(mail.map(() => 'opened'))
-    expect(await bob.core.inbox.fromMailbox('mailbox', mail)).toEqual(mail.map(() => 'duplicate'))
+    expect(await bob.core.inbox.fromMailbox(bob.peer, mail)).toEqual(mail.map(() => 'opened'))
+    expect(await bob.core.inbox.fromMailbox(bob.peer, mail)).toEqual(mail.map(() => 'duplicate'))
     expect(await texts(bob, ada)).toEqual(['a1', 'a2'])
     expect(await texts(bob, carol)).toEqual(['c1'])
   })

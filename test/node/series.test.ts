@@ -222,10 +222,10 @@ describe('handshakes that stay unanswered', () => {
     const computed = vi.spyOn(bob.core.ownKeys, 'bundleKnown')
     expect(await bob.core.inbox.fromPeer(ada.account.key, first)).toEqual(['store-full'])
     expect(computed).not.toHaveBeenCalled()
-    expect(await bob.core.inbox.fromMailbox('mailbox', first)).toEqual(['store-full'])
+    expect(await bob.core.inbox.fromMailbox(bob.peer, first)).toEqual(['store-full'])
     expect(conversation(bob, ada).sessions).toEqual([])
     await clock.advance(DAY)
-    expect(await bob.core.inbox.fromMailbox('mailbox', first)).toEqual(['opened'])
+    expect(await bob.core.inbox.fromMailbox(bob.peer, first)).toEqual(['opened'])
   })
 
   test('a series that a wrong clock began in the future begins again', () => {

@@ -46,6 +46,10 @@ const deliveryTokens: fc.Arbitrary<DeliveryTokens> = fc.record({
     selector: ({ mailbox }) => toHex(mailbox),
   }),
 })
+const marks = fc.uniqueArray(
+  fc.record({ mailbox: bytes32, counter: fc.integer({ min: 1, max: 2 ** 50 }) }),
+  { minLength: 1, maxLength: 8, selector: ({ mailbox }) => toHex(mailbox) },
+)
 const body: fc.Arbitrary<ContentBody> = fc.oneof(
   text.map((value): ContentBody => ({ kind: 'text', text: value })),
   ids.map((messageIds): ContentBody => ({ kind: 'delivery-receipt', messageIds })),
@@ -56,6 +60,9 @@ const body: fc.Arbitrary<ContentBody> = fc.oneof(
     .map((said): ContentBody => ({ kind: 'profile', ...said })),
   fc.constant<ContentBody>({ kind: 'control' }),
   ranges.map((list): ContentBody => ({ kind: 'missing', ranges: list })),
+  fc
+    .tuple(ranges, marks)
+    .map(([list, fetched]): ContentBody => ({ kind: 'missing', ranges: list, fetched })),
   ranges.map((list): ContentBody => ({ kind: 'lost', ranges: list })),
 )
 const content: fc.Arbitrary<Content> = fc.record({
@@ -190,6 +197,31 @@ describe('a report of counters', () => {
     expect(refusal(() => decodeContent(bytes))).toBe(`DecodeError ${code}`)
     if (name.includes('2^53')) return // no number that a program of ours has
     expect(refusal(() => encodedWith({ kind: 'lost', ranges: list }))).toBe(`DecodeError ${code}`)
+  })
+})
+
+describe('what mailboxes have handed over', () => {
+  const mark = (name: string, counter = 1) => ({ mailbox: seededRandom(name)(32), counter })
+  const eight = Array.from({ length: 8 }, (_, i) => mark(`mailbox ${i}`))
+  const cases: Readonly<Record<string, readonly [code: string, fetched: typeof eight]>> = {
+    'of nine': ['ERR_TOO_LARGE', [...eight, mark('ninth')]],
+    'up to counter 0': ['ERR_MALFORMED', [mark('one', 0)]],
+    'of one twice': ['ERR_MALFORMED', [mark('one', 1), mark('one', 2)]],
+    'of a mailbox of 31 bytes': [
+      'ERR_MALFORMED',
+      [{ ...mark('one'), mailbox: new Uint8Array(31) }],
+    ],
+  }
+
+  test.each(Object.entries(cases))('%s is refused', (_, [code, fetched]) => {
+    const marked = fetched.map(({ mailbox, counter }) => ({ mailbox, counter: BigInt(counter) }))
+    const bytes = encodeMessage(ContentSchema, {
+      messageId: example.messageId,
+      kind: { case: 'missing', value: { ranges: [{ first: 1n, last: 1n }], fetched: marked } },
+    })
+    expect(refusal(() => decodeContent(bytes))).toBe(`DecodeError ${code}`)
+    const said: ContentBody = { kind: 'missing', ranges: [{ first: 1, last: 1 }], fetched }
+    expect(refusal(() => encodedWith(said))).toBe(`DecodeError ${code}`)
   })
 })
 

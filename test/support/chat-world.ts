@@ -14,6 +14,7 @@ import { ChatCore } from '../../node/core.ts'
 import { ChatNode } from '../../node/chat-node.ts'
 import { LevelMailboxStore } from '../../mailbox/level/level-store.ts'
 import { DEFAULT_LIMITS } from '../../mailbox/limits.ts'
+import type { MailboxStore } from '../../mailbox/store.ts'
 import { MailboxService } from '../../mailbox/service.ts'
 import { encodeMailboxLink } from '../../protocol/link.ts'
 import type { Secret } from '../../protocol/secret.ts'
@@ -170,6 +171,8 @@ export class ChatWorld {
     readonly link: string
     readonly store: Store
     readonly account: Account
+    /** What it keeps, for tests in which it is not honest. */
+    readonly box: MailboxStore
   }> {
     const account = this.account()
     const disk: Store = new MemoryLevel<string, Uint8Array>({ valueEncoding: 'view' })
@@ -181,17 +184,18 @@ export class ChatWorld {
     })
     const joinSecret = random(16)
     const records = new Records({ store, dataKey: DATA_KEY(), clock, random })
+    const box = new LevelMailboxStore({ records, clock, limits: DEFAULT_LIMITS })
     const service = new MailboxService({
       account,
       wire,
-      store: new LevelMailboxStore({ records, clock, limits: DEFAULT_LIMITS }),
+      store: box,
       clock,
       random,
       joinSecret,
     })
     await service.start()
     const link = encodeMailboxLink({ account: account.key, addresses: [], joinSecret })
-    return { service, account, link, store: disk }
+    return { service, account, link, store: disk, box }
   }
 
   #core(account: Account, store: Store, process: Process): ChatCore {

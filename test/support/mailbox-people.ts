@@ -5,6 +5,7 @@ import type { PeerName } from '../../net/ports.ts'
 import { peerName } from '../../net/peer-name.ts'
 import type { Store } from '../../net/ports.ts'
 import type { Account } from '../../protocol/account.ts'
+import type { MailboxStore } from '../../mailbox/store.ts'
 import type { MailboxService } from '../../mailbox/service.ts'
 import { ChatWorld, introduce, type Person } from './chat-world.ts'
 import { ManualClock, settle } from './manual-clock.ts'
@@ -22,6 +23,7 @@ export interface Hosted {
   readonly peer: PeerName
   readonly account: Account
   readonly store: Store
+  readonly box: MailboxStore
 }
 
 /** One request that reached a mailbox. */
@@ -77,8 +79,8 @@ export class MailboxPeople {
 
   /** Another mailbox. */
   async host(): Promise<Hosted> {
-    const { service, link, store, account } = await this.world.mailbox()
-    const hosted = { service, link, store, account, peer: peerName(account.key) }
+    const { service, link, store, account, box } = await this.world.mailbox()
+    const hosted = { service, link, store, account, box, peer: peerName(account.key) }
     this.hosts.push(hosted)
     return hosted
   }
@@ -119,6 +121,14 @@ export class MailboxPeople {
   /** Envelopes that wait at each mailbox. */
   async waiting(): Promise<readonly number[]> {
     return Promise.all(this.hosts.map(async ({ service }) => (await service.status()).waiting))
+  }
+
+  /** A mailbox lets go of all that waits for Bob, as if he had acknowledged it. */
+  async drop(index: number): Promise<void> {
+    const { box } = this.at(index)
+    const { items } = await box.read(this.bob.account.key, 0, { items: 1000, bytes: 2 ** 30 })
+    const ids = items.map(({ id }) => id)
+    await box.acknowledge(this.bob.account.key, ids)
   }
 
   /** Cuts a mailbox off from everybody, or brings it back. */

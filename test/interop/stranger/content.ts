@@ -7,7 +7,8 @@ export type Said =
   | { readonly kind: 'delivered' | 'read'; readonly ids: readonly Uint8Array[] }
   | { readonly kind: 'profile'; readonly name: string; readonly delivery?: Delivery }
   | { readonly kind: 'control' }
-  | { readonly kind: 'missing' | 'lost'; readonly ranges: readonly Range[] }
+  | { readonly kind: 'missing'; readonly ranges: readonly Range[]; readonly fetched?: Fetched }
+  | { readonly kind: 'lost'; readonly ranges: readonly Range[] }
   | { readonly kind: 'unknown' }
 
 /** Delivery tokens, each for the mailbox of an account. */
@@ -15,6 +16,9 @@ export interface Delivery {
   readonly revision: number
   readonly tokens: readonly (readonly [mailbox: Uint8Array, token: Uint8Array])[]
 }
+
+/** How far mailboxes have come. */
+export type Fetched = readonly (readonly [mailbox: Uint8Array, counter: number])[]
 
 /** Counters from the first to the last. */
 export type Range = readonly [first: number, last: number]
@@ -39,7 +43,9 @@ const KINDS = {
 }
 
 /** The highest field of the message of a kind, where it is not 1. */
-const LAST_FIELD: Partial<Readonly<Record<Said['kind'], number>>> = { control: 0, profile: 2 }
+const LAST_FIELD: Partial<Readonly<Record<Said['kind'], number>>> = {
+  ...{ control: 0, profile: 2, missing: 2 },
+}
 
 /** The message in the field of the kind. */
 function saidFields(said: Said): Readonly<Record<number, Value>> {
@@ -52,12 +58,17 @@ function saidFields(said: Said): Readonly<Record<number, Value>> {
     case 'profile':
       return { 1: said.name, 2: said.delivery && [writeDelivery(said.delivery)] }
     case 'missing':
+      return { 1: pairs(said.ranges), 2: pairs(said.fetched ?? []) }
     case 'lost':
-      return { 1: said.ranges.map(([first, last]) => write({ 1: first, 2: last })) }
+      return { 1: pairs(said.ranges) }
     case 'control':
     case 'unknown':
       return {}
   }
+}
+
+function pairs(list: readonly (readonly [Value, Value])[]): readonly Uint8Array[] {
+  return list.map(([one, two]) => write({ 1: one, 2: two }))
 }
 
 function writeDelivery({ revision, tokens }: Delivery): Uint8Array {
@@ -85,9 +96,10 @@ export function readContent(bytes: Uint8Array): Content {
   const said = kind === undefined ? new Uint8Array() : message.bytes(kind)
   message.exactly(fieldsOf(content, kind, said), 11)
   const inner = new Message(said)
-  // Ranges and delivery tokens are messages of their own and were read exactly as such.
+  // Ranges, marks and delivery tokens are messages of their own and were read exactly as such.
   const fields = 'ranges' in content.said ? { 1: inner.list(1) } : saidFields(content.said)
-  const nested = content.said.kind === 'profile' ? { 2: inner.list(2) } : {}
+  const lists = ['profile', 'missing'].includes(content.said.kind)
+  const nested = lists ? { 2: inner.list(2) } : {}
   inner.exactly({ ...fields, ...nested }, LAST_FIELD[content.said.kind] ?? 1)
   demand(content.id.length === 16, 'ERR_MALFORMED')
   return content
@@ -110,7 +122,11 @@ function readSaid(kind: number | undefined, message: Message): Said {
     return { kind: 'profile', name: inner.text(1), ...delivery }
   }
   if (kind === 9) return { kind: 'control' }
-  if (kind >= 10) return { kind: kind === 10 ? 'missing' : 'lost', ranges: readRanges(inner) }
+  if (kind === 11) return { kind: 'lost', ranges: readRanges(inner) }
+  if (kind === 10) {
+    const fetched = inner.has(2) ? { fetched: readFetched(inner) } : {}
+    return { kind: 'missing', ranges: readRanges(inner), ...fetched }
+  }
   const ids = inner.list(1)
   demand(ids.length >= 1 && ids.length <= 64, 'ERR_MALFORMED')
   demand(
@@ -134,6 +150,19 @@ function readDelivery(bytes: Uint8Array): Delivery {
   })
   demand(new Set(tokens.map(([mailbox]) => hex(mailbox))).size === tokens.length, 'ERR_MALFORMED')
   return { revision: message.int(1), tokens }
+}
+
+function readFetched(inner: Message): Fetched {
+  const parts = inner.list(2).map((bytes) => new Message(bytes))
+  demand(parts.length <= 8, 'ERR_TOO_LARGE')
+  const marks = parts.map((part) => {
+    const [mailbox, counter] = [part.bytes(1), part.int(2)]
+    part.exactly({ 1: mailbox, 2: counter }, 2)
+    demand(mailbox.length === 32 && counter >= 1, 'ERR_MALFORMED')
+    return [mailbox, counter] as const
+  })
+  demand(new Set(marks.map(([mailbox]) => hex(mailbox))).size === marks.length, 'ERR_MALFORMED')
+  return marks
 }
 
 function readRanges(inner: Message): readonly Range[] {
