@@ -8,7 +8,8 @@ import { libp2pWire } from '../net/wire.ts'
 import { accountOfKey } from '../net/platform/identity-codec.ts'
 import { systemClock } from '../net/platform/clock.ts'
 import { platformRandom, pooled } from '../net/platform/random.ts'
-import { linkAddresses } from './link-address.ts'
+import { linkAddresses, rememberAddress } from './link-address.ts'
+import { Operator } from './operator.ts'
 import { isInvitation, keptJoinSecret } from './first-invitation.ts'
 import { LevelMailboxStore } from './level/level-store.ts'
 import { Rules } from './rules.ts'
@@ -57,6 +58,10 @@ export interface Mailbox {
   link(): string
   /** Rejects while the service is stopped. */
   status(): Promise<MailboxServiceStatus>
+  /** Throws while the service is stopped. */
+  readonly operator: Operator
+  /** Keeps the address of the link, for invitations that are made while the service is stopped. Rejects while it is. */
+  rememberAddress(): Promise<void>
 }
 
 /** Register with `createLibp2p({ services: { mailbox: mailbox({ store, dataKey }) } })`. */
@@ -70,6 +75,7 @@ interface Run {
   readonly records: Records
   readonly store: MailboxStore
   readonly service: MailboxService
+  readonly operator: Operator
   readonly joinSecret: Uint8Array | undefined
 }
 
@@ -105,11 +111,23 @@ class HostedMailbox implements Mailbox, Startable {
     await run.records.close()
   }
 
+  get operator(): Operator {
+    return this.#running().operator
+  }
+
   link(): string {
     const { account, joinSecret } = this.#running()
-    const addresses = linkAddresses(this.#components.addressManager.getAddresses())
-    const base = { account: account.key, addresses }
+    const base = { account: account.key, addresses: this.#linkAddresses() }
     return encodeMailboxLink(joinSecret === undefined ? base : { ...base, joinSecret })
+  }
+
+  async rememberAddress(): Promise<void> {
+    const [address] = this.#linkAddresses()
+    if (address !== undefined) await rememberAddress(this.#running().store, address)
+  }
+
+  #linkAddresses(): readonly Uint8Array[] {
+    return linkAddresses(this.#components.addressManager.getAddresses())
   }
 
   async status(): Promise<MailboxServiceStatus> {
@@ -132,7 +150,15 @@ class HostedMailbox implements Mailbox, Startable {
       ...(joinSecret === undefined ? {} : { joinSecret }),
       ...(directory === undefined ? {} : { directory }),
     })
-    return { account, records, store, service, joinSecret }
+    const operator = new Operator({
+      ...{ store, rules, random },
+      now: () => service.now(),
+      link: async (secret) => {
+        const addresses = this.#linkAddresses()
+        return encodeMailboxLink({ account: account.key, addresses, joinSecret: secret })
+      },
+    })
+    return { account, records, store, service, operator, joinSecret }
   }
 
   async #joinSecret(store: MailboxStore): Promise<Uint8Array | undefined> {

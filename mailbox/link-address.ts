@@ -1,7 +1,9 @@
 // Which of a node's addresses stands in its link: there is room for one.
 
 import { CODE_P2P } from '@multiformats/multiaddr'
+import { isSame } from './same.ts'
 import type { Multiaddr } from '@multiformats/multiaddr'
+import type { MailboxStore } from './store.ts'
 
 /**
  * The best address in binary, without the /p2p part, in a list; empty when there is none. What is announced comes first, as
@@ -10,6 +12,12 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 export function linkAddresses(addresses: readonly Multiaddr[]): readonly Uint8Array[] {
   const [best] = addresses.toSorted((a, b) => rank(a) - rank(b))
   return best === undefined ? [] : [best.decapsulateCode(CODE_P2P).bytes]
+}
+
+/** Keeps the address for links that are made while nothing listens. */
+export async function rememberAddress(store: MailboxStore, address: Uint8Array): Promise<void> {
+  const held = await store.setting('address')
+  if (!isSame(held, address)) await store.replaceSetting('address', address, held)
 }
 
 function rank(address: Multiaddr): number {

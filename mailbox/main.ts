@@ -12,6 +12,8 @@ import type { CreateHomeOptions, Home, OpenHomeOptions } from '../net/platform/h
 import type { Clock, PeerName } from '../net/ports.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { MailboxLimits } from './limits.ts'
+import type { Operator } from './operator.ts'
+import type { Joining } from './rules.ts'
 import type { MailboxServiceStatus } from './service.ts'
 
 export interface HostMailboxOptions {
@@ -32,6 +34,10 @@ export interface HostMailboxOptions {
   /** On how many peers a bundle is put. Smaller only in test networks. @default 20 */
   readonly replication?: number
   readonly limits?: Partial<MailboxLimits>
+  /** @default by invitation */
+  readonly joining?: Partial<Joining>
+  /** Whether an invitation is made at the first start, for the link. @default true */
+  readonly invite?: boolean
   /** Aborting stops the mailbox. */
   readonly signal?: AbortSignal
   readonly clock?: Clock
@@ -40,7 +46,12 @@ export interface HostMailboxOptions {
 
 export interface MailboxHost extends AsyncDisposable {
   readonly peer: PeerName
-  /** `SOTTO:M/1/…`: whoever has it can join. One address stands in it, the best that there is when it is read. */
+  /** Invitations, members and rules. */
+  readonly operator: Operator
+  /**
+   * `SOTTO:M/1/…` with the secret of the first invitation, unless that was revoked before the start: whoever has it can join. One
+   * address stands in it, the best that there is when it is read.
+   */
   readonly link: string
   /** Multiaddrs with /p2p/. */
   readonly addresses: readonly string[]
@@ -74,13 +85,16 @@ function openProfile({ profile, unlock, passphrase }: HostMailboxOptions): Promi
 }
 
 async function serve(home: Home, options: HostMailboxOptions): Promise<MailboxHost> {
-  const { clock = systemClock, random = platformRandom, limits, replication, announce } = options
+  const { clock = systemClock, random = platformRandom, limits, joining } = options
+  const { replication, announce, invite = true } = options
   const dht = directory({ clock, ...(replication === undefined ? {} : { replication }) })
   const { account, store, dataKey, reopen, datastore } = home
   const service = mailbox({
     ...{ store, dataKey, reopen, clock, random },
     directory: dht.directory,
     ...(limits === undefined ? {} : { limits }),
+    ...(joining === undefined ? {} : { joining }),
+    ...(invite ? {} : { joinSecret: false }),
   })
   const node = await startNetwork({
     ...{ account, datastore, clock, random },
@@ -100,8 +114,13 @@ async function serve(home: Home, options: HostMailboxOptions): Promise<MailboxHo
       await home.close()
     }
   }
+  await running.rememberAddress().catch(async (cause: unknown) => {
+    await node.stop()
+    throw cause
+  })
   return {
     peer: running.peer,
+    operator: running.operator,
     get link() {
       return running.link()
     },

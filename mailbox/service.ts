@@ -150,6 +150,11 @@ export class MailboxService {
     await this.#store.stop()
   }
 
+  /** The time by which mail and invitations expire. */
+  now(): number {
+    return this.#time.now()
+  }
+
   async status(): Promise<MailboxServiceStatus> {
     const { acknowledged, expired, removed, ...statistics } = await this.#store.statistics()
     return {

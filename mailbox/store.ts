@@ -74,6 +74,8 @@ export interface StoreLimits {
 /** A member as of the moment of the question. */
 export interface Member extends MemberPolicy {
   readonly account: AccountKey
+  /** Of this membership, by which the operator names it: letters and digits that say nothing of the account, never given twice. */
+  readonly id: string
   /** Waiting envelopes. */
   readonly messages: number
   readonly bytes: number
@@ -167,7 +169,7 @@ export interface Statistics {
 }
 
 /** Small values of the mailbox itself. */
-export type SettingName = 'join-secret' | 'first-invitation'
+export type SettingName = 'join-secret' | 'first-invitation' | 'address'
 
 /**
  * All methods throw `StoreError` when the store fails: then nothing is promised. Who is no member is answered with `Refusal`
@@ -200,6 +202,8 @@ export interface MailboxStore {
   /** Members behind one of them, or from the first, in an order that does not change; at most `limit`. */
   members(limit: number, after?: AccountKey): Promise<readonly Member[]>
   setPolicy(account: AccountKey, policy: MemberPolicy): Promise<void>
+  /** Deletes all mail that waits at one moment, unread: it counts as removed. Who is no member has none. */
+  empty(account: AccountKey): Promise<void>
   /** Ends a membership with all that was kept for it. False if there was none. Who joins again begins with nothing. */
   remove(account: AccountKey): Promise<boolean>
 

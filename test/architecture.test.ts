@@ -19,7 +19,7 @@ const EDGES: readonly RegExp[] = [
   /^net\/platform\//,
   /^node\/platform\//,
   /^node\/(?:create-node|chat|home-problem)\.ts$/,
-  /^mailbox\/(?:main|host)\.ts$/,
+  /^mailbox\/(?:main|host|folder)\.ts$/,
 ]
 
 /** The only importer of libsodium. */
@@ -83,7 +83,7 @@ test('the core imports only the packages on its list, and nothing of Node', () =
 })
 
 test('the mailbox knows its store by the interface alone', () => {
-  const makers = ['mailbox/host.ts', 'mailbox/index.ts']
+  const makers = ['mailbox/host.ts', 'mailbox/folder.ts', 'mailbox/index.ts']
   const inside = /^mailbox\/(?:level|conditional)\//
   const parts = /^mailbox\/(?:level|conditional)\/|^net\/(?:records|sealed-value|record-range)\.ts$/
   const wrong = sourcesOf('mailbox')

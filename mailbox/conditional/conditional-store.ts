@@ -139,6 +139,10 @@ export class ConditionalMailboxStore implements MailboxStore {
     return await this.#roster.leave(account)
   }
 
+  async empty(account: AccountKey): Promise<void> {
+    if ((await this.#boxes.find(account)) !== undefined) await this.#mail.empty(account)
+  }
+
   async deposit(mail: NewMail): Promise<Custody> {
     return await this.#mail.deposit(mail)
   }
@@ -252,6 +256,7 @@ export class ConditionalMailboxStore implements MailboxStore {
 }
 
 function shown(account: AccountKey, box: Box): Member {
-  const { mail, pairs, policy } = box
-  return { account, messages: mail.length, bytes: bytesOf(box), pairs: pairs.length, ...policy }
+  const { id, mail, pairs, policy } = box
+  const counts = { messages: mail.length, bytes: bytesOf(box), pairs: pairs.length }
+  return { account, id, ...counts, ...policy }
 }

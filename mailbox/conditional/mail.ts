@@ -115,6 +115,19 @@ export class Mail {
     })
   }
 
+  /** What waits goes, and with it that it was ever here. */
+  async empty(owner: AccountKey): Promise<void> {
+    await this.#init.boxes.change<undefined>(owner, async (box) => {
+      if (box.mail.length === 0) return { result: undefined }
+      const flow = addFlow(box.flow, { removed: box.mail.length })
+      const garbage = box.mail.flatMap(({ blob, depositId }) => [
+        names.blob(box.id, blob),
+        names.receipt(box.id, depositId),
+      ])
+      return { next: { ...box, flow, mail: [], garbage }, result: undefined }
+    })
+  }
+
   /** The promise for this deposit has ended. */
   async expire(owner: Uint8Array, blob: string, depositId: string): Promise<void> {
     const { boxes } = this.#init

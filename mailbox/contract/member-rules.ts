@@ -101,6 +101,28 @@ export const MEMBER_RULES: readonly Rule[] = [
     },
   },
   {
+    name: 'a box that is emptied has nothing waiting, and its owner stays',
+    run: async (_, stores) => {
+      const [store, to] = [at(stores), owner(A)]
+      await store.empty(to)
+      await store.join(to)
+      await store.setPolicy(to, { label: 'a friend', status: 'active', quota: undefined })
+      for (let n = 0; n < 4; n++) await store.deposit(mail(to, `${n}`))
+      await store.acknowledge(to, ids(await store.read(to, 0, EVERYTHING)).slice(0, 1))
+      await store.putPairs(to, [pair(1)], NOW + 500)
+      await at(stores, 1).empty(to)
+      const member = await store.member(to)
+      equal([member?.messages, member?.bytes, member?.label], [0, 0, 'a friend'], 'the member')
+      equal(texts(await store.read(to, 0, EVERYTHING)), [], 'what waits')
+      equal((await flows(stores)).removed, 3, 'removed')
+      for (let n = 0; n < 2; n++) await store.deposit(mail(to, `${n}`))
+      equal(texts(await store.read(to, 0, EVERYTHING)), ['1'], 'one is remembered, one is not')
+      equal((await take(store))?.id, 1, 'pairs stay')
+      await expireAll(stores, NOW + LIFETIME)
+      equal((await store.member(to))?.messages, 0, 'after all')
+    },
+  },
+  {
     name: 'who is removed leaves nothing behind, and begins anew',
     run: async (subject, stores) => {
       const [store, to] = [at(stores), owner(A)]
@@ -114,6 +136,7 @@ export const MEMBER_RULES: readonly Rule[] = [
       await store.replaceBundle(to, Uint8Array.of(1))
       await store.setPolicy(to, { label: 'gone', status: 'suspended', quota: undefined })
       const { bytes } = await subject.kept()
+      const before = await store.member(to)
       equal(await store.remove(to), true, 'removed')
       assert((await subject.kept()).bytes < bytes - 800, 'the mail is still stored')
       equal(await at(stores, 1).remove(to), false, 'removed again')
@@ -130,6 +153,9 @@ export const MEMBER_RULES: readonly Rule[] = [
         ['', 'active', 0, 0],
         'anew',
       )
+      const others = (await store.members(9)).map(({ id }) => id)
+      assert(before !== undefined && !others.includes(before.id), 'an id is never given twice')
+      equal(new Set(others).size, 2, 'ids')
       await store.deposit(mail(to, 'one', { length: 700, expiresAt: NOW + 2 * LIFETIME }))
       await store.putPairs(to, [pair(1)], NOW + 2 * LIFETIME)
       await expireAll(stores, NOW + LIFETIME)

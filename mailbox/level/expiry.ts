@@ -62,7 +62,7 @@ export class Expiry {
   /** Envelopes first, with all that belongs to them; then the deposit ids of those that were fetched before. */
   async #mail(entries: readonly Due[]): Promise<void> {
     const { queue, records, sound } = this.#init
-    for (const [number, items] of byMember(entries)) await queue.remove(number, items, true)
+    for (const [number, items] of byMember(entries)) await queue.remove(number, items, 'expired')
     const left: Due[] = []
     for (const due of entries) {
       if ((await sound.get(due.key, () => true)) !== undefined) left.push(due)

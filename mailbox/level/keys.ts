@@ -20,6 +20,7 @@ export const keys = {
   invitations: 'mailbox/invitations',
   firstInvitation: 'mailbox/first-invitation',
   joinSecret: 'mailbox/join-secret',
+  address: 'mailbox/address',
   time: 'mailbox/time',
   members: 'mailbox/member/',
   member: (member: number) => `mailbox/member/${short(member)}`,

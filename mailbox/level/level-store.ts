@@ -53,6 +53,7 @@ const RELOAD_MS = 1000
 const SETTINGS: Readonly<Record<SettingName, string>> = {
   'join-secret': keys.joinSecret,
   'first-invitation': keys.firstInvitation,
+  address: keys.address,
 }
 
 /** The number of nobody: a look for what a stranger asks costs the same, and finds nothing. */
@@ -166,6 +167,12 @@ export class LevelMailboxStore implements MailboxStore {
     await this.#members.end(member)
     await wipeBox(this.#init.records, this.#sound, member.number)
     return true
+  }
+
+  async empty(account: AccountKey): Promise<void> {
+    await this.#reloading
+    const member = this.#members.find(account)
+    if (member !== undefined) await this.#queue.empty(member.number, member.lastItem)
   }
 
   async deposit(mail: NewMail): Promise<Custody> {
@@ -304,6 +311,6 @@ export class LevelMailboxStore implements MailboxStore {
   }
 }
 
-function shown({ account, messages, bytes, pairs, policy }: LevelMember): Member {
-  return { account, messages, bytes, pairs, ...policy }
+function shown({ account, number, messages, bytes, pairs, policy }: LevelMember): Member {
+  return { account, id: `${number}`, messages, bytes, pairs, ...policy }
 }

@@ -17,6 +17,12 @@ interface Receipt {
   readonly expiresAt: number
 }
 
+/** Why an envelope goes. Unless its owner had it, its deposit id is forgotten too. */
+type End = 'acknowledged' | 'expired' | 'removed'
+
+/** Envelopes of a box that is emptied, deleted together. */
+const RUN = 256
+
 /** What removing needs to know: not the envelopes themselves, of which one request may name a thousand. */
 interface Found {
   /** Unknown when the item is damaged. */
@@ -62,10 +68,14 @@ export class Queue {
 
   /**
    * Deletes the named envelopes of a member and no others; ids that name nothing are passed over. Durable when it resolves.
-   * Their deposit ids stay known until they expire, unless `forget` is set or too many are known. Returns when those were taken
-   * that this call has deleted, as far as they are sound.
+   * The deposit ids of those that are acknowledged stay known until they expire, unless too many are known. Returns when those were
+   * taken that this call has deleted, as far as they are sound.
    */
-  async remove(member: number, ids: readonly number[], forget = false): Promise<readonly number[]> {
+  async remove(
+    member: number,
+    ids: readonly number[],
+    end: End = 'acknowledged',
+  ): Promise<readonly number[]> {
     const fresh = new Set<number>()
     const waits = new Set<Promise<unknown>>()
     for (const id of ids) {
@@ -73,25 +83,39 @@ export class Queue {
       if (running === undefined) fresh.add(id)
       else waits.add(running)
     }
-    const removal = fresh.size === 0 ? [] : this.#start(member, [...fresh], forget)
+    const removal = fresh.size === 0 ? [] : this.#start(member, [...fresh], end)
     const [taken] = await Promise.all([removal, ...waits])
     return taken
   }
 
-  #start(member: number, ids: readonly number[], forget: boolean): Promise<readonly number[]> {
+  /** Deletes everything up to an id. */
+  async empty(member: number, last: number): Promise<void> {
+    for (let after = 0; after < last;) {
+      const ids: number[] = []
+      const options = { from: keys.item(member, after + 1), limit: RUN }
+      const passed = (key: string): void => void ids.push(lastNumber(key))
+      const found = this.#init.sound.range(keys.items(member), () => true, { ...options, passed })
+      for await (const { key } of found) ids.push(lastNumber(key))
+      if (ids.length === 0) return
+      after = Math.max(...ids)
+      await this.remove(
+        member,
+        ids.filter((id) => id <= last),
+        'removed',
+      )
+    }
+  }
+
+  #start(member: number, ids: readonly number[], end: End): Promise<readonly number[]> {
     const names = ids.map((id) => `${member}/${id}`)
-    const removal = this.#remove(member, ids, forget).finally(() => {
+    const removal = this.#remove(member, ids, end).finally(() => {
       for (const name of names) this.#removals.delete(name)
     })
     for (const name of names) this.#removals.set(name, removal)
     return removal
   }
 
-  async #remove(
-    number: number,
-    ids: readonly number[],
-    forget: boolean,
-  ): Promise<readonly number[]> {
+  async #remove(number: number, ids: readonly number[], end: End): Promise<readonly number[]> {
     const { records, members, limits } = this.#init
     const found = await this.#find(number, ids)
     const member = members.get(number)
@@ -106,7 +130,10 @@ export class Queue {
         strangerBytes -= item.bytes
         strangerMessages--
       }
-      if (item.receipt !== undefined && (receipts > limits.ownerReceipts || forget)) {
+      if (
+        item.receipt !== undefined &&
+        (receipts > limits.ownerReceipts || end !== 'acknowledged')
+      ) {
         const { depositId, expiresAt } = item.receipt
         operations.push(del(keys.receipt(number, depositId)))
         operations.push(del(keys.mailExpiry(expiresAt, number, id)))
@@ -118,7 +145,7 @@ export class Queue {
     strangerMessages = Math.min(messages, Math.max(0, strangerMessages))
     strangerBytes = strangerMessages === 0 ? 0 : Math.min(bytes, Math.max(0, strangerBytes))
     const counters = { bytes, messages, strangerBytes, strangerMessages, receipts }
-    const flow = addFlow(member.flow, flowOf(found, forget))
+    const flow = addFlow(member.flow, flowOf(found, end))
     operations.push(members.change(member, { ...counters, flow, items: member.items - found.size }))
     await records.commit(operations)
     return [...found.values()].flatMap(({ receipt }) => receipt?.takenAt ?? [])
@@ -150,10 +177,10 @@ export class Queue {
 }
 
 /** What is damaged was neither had by its owner nor kept for as long as was promised. */
-function flowOf(found: ReadonlyMap<number, Found>, isExpiry: boolean): Partial<Flow> {
+function flowOf(found: ReadonlyMap<number, Found>, end: End): Partial<Flow> {
+  if (end === 'removed') return { removed: found.size }
   const lost = [...found.values()].filter(({ receipt }) => receipt === undefined).length
-  const rest = found.size - lost
-  return { removed: lost, ...(isExpiry ? { expired: rest } : { acknowledged: rest }) }
+  return { removed: lost, [end]: found.size - lost }
 }
 
 function del(key: string): Operation {
