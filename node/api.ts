@@ -206,9 +206,22 @@ export type HistoryEntry = Message | Gap | DamagedMessage
 
 /**
  * What a damaged record was: a contact; a session, which is replaced; a key for a message that was skipped; an entry of the outbox,
- * which is made again; a message; an event, which is left out; something else.
+ * which is made again; a message; an event, which is left out. Of our own: the device key, which is replaced, with all sessions;
+ * prekeys; what was known of a bundle, or the bundle; a mailbox; the last reading of the clock. Or something else.
  */
-export type DamageKind = 'contact' | 'session' | 'key' | 'entry' | 'message' | 'event' | 'other'
+export type DamageKind =
+  | 'contact'
+  | 'session'
+  | 'key'
+  | 'entry'
+  | 'message'
+  | 'event'
+  | 'device'
+  | 'prekey'
+  | 'bundle'
+  | 'mailbox'
+  | 'clock'
+  | 'other'
 
 /** Damaged records by what they were. */
 export type Damage = Readonly<Record<DamageKind, number>>

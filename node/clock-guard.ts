@@ -17,6 +17,8 @@
  */
 import { create, toBinary } from '@bufbuild/protobuf'
 import { OwnClockSchema } from '../protocol/generated/own_pb.ts'
+import { soundly, type Damages } from './damage.ts'
+import { keys } from './keys.ts'
 import { CLOCK_JUMP } from './lifetimes.ts'
 import type { Clock, Timer } from '../net/ports.ts'
 import type { Operation, Records } from '../net/records.ts'
@@ -36,6 +38,8 @@ export function clockState(jump: ClockJump): ClockState {
 export type TimeSource = 'mailbox' | 'contact'
 
 export interface ClockGuardInit {
+  /** Told where the record of the last reading is damaged. @default nobody */
+  readonly damages?: Damages
   readonly records: Records
   readonly clock: Clock
 }
@@ -45,12 +49,12 @@ const HEARTBEAT = 10 * 60_000
 
 const CONTACTS_NEEDED = 2
 
-const KEY = 'own/clock'
 const JUMPS: readonly Exclude<ClockJump, 'off'>[] = ['none', 'back', 'ahead']
 
 export class ClockGuard {
   readonly #records: Records
   readonly #clock: Clock
+  readonly #damages: Damages | undefined
   readonly #listeners = new Set<(jump: ClockJump) => void>()
   readonly #contacts = new Set<string>()
   /** Compared with the last plausible reading. */
@@ -59,7 +63,7 @@ export class ClockGuard {
   #unsure = false
   /** The last plausible reading; during a jump, moved on by each heartbeat. */
   #lastSeen = 0
-  /** The last reading that was agreed on, moved on by each heartbeat. */
+  /** The last reading that was agreed on, moved on by each heartbeat; 0 if it is not known. */
   #counted = 0
   /** Between `start` and `stop`: only then do the heartbeats account for the time that passed. */
   #running = false
@@ -68,13 +72,18 @@ export class ClockGuard {
   constructor(init: ClockGuardInit) {
     this.#records = init.records
     this.#clock = init.clock
+    this.#damages = init.damages
   }
 
-  /** Compares the clock with the last reading before the stop, and begins to watch it. */
-  async start(): Promise<void> {
-    const stored = await this.#records.get(KEY)
+  /**
+   * Compares the clock with the last reading before the stop, and begins to watch it. `floor`: Unix ms, a reading that is known
+   * from elsewhere, for where the record of the last one is damaged.
+   */
+  async start(floor = 0): Promise<void> {
+    const stored = await soundly(this.#records, keys.clock)
     const now = this.#clock.now()
     if (stored === undefined) this.#lastSeen = this.#counted = now
+    else if (stored === 'damaged') this.#doubt(Math.max(now, floor))
     else this.#load(stored, now)
     this.check()
     this.#running = true
@@ -97,11 +106,11 @@ export class ClockGuard {
 
   /**
    * Unix ms: what is due by then may be destroyed or expire. Never later than the true time, if the readings before the jump
-   * were right; undefined after a jump back.
+   * were right; undefined after a jump back, and while no reading is known that anybody agreed on.
    */
   get destroyBy(): number | undefined {
     if (this.check()) return this.#clock.now()
-    return this.#jump === 'back' ? undefined : this.#counted
+    return this.#jump === 'back' || this.#counted === 0 ? undefined : this.#counted
   }
 
   /**
@@ -156,7 +165,7 @@ export class ClockGuard {
     this.#timer = this.#clock.after(HEARTBEAT, () => {
       this.check()
       if (this.#jump !== 'none') this.#lastSeen += HEARTBEAT
-      if (this.jump !== 'none') this.#counted += HEARTBEAT
+      if (this.jump !== 'none' && this.#counted > 0) this.#counted += HEARTBEAT
       void this.#records.later([this.#record()])
       this.#beat()
     })
@@ -175,6 +184,14 @@ export class ClockGuard {
     this.#contacts.clear()
     void this.#records.later([this.#record()])
     for (const listener of this.#listeners) listener(this.jump)
+  }
+
+  /** Its record is damaged: nothing is known of the time that has passed. */
+  #doubt(lastSeen: number): void {
+    this.#damages?.note({ what: 'clock', key: keys.clock })
+    this.#lastSeen = lastSeen
+    this.#counted = 0
+    this.#unsure = true
   }
 
   #load(bytes: Uint8Array, now: number): void {
@@ -200,6 +217,6 @@ export class ClockGuard {
         unsure: this.#unsure,
       }),
     )
-    return { type: 'put', key: KEY, value }
+    return { type: 'put', key: keys.clock, value }
   }
 }

@@ -10,6 +10,7 @@ import type { ConversationInit } from './conversation-init.ts'
 import { Conversation } from './conversation.ts'
 import { SottoError } from './errors.ts'
 import { keys } from './keys.ts'
+import { logDamage } from './log-damage.ts'
 import { isUsableName } from './names.ts'
 import { recoverContact } from './recover-contact.ts'
 
@@ -86,21 +87,9 @@ export class ContactBook {
     if (this.#byId.has(id)) return
     const contact = await recoverContact(this.#init.records, id, now)
     if (contact === undefined || this.byAccount(contact.account) !== undefined) {
-      if (this.#init.damages.note({ what: 'contact', key })) await this.#tellLost(now)
+      const damage = { what: 'contact', key } as const
+      if (this.#init.damages.note(damage)) await logDamage(this.#init, now, { ...damage, count: 1 })
     } else await this.#register(contact)
-  }
-
-  async #tellLost(at: number): Promise<void> {
-    const { events, records } = this.#init
-    while (events.stale) await events.recover()
-    const damage = { what: 'contact', count: 1 } as const
-    const { seq, operation } = events.append({ at, type: 'node.damaged', contact: '', damage })
-    try {
-      await records.commit([operation])
-      events.written(seq)
-    } catch (cause) {
-      if (!(cause instanceof StoreError)) throw cause // the count shows it
-    }
   }
 
   /** A conversation with somebody unknown. It is not in the book before `register`. */

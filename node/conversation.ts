@@ -8,6 +8,7 @@ import type { FailedBodies } from '../protocol/failed-bodies.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { tagMatches } from '../protocol/open-message.ts'
 import type { Accepted, Session } from '../protocol/session.ts'
+import { sendingSession } from '../protocol/sessions.ts'
 import type { Records } from '../net/records.ts'
 import { StoreError } from '../net/store-error.ts'
 import type { ContactId, StateChange } from './api.ts'
@@ -26,7 +27,7 @@ import { openEnvelope, type Opener, type Way } from './open.ts'
 import type { NewCopy, OutboxEntry } from './outbox.ts'
 import type { Outcome } from './outcome.ts'
 import { Refusals } from './refusals.ts'
-import { lookAtAge, lookForLost } from './renewal.ts'
+import { lookAtAge, lookForLost, wantRenewal } from './renewal.ts'
 import { hasLapsed } from './series.ts'
 import { noteHeld, settle } from './settle.ts'
 import { SeenEnvelopes } from './seen-envelopes.ts'
@@ -264,6 +265,14 @@ export class Conversation implements Mender, Opener {
       encryptWaiting(draft, this) // what is encrypted again answers as well
       if (composeControl(draft, this)) encryptWaiting(draft, this)
       return draft.troubles.includes('no-session')
+    })
+  }
+
+  /** Our device key is gone: the session is replaced by one of the device as it is now. */
+  leaveSession(): Promise<void> {
+    return this.step((draft) => {
+      const session = sendingSession(draft.sessions, draft.contact.handshakes)
+      if (session !== undefined) wantRenewal(draft, 'damaged', session)
     })
   }
 

@@ -22,6 +22,7 @@ import { HandOutNotes } from './hand-out-notes.ts'
 import { Inbox } from './inbox.ts'
 import { Introducer } from './introduce.ts'
 import { keys } from './keys.ts'
+import { UntoldDamage } from './log-damage.ts'
 import { MailboxPool } from './mailbox-pool.ts'
 import { decide } from './outcome.ts'
 import { OwnKeys } from './own-keys.ts'
@@ -80,6 +81,7 @@ export class ChatCore {
   readonly #couriers: Couriers
   readonly #announcements: Announcements
   readonly #upkeep: Upkeep
+  readonly #untold = new UntoldDamage()
   #name = ''
   #unwatch: (() => void) | undefined
   #started = false
@@ -134,6 +136,7 @@ export class ChatCore {
     const notes = new HandOutNotes({
       account: account.key,
       records,
+      damages,
       clock,
       keys: ownKeys,
       mailboxes: () => this.ownMailboxes.accounts,
@@ -223,10 +226,12 @@ export class ChatCore {
    * that a lookup is never answered by a peer we have just met while publishing.
    */
   async start(): Promise<void> {
-    this.#name = await this.#storedName()
     await this.ownKeys.start()
+    this.#name = await this.#storedName()
     await this.events.start()
+    await this.#untold.log(this, this.clock)
     await this.book.start()
+    if (this.ownKeys.isReplaced) await this.#leaveSessions()
     this.#started = true
     await this.#direct.start()
     this.#unwatch = this.#init.wire.watch((peer, connected) => this.#seen(peer, connected))
@@ -238,6 +243,7 @@ export class ChatCore {
     this.publisher.watch((published) => this.#announcements.published(published))
     this.ownKeys.guard.watch((jump) => this.#announcements.clock(jump))
     await this.ownMailboxes.start()
+    await this.#untold.log(this, this.clock)
     this.#upkeep.start()
     this.#publishing = this.#publishAfterLookups()
   }
@@ -291,8 +297,16 @@ export class ChatCore {
 
   async #storedName(): Promise<string> {
     const value = await soundly(this.records, keys.self)
-    if (value === 'damaged') this.damages.note({ what: 'other', key: keys.self })
+    if (value === 'damaged') {
+      this.damages.note({ what: 'other', key: keys.self })
+      await this.records.commit([{ type: 'del', key: keys.self }])
+    }
     return value === undefined || value === 'damaged' ? '' : new TextDecoder().decode(value)
+  }
+
+  /** Our device key is another one: contacts that hear of it leave all sessions with the one before. */
+  async #leaveSessions(): Promise<void> {
+    for (const conversation of this.book.all()) await conversation.leaveSession()
   }
 
   async #fetched(
@@ -335,7 +349,8 @@ export class ChatCore {
 
   #tellDamage(what: DamageKind): void {
     // What is met while loading is in the log.
-    if (this.#started) this.#announcements.damaged(what)
+    if (this.#upkeep.isRunning) this.#announcements.damaged(what)
+    else this.#untold.note(what)
   }
 
   #hearMailbox(mailbox: PeerName, { time, otherInstances }: MailboxStatus): void {

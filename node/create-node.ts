@@ -11,6 +11,7 @@ import { systemClock } from '../net/platform/clock.ts'
 import { platformRandom } from '../net/platform/random.ts'
 import { peerName } from '../net/peer-name.ts'
 import { Records } from '../net/records.ts'
+import { StoreError } from '../net/store-error.ts'
 import { encodeContactLink } from '../protocol/link.ts'
 import { utf8 } from '../protocol/bytes.ts'
 import type { CreateNode, CreateProfile, Node, NodeOptions, ProfileChoice } from './api.ts'
@@ -20,6 +21,7 @@ import { homeProblem } from './home-problem.ts'
 import { keys } from './keys.ts'
 import { checkName } from './names.ts'
 import { MAX_COPIES } from './outbox.ts'
+import { storeProblem } from './plainly.ts'
 
 const DEFAULT_LISTEN = ['/ip4/0.0.0.0/tcp/0', '/ip4/0.0.0.0/tcp/0/ws']
 
@@ -141,6 +143,7 @@ function stopOnAbort(node: Node, signal: AbortSignal | undefined): void {
 
 function networkProblem(cause: unknown): never {
   if (cause instanceof SottoError || cause instanceof HomeError) throw cause
+  if (cause instanceof StoreError) throw storeProblem(cause)
   const text = cause instanceof Error ? cause.message : String(cause)
   throw new SottoError('INVALID_ARGUMENT', `the network could not be started: ${text}`, {
     cause,

@@ -18,6 +18,7 @@ export class Damages {
   readonly #names = new Set<string>()
   readonly #counts: Record<DamageKind, number> = {
     ...{ contact: 0, session: 0, key: 0, entry: 0, message: 0, event: 0, other: 0 },
+    ...{ device: 0, prekey: 0, bundle: 0, mailbox: 0, clock: 0 },
   }
   readonly #told: (what: DamageKind) => void
 

@@ -7,7 +7,7 @@ import { EventRecordSchema, type EventRecord } from '../protocol/generated/store
 import type { Operation, Records } from '../net/records.ts'
 import type { CounterRange } from '../protocol/content.ts'
 import type { EventOf, EventsOptions, EventType, DamageKind, GapState, NodeEvent } from './api.ts'
-import { Damages } from './damage.ts'
+import { Damages, soundly } from './damage.ts'
 import { SottoError } from './errors.ts'
 import { EventStream } from './event-stream.ts'
 import { keys } from './keys.ts'
@@ -239,8 +239,11 @@ export class EventLog {
     if (!/^[\w.-]+$/.test(consumer) || consumer.length > MAX_CONSUMER_NAME) {
       throw new SottoError('INVALID_ARGUMENT', 'a consumer name has 1 to 64 letters, digits, . _ -')
     }
-    const value = await this.#records.get(keys.consumer(consumer))
-    return value && reader(value).u64()
+    const key = keys.consumer(consumer)
+    const value = await soundly(this.#records, key)
+    if (value !== 'damaged') return value && reader(value).u64()
+    this.#damages.note({ what: 'other', key })
+    return undefined
   }
 
   #deliver(event: NodeEvent, { consumer }: EventsOptions): DeliveredEvent {

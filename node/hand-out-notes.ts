@@ -2,13 +2,14 @@
 // are a promise that the mailbox has broken.
 
 import type { AccountKey } from '../protocol/account.ts'
-import { concat, equalBytes, toHex } from '../protocol/bytes.ts'
+import { concat, equalBytes } from '../protocol/bytes.ts'
 import { verifyHandOut, type HandOut } from '../protocol/custody.ts'
 import { CryptoError, DecodeError, RecordError } from '../protocol/errors.ts'
 import { itemKinds, type Item } from '../protocol/padding.ts'
 import type { Clock } from '../net/ports.ts'
 import type { Operation, Records } from '../net/records.ts'
-import { soundly } from './damage.ts'
+import { soundly, type Damages } from './damage.ts'
+import { keys } from './keys.ts'
 import { DAY, ONE_TIME_KEPT } from './lifetimes.ts'
 import type { OwnKeys } from './own-keys.ts'
 
@@ -19,6 +20,8 @@ export interface HandOutNotesInit {
   readonly keys: Pick<OwnKeys, 'oneTimeMailbox'>
   /** Those we have enrolled with. */
   readonly mailboxes: () => readonly AccountKey[]
+  /** Told of damaged notes. @default nobody */
+  readonly damages?: Damages
 }
 
 /** What a note comes to. */
@@ -31,7 +34,6 @@ export interface Noted {
 
 const NOTHING: Noted = { operations: [], broken: undefined }
 
-const PREFIX = 'own/note/'
 const NONCE_BYTES = 16
 
 export class HandOutNotes {
@@ -47,14 +49,15 @@ export class HandOutNotes {
     const read = value === undefined ? undefined : this.#read(value)
     if (read === undefined) return NOTHING
     const { mailbox, note } = read
-    const key = `${PREFIX}${toHex(mailbox)}/${note.keyId.toString(16).padStart(8, '0')}`
+    const key = keys.note(mailbox, note.keyId)
     const before = await soundly(this.#init.records, key)
-    if (before !== undefined && before !== 'damaged') {
+    if (before === 'damaged') this.#init.damages?.note({ what: 'other', key })
+    else if (before !== undefined) {
       const same = equalBytes(before.subarray(0, NONCE_BYTES), note.nonce)
       return { operations: [], broken: same ? undefined : mailbox }
     }
-    const { keys, clock } = this.#init
-    const meant = keys.oneTimeMailbox(note.keyId)
+    const { keys: ownKeys, clock } = this.#init
+    const meant = ownKeys.oneTimeMailbox(note.keyId)
     // Neither a pair that we have nor one that was noted: nothing to compare it with, and no end to such numbers.
     if (meant === undefined || !equalBytes(meant, mailbox)) return NOTHING
     return { operations: [put(key, note, clock.now())], broken: undefined }
@@ -94,7 +97,7 @@ export async function forgetNotesAhead(records: Records, now: number): Promise<v
 async function forget(records: Records, isOld: (at: number) => boolean): Promise<void> {
   const gone: Operation[] = []
   const take = (key: string): void => void gone.push({ type: 'del', key })
-  for await (const { key, value } of records.range(PREFIX, { damaged: take })) {
+  for await (const { key, value } of records.range(keys.notes, { damaged: take })) {
     const view = new DataView(value.buffer, value.byteOffset)
     if (isOld(Number(view.getBigUint64(NONCE_BYTES)))) take(key)
   }

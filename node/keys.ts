@@ -9,8 +9,27 @@ function padded(number: number): string {
   return number.toString(16).padStart(16, '0')
 }
 
+/** The id of a prekey: 8 hex digits. */
+function prekeyId(id: number): string {
+  return id.toString(16).padStart(8, '0')
+}
+
 export const keys = {
   self: 'node/self',
+  device: 'own/device',
+  clock: 'own/clock',
+  bundle: 'own/bundle',
+  generations: 'own/prekeys/',
+  generation: (signedPrekeyId: number) => `own/prekeys/${prekeyId(signedPrekeyId)}`,
+  issuedBundles: 'own/issued/',
+  /** Says the sequence of the bundle, whatever becomes of the value. */
+  issuedBundle: (sequence: number) => `own/issued/${sequence.toString(16).padStart(14, '0')}`,
+  pairs: 'own/pair/',
+  pair: (id: number) => `own/pair/${prekeyId(id)}`,
+  mailboxes: 'own/mailbox/',
+  mailbox: (account: Uint8Array) => `own/mailbox/${toHex(account)}`,
+  notes: 'own/note/',
+  note: (mailbox: Uint8Array, pair: number) => `own/note/${toHex(mailbox)}/${prekeyId(pair)}`,
   contacts: 'contact/',
   contact: (contact: ContactId) => `contact/${contact}`,
   sessions: (contact: ContactId) => `session/${contact}/`,
@@ -44,5 +63,6 @@ export const keys = {
   receiptDue: (contact: ContactId, id: Uint8Array) => `due/${contact}/${toHex(id)}`,
   events: 'event/',
   event: (seq: number) => `event/${padded(seq)}`,
+  consumers: 'consumer/',
   consumer: (name: string) => `consumer/${name}`,
 } as const

@@ -7,6 +7,7 @@ import { SessionError } from '../protocol/errors.ts'
 import { createOneTimePair } from '../protocol/prekeys.ts'
 import { MAX_CLOCK_SKEW } from '../protocol/record-time.ts'
 import { wipeAll } from '../protocol/secret.ts'
+import { keys } from './keys.ts'
 import { CLOCK_JUMP, ONE_TIME_KEPT, ONE_TIME_SHELF, ONE_TIME_VALIDITY } from './lifetimes.ts'
 import { decodePair, encodePair, usablePair, wipeValues } from './own-codec.ts'
 import type { Account, AccountKey } from '../protocol/account.ts'
@@ -39,8 +40,6 @@ export interface SignedPair {
  */
 const MAX_PAIRS = 2_000
 
-const PREFIX = 'own/pair/'
-
 export class OneTimePairs {
   readonly #init: OneTimePairsInit
   readonly #pairs = new Map<number, StoredPair>()
@@ -51,13 +50,17 @@ export class OneTimePairs {
     this.#init = init
   }
 
+  /** A damaged pair is gone: first messages that name it are refused, and their senders make others. */
   async load(): Promise<void> {
     const { records, damages } = this.#init
-    const damaged = (key: string): boolean => damages.note({ what: 'other', key })
-    for await (const { value } of records.range(PREFIX, { damaged })) {
+    const gone: string[] = []
+    const range = records.range(keys.pairs, { damaged: (key) => gone.push(key) })
+    for await (const { value } of range) {
       const pair = decodePair(value)
       this.#pairs.set(pair.id, pair)
     }
+    for (const key of gone) damages.note({ what: 'prekey', key })
+    if (gone.length > 0) await records.commit(gone.map((key) => ({ type: 'del', key })))
   }
 
   has(id: number): boolean {
@@ -123,7 +126,7 @@ export class OneTimePairs {
     if (pair === undefined) throw new SessionError('ERR_UNKNOWN_PREKEY')
     this.#pairs.delete(id)
     this.#spending.set(id, pair)
-    return [{ type: 'del', key: keyOf(id) }]
+    return [{ type: 'del', key: keys.pair(id) }]
   }
 
   /** The commit is done. */
@@ -155,7 +158,7 @@ export class OneTimePairs {
   async expire(now: number): Promise<void> {
     const dead = [...this.#pairs.values()].filter((pair) => pair.issuedAt < now - ONE_TIME_KEPT)
     if (dead.length === 0) return
-    await this.#init.records.commit(dead.map(({ id }) => ({ type: 'del', key: keyOf(id) })))
+    await this.#init.records.commit(dead.map(({ id }) => ({ type: 'del', key: keys.pair(id) })))
     for (const pair of dead) {
       // One that is being spent at this moment is wiped by `forget`.
       if (this.#pairs.delete(pair.id)) wipe(pair)
@@ -199,12 +202,8 @@ export class OneTimePairs {
   }
 }
 
-function keyOf(id: number): string {
-  return PREFIX + id.toString(16).padStart(8, '0')
-}
-
 function putOf(pair: StoredPair): Operation {
-  return { type: 'put', key: keyOf(pair.id), value: encodePair(pair) }
+  return { type: 'put', key: keys.pair(pair.id), value: encodePair(pair) }
 }
 
 function wipe(pair: StoredPair): void {

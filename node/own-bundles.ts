@@ -2,31 +2,25 @@
  * The device key, the prekeys of every bundle that a first message may still name, and the bundle that is published now. Each
  * change is one commit, and shows only once that is done. When something is due is decided by own-keys.ts, the only user.
  */
-import { signBundle, verifyBundle } from '../protocol/bundle.ts'
+import { signBundle } from '../protocol/bundle.ts'
 import { equalBytes } from '../protocol/bytes.ts'
 import { generateSecret, x25519KeyPair } from '../protocol/crypto.ts'
 import { certifyDevice } from '../protocol/device.ts'
-import { RecordError } from '../protocol/errors.ts'
 import { createLastResortKemPrekey, createSignedPrekey } from '../protocol/prekeys.ts'
-import { wipeAll } from '../protocol/secret.ts'
+import { keys } from './keys.ts'
 import { BUNDLE_VALIDITY, CERTIFICATE_VALIDITY, CLOCK_JUMP, PREKEY_KEPT } from './lifetimes.ts'
-import {
-  decodeDevice,
-  decodeGeneration,
-  decodeIssuedBundle,
-  encodeDevice,
-  encodeGeneration,
-  encodeIssuedBundle,
-  wipeValues,
-} from './own-codec.ts'
+import { encodeDevice, encodeGeneration, putIssued, wipeValues } from './own-codec.ts'
+import { loadOwnKeys, wipeGenerations } from './own-load.ts'
 import type { Account } from '../protocol/account.ts'
 import type { BundleMailbox, VerifiedBundle } from '../protocol/bundle.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Device, DeviceCertificate } from '../protocol/device.ts'
 import type { Operation, Records } from '../net/records.ts'
+import type { Damages } from './damage.ts'
 import type { IssuedBundle, PrekeyGeneration, StoredDevice } from './own-codec.ts'
 
 export interface OwnBundlesInit {
+  readonly damages: Damages
   readonly account: Account
   readonly records: Records
   readonly random: RandomBytes
@@ -37,45 +31,75 @@ export interface OwnBundlesInit {
 /** One device per account for now. */
 export const DEVICE_ID = 1
 
-const DEVICE = 'own/device'
-const CURRENT = 'own/bundle'
-const GENERATIONS = 'own/prekeys/'
-const ISSUED = 'own/issued/'
-
 export class OwnBundles {
   readonly #account: Account
   readonly #records: Records
   readonly #random: RandomBytes
   readonly #taken: (id: number) => boolean
+  readonly #damages: Damages
   #device: StoredDevice | undefined
   /** By the id of the signed prekey. */
   #generations: ReadonlyMap<number, PrekeyGeneration> = new Map()
   /** Every bundle whose prekeys are held. */
   #issued: readonly IssuedBundle[] = []
   #current: VerifiedBundle | undefined
+  #highestSequence = 0
+  /** Goes with the first commit. */
+  #mending: readonly Operation[] = []
 
   constructor(init: OwnBundlesInit) {
     this.#account = init.account
     this.#records = init.records
     this.#random = init.random
     this.#taken = init.taken
+    this.#damages = init.damages
   }
 
-  /** Loads what is stored; makes device, prekeys and a first bundle where there is nothing. Throws as `OwnKeys.start`. */
-  async start(now: number): Promise<void> {
-    const stored = await this.#records.get(DEVICE)
-    if (stored === undefined) await this.#create(now)
-    else await this.#load(decodeDevice(stored))
+  /** Reads what is stored; damage is noted. Throws as `OwnKeys.start`. */
+  async load(): Promise<void> {
+    const loaded = await loadOwnKeys(this.#records, this.#account.key)
+    for (const record of loaded.damage) this.#damages.note(record)
+    this.#device = loaded.device
+    this.#generations = loaded.generations
+    this.#issued = loaded.issued
+    this.#current = loaded.current
+    this.#highestSequence = loaded.highestSequence
+    this.#mending = loaded.mending
+  }
+
+  /** The highest sequence that a bundle of ours has ever had, 0 if there was none. Sequences follow the clock. */
+  get highestSequence(): number {
+    return this.#highestSequence
+  }
+
+  /**
+   * Makes device, prekeys and a first bundle where there is nothing, and anew what was damaged: prekeys and a bundle that name
+   * the device as it is now, or another device. True if there were sessions of a device whose key is gone.
+   */
+  async start(now: number): Promise<boolean> {
+    const isWhole =
+      this.#current !== undefined && this.#generations.has(this.#current.signedPrekey.id)
+    if (this.#device === undefined) {
+      const before = this.#highestSequence > 0
+      await this.#create(now)
+      return before
+    }
+    if (!isWhole) await this.#begin(now, [])
+    else if (this.#mending.length > 0) await this.#records.commit(this.#mending)
+    this.#mending = []
+    return false
   }
 
   /** Wipes the private halves in memory. */
   stop(): void {
-    for (const generation of this.#generations.values()) wipe(generation)
+    wipeGenerations(this.#generations.values())
     this.#device?.identityKeyPair.privateKey.wipe()
     this.#generations = new Map()
     this.#issued = []
     this.#device = undefined
     this.#current = undefined
+    this.#highestSequence = 0
+    this.#mending = []
   }
 
   /** The bundle that is published now. */
@@ -156,12 +180,14 @@ export class OwnBundles {
     const ids = new Set(dead.map(({ signed }) => signed.id))
     const forgotten = this.#issued.filter((one) => ids.has(one.signedPrekeyId))
     await this.#records.commit([
-      ...dead.map(({ signed }) => ({ type: 'del', key: generationKey(signed.id) }) as const),
-      ...forgotten.map(({ sequence }) => ({ type: 'del', key: issuedKey(sequence) }) as const),
+      ...dead.map(({ signed }) => ({ type: 'del', key: keys.generation(signed.id) }) as const),
+      ...forgotten.map(
+        ({ sequence }) => ({ type: 'del', key: keys.issuedBundle(sequence) }) as const,
+      ),
     ])
     this.#issued = this.#issued.filter((one) => !ids.has(one.signedPrekeyId))
     this.#generations = new Map([...this.#generations].filter(([id]) => !ids.has(id)))
-    for (const generation of dead) wipe(generation)
+    wipeGenerations(dead)
   }
 
   async #create(now: number): Promise<void> {
@@ -169,32 +195,18 @@ export class OwnBundles {
     const account = this.#account.key
     const device = { account, device: DEVICE_ID, identityKeyPair: x25519KeyPair(identityKey) }
     this.#device = device
-    const prekeys = this.#makePrekeys(this.#certify(now, 0), now)
-    const record: Operation = { type: 'put', key: DEVICE, value: encodeDevice(device) }
-    await this.#issue(prekeys, now, [], [record])
+    const record: Operation = { type: 'put', key: keys.device, value: encodeDevice(device) }
+    await this.#begin(now, [record])
     wipeValues([record])
   }
 
-  async #load(device: StoredDevice): Promise<void> {
-    if (!equalBytes(device.account, this.#account.key)) throw new RecordError('ERR_WRONG_ACCOUNT')
-    this.#device = device
-    const generations = new Map<number, PrekeyGeneration>()
-    for await (const { value } of this.#records.range(GENERATIONS)) {
-      const generation = decodeGeneration(value)
-      generations.set(generation.signed.id, generation)
-    }
-    this.#generations = generations
-    const issued: IssuedBundle[] = []
-    for await (const { value } of this.#records.range(ISSUED)) {
-      issued.push(decodeIssuedBundle(value))
-    }
-    this.#issued = issued
-    const newest = issued.reduce((a, b) => (b.sequence > a.sequence ? b : a))
-    // As of its issue: it may have expired while the node was off, and is signed again then.
-    this.#current = verifyBundle((await this.#records.get(CURRENT)) ?? new Uint8Array(0), {
-      account: this.#account.key,
-      now: newest.issuedAt,
-    })
+  /** New prekeys under a new certificate, and a bundle with them. */
+  async #begin(now: number, alongside: readonly Operation[]): Promise<void> {
+    // No certificate was ever numbered higher than the bundles.
+    const prekeys = this.#makePrekeys(this.#certify(now, this.#highestSequence), now)
+    const mailboxes = this.#current?.mailboxes ?? []
+    await this.#issue(prekeys, now, mailboxes, [...this.#mending, ...alongside])
+    this.#mending = []
   }
 
   /** Sequences follow the clock, so that an account restored without its store is still ahead of what it signed before. */
@@ -227,7 +239,7 @@ export class OwnBundles {
       certificate: prekeys.certificate,
       signedPrekey: { id: prekeys.signed.id, key: prekeys.signed.keyPair.publicKey },
       lastResortKemPrekey: { id: prekeys.kem.id, key: prekeys.kem.publicKey },
-      sequence: Math.max((this.#current?.sequence ?? 0) + 1, now),
+      sequence: Math.max(this.#highestSequence + 1, now),
       issuedAt: now,
       expiresAt,
       mailboxes,
@@ -245,6 +257,7 @@ export class OwnBundles {
     wipeValues(operations) // sealed by now
     await committed
     this.#current = bundle
+    this.#highestSequence = sequence
     this.#issued = [...this.#issued, issued]
     this.#generations = new Map([...this.#generations, [signedPrekeyId, generation]])
   }
@@ -257,27 +270,15 @@ function operationsOf(
 ): readonly Operation[] {
   return [
     putGeneration(generation),
-    { type: 'put', key: issuedKey(issued.sequence), value: encodeIssuedBundle(issued) },
+    putIssued(issued),
     // A copy: the values of a commit are overwritten, the bundle lives on.
-    { type: 'put', key: CURRENT, value: bundle.bytes.slice() },
+    { type: 'put', key: keys.bundle, value: bundle.bytes.slice() },
   ]
 }
 
 function putGeneration(generation: PrekeyGeneration): Operation {
-  const key = generationKey(generation.signed.id)
+  const key = keys.generation(generation.signed.id)
   return { type: 'put', key, value: encodeGeneration(generation) }
-}
-
-function generationKey(signedPrekeyId: number): string {
-  return GENERATIONS + signedPrekeyId.toString(16).padStart(8, '0')
-}
-
-function issuedKey(sequence: number): string {
-  return ISSUED + sequence.toString(16).padStart(14, '0')
-}
-
-function wipe({ signed, kem }: PrekeyGeneration): void {
-  wipeAll([signed.keyPair.privateKey, kem.seed])
 }
 
 function notStarted(): Error {

@@ -18,6 +18,7 @@ import type { Operation } from '../net/records.ts'
 import type { DeviceCertificate } from '../protocol/device.ts'
 import type { KemPrekey, OneTimePair, SignedPrekey } from '../protocol/prekeys.ts'
 import { toInteger } from '../protocol/protobuf.ts'
+import { keys } from './keys.ts'
 import { decodeRecord, RECORD_VERSION } from './stored-record.ts'
 
 /** The device key of this node. Its certificates are kept with the prekeys that were published with them. */
@@ -127,6 +128,12 @@ export function encodeIssuedBundle(bundle: IssuedBundle): Uint8Array {
       issuedAt: BigInt(issuedAt),
     }),
   )
+}
+
+/** The record of a bundle that was signed. */
+export function putIssued(issued: IssuedBundle): Operation {
+  const value = encodeIssuedBundle(issued)
+  return { type: 'put', key: keys.issuedBundle(issued.sequence), value }
 }
 
 /** Throws `DecodeError`: ERR_UNKNOWN_VERSION where a newer version wrote it, else ERR_MALFORMED. */

@@ -19,7 +19,7 @@ import type { Operation, Records } from '../net/records.ts'
 import type { SignedPair } from './one-time-pairs.ts'
 
 export interface OwnKeysInit {
-  /** Told of damaged records of one-time pairs: the others stay. @default nobody */
+  /** Told of damaged records, which cost what they held. @default nobody */
   readonly damages?: Damages
   readonly account: Account
   readonly records: Records
@@ -57,24 +57,27 @@ export class OwnKeys {
   readonly #bundles: OwnBundles
   readonly #pairs: OneTimePairs
   readonly #lock = new KeyedLock()
+  #isReplaced = false
   readonly #listeners = new Set<(bundle: VerifiedBundle) => void>()
 
   constructor(init: OwnKeysInit) {
     this.#clock = init.clock
-    this.guard = new ClockGuard(init)
-    this.#bundles = new OwnBundles({ ...init, taken: (id) => this.#pairs.has(id) })
     const { damages = new Damages() } = init
+    this.guard = new ClockGuard({ ...init, damages })
+    this.#bundles = new OwnBundles({ ...init, damages, taken: (id) => this.#pairs.has(id) })
     this.#pairs = new OneTimePairs({ ...init, damages, taken: (id) => this.#bundles.holds(id) })
   }
 
   /**
-   * Loads the keys, or makes them, and brings them up to date. Throws `RecordError` ERR_WRONG_ACCOUNT where the store belongs to
-   * another account, `DecodeError` where a newer version wrote it, `StoreError`.
+   * Loads the keys, or makes them, makes up for damaged ones, and brings them up to date. Throws `RecordError` ERR_WRONG_ACCOUNT where the store belongs to
+   * another account, `DecodeError` where a newer version wrote it, `StoreError` (ERR_CORRUPT where nothing opens with our data key).
    */
   async start(): Promise<void> {
-    await this.guard.start()
-    await this.#bundles.start(this.#clock.now())
+    await this.#bundles.load()
+    await this.guard.start(this.#bundles.highestSequence)
     await this.#pairs.load()
+    const now = this.guard.jump === 'back' ? this.guard.now() : this.#clock.now()
+    this.#isReplaced = await this.#bundles.start(now)
     await this.maintain()
   }
 
@@ -85,6 +88,11 @@ export class OwnKeys {
       this.#pairs.unload()
       this.#bundles.stop()
     })
+  }
+
+  /** Whether the start has put another device key in the place of a damaged one: sessions of before are to be replaced. */
+  get isReplaced(): boolean {
+    return this.#isReplaced
   }
 
   /** This device with its current certificate: for handshakes that we begin. */

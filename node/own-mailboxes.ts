@@ -4,7 +4,6 @@
  */
 import { create, toBinary } from '@bufbuild/protobuf'
 import { accountKey } from '../protocol/account.ts'
-import { toHex } from '../protocol/bytes.ts'
 import { OwnMailboxSchema } from '../protocol/generated/own_pb.ts'
 import { decodeMailboxLink } from '../protocol/link.ts'
 import { addressTexts } from '../net/address.ts'
@@ -15,6 +14,7 @@ import { peerName } from '../net/peer-name.ts'
 import { withDeadline } from './deadline.ts'
 import type { Damages } from './damage.ts'
 import { SottoError } from './errors.ts'
+import { keys } from './keys.ts'
 import { OwnMailbox } from './own-mailbox.ts'
 import type { Account, AccountKey } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
@@ -71,7 +71,6 @@ const JOIN_TIMEOUT = 30_000
 /** How long `use` waits for the uploads to a mailbox that we have joined. */
 const SETTLE_TIMEOUT = 60_000
 
-const PREFIX = 'own/mailbox/'
 const LOCK = 'use'
 
 export class OwnMailboxes {
@@ -91,23 +90,36 @@ export class OwnMailboxes {
   async start(): Promise<void> {
     this.#stopped = false
     const gone: string[] = []
-    const range = this.#init.records.range(PREFIX, { damaged: (key) => gone.push(key) })
+    const range = this.#init.records.range(keys.mailboxes, { damaged: (key) => gone.push(key) })
     for await (const { value } of range) this.#add(decode(value))
-    for (const key of gone) this.#recover(key)
+    await this.#mend(gone)
     this.#unwatch = this.#init.keys.watch(() => {
       for (const { mailbox } of this.#enrolled.values()) mailbox.wake()
     })
     for (const { mailbox } of this.#enrolled.values()) mailbox.start()
   }
 
-  /** Its record is damaged: our bundle still says where it is. One that the bundle does not name is not used any more. */
-  #recover(key: string): void {
-    const { damages, clock, keys } = this.#init
-    damages?.note({ what: 'other', key })
-    const named = keys.bundle.mailboxes.find(({ account }) => PREFIX + toHex(account) === key)
+  /**
+   * Of a mailbox whose record is damaged our bundle still says where it is; one that it does not name is not used any more. And a
+   * bundle that was made anew in the place of a damaged one names no mailbox yet.
+   */
+  async #mend(damaged: readonly string[]): Promise<void> {
+    const { damages, clock, keys: ownKeys } = this.#init
+    const operations: Operation[] = []
     const now = clock.now()
-    // As if pairs had just been made: a restart must not make a hundred more each time.
-    if (named !== undefined) this.#add({ ...named, joinedAt: now, refilledAt: now, broken: false })
+    for (const key of damaged) {
+      damages?.note({ what: 'mailbox', key })
+      const named = ownKeys.bundle.mailboxes.find(({ account }) => keys.mailbox(account) === key)
+      // As if pairs had just been made: a restart must not make a hundred more each time.
+      const enrolment = named && { ...named, joinedAt: now, refilledAt: now, broken: false }
+      operations.push(enrolment === undefined ? { type: 'del', key } : putOf(enrolment))
+      if (enrolment !== undefined) this.#add(enrolment)
+    }
+    const told = new Set(ownKeys.bundle.mailboxes.map(({ account }) => keys.mailbox(account)))
+    if (this.named.some(({ account }) => !told.has(keys.mailbox(account)))) {
+      const named = this.named.map(({ account, addresses }) => ({ account, addresses }))
+      await ownKeys.setMailboxes(named, operations)
+    } else if (operations.length > 0) await this.#init.records.commit(operations)
   }
 
   async stop(): Promise<void> {
@@ -274,7 +286,7 @@ function putOf({ account, addresses, joinedAt, refilledAt, broken }: Enrolment):
       broken,
     }),
   )
-  return { type: 'put', key: PREFIX + toHex(account), value }
+  return { type: 'put', key: keys.mailbox(account), value }
 }
 
 function decode(bytes: Uint8Array): Enrolment {

@@ -9,11 +9,12 @@ export async function plainly<T>(work: Promise<T>): Promise<T> {
     return await work
   } catch (cause) {
     if (!(cause instanceof StoreError)) throw cause
-    throw translate(cause)
+    throw storeProblem(cause)
   }
 }
 
-function translate(cause: StoreError): SottoError {
+/** DISK_FULL, NODE_STOPPED or STORE_DAMAGED. */
+export function storeProblem(cause: StoreError): SottoError {
   if (cause.code === 'ERR_FULL') {
     return new SottoError('DISK_FULL', 'the disk is full; nothing was accepted', {
       cause,

@@ -9,8 +9,10 @@ interface TellsOfDamage {
   readonly count: number
 }
 
+/** Stored by their place: more of them come at the end. */
 const KINDS: readonly DamageKind[] = [
   ...(['contact', 'session', 'key', 'entry', 'message', 'event', 'other'] as const),
+  ...(['device', 'prekey', 'bundle', 'mailbox', 'clock'] as const),
 ]
 
 export function storedDamage({

@@ -28,6 +28,10 @@ export class Upkeep {
     this.#init = init
   }
 
+  get isRunning(): boolean {
+    return this.#running
+  }
+
   start(): void {
     this.#running = true
     this.#plan()

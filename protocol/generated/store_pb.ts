@@ -961,7 +961,7 @@ export const EventRecordSchema: GenMessage<EventRecord> = /*@__PURE__*/
  */
 export type StoredDamage = Message<"sotto.v1.StoredDamage"> & {
   /**
-   * 1 contact, 2 session, 3 key, 4 entry, 5 message, 6 event, 7 other.
+   * 1 contact, 2 session, 3 key, 4 entry, 5 message, 6 event, 7 other, 8 device, 9 prekey, 10 bundle, 11 mailbox, 12 clock.
    *
    * @generated from field: uint32 what = 1;
    */

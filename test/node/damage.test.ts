@@ -16,6 +16,7 @@ import {
   texts,
   type Person,
 } from '../support/chat-world.ts'
+import { flipBit, recordNames, toldDamage } from '../support/damaged-store.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
 
 const MINUTE = 60_000
@@ -77,33 +78,9 @@ describe('damaged records of a node', () => {
     return toHex(sendingSession(sessions, contact.handshakes)?.id ?? new Uint8Array())
   }
 
-  async function names(prefix: string): Promise<readonly string[]> {
-    const found: string[] = []
-    const end = `${prefix}~`
-    for await (const key of bob.disk.store.keys({ gte: prefix, lt: end })) found.push(key)
-    return found
-  }
-
-  /** Flips a bit of the value on the disk. */
-  async function damage(key: string | undefined, bit = 0): Promise<void> {
-    const value = key === undefined ? undefined : await bob.disk.store.get(key)
-    if (key === undefined || value === undefined) throw new Error('no such record')
-    const damaged = value.slice()
-    const at = (value.length - 1 - (bit >> 3) + value.length) % value.length
-    damaged[at] = (damaged[at] ?? 0) ^ (1 << (bit & 7))
-    await bob.disk.store.put(key, damaged)
-  }
-
-  /** What bob's log tells of damage. */
-  async function told(): Promise<readonly string[]> {
-    const list: string[] = []
-    const { head } = bob.core.events
-    for await (const event of bob.node.events({ from: 'start' })) {
-      if (event.type === 'node.damaged') list.push(`${event.what} ${event.count}`)
-      if (event.seq === head) break
-    }
-    return list
-  }
+  const names = (prefix: string): Promise<readonly string[]> => recordNames(bob, prefix)
+  const damage = (key: string | undefined, bit?: number): Promise<void> => flipBit(bob, key, bit)
+  const told = (): Promise<readonly string[]> => toldDamage(bob)
 
   test('a session: it is replaced, the contact stays, and nothing is lost', async () => {
     const id = conversation(bob, ada).id
