@@ -10,6 +10,8 @@ import type { DemoFlags } from './demo.ts'
 import type { IdFlags } from './id.ts'
 import type { InboxFlags } from './inbox.ts'
 import type { InitFlags } from './init.ts'
+import type { MailboxLeaveFlags } from './mailbox-leave.ts'
+import type { MailboxMoveFlags } from './mailbox-move.ts'
 import type { MailboxHostFlags } from './mailbox-host.ts'
 import type { NodeClockFlags } from './node-clock.ts'
 import type { SendFlags } from './send.ts'
@@ -218,8 +220,46 @@ function mailboxCommands(load: Load): RouteMap<CliContext> {
           },
         },
       }),
+      ...ownMailboxCommands(load),
     },
   })
+}
+
+function ownMailboxCommands(load: Load) {
+  return {
+    list: buildCommand<object, [], CliContext>({
+      docs: { brief: 'My mailboxes, and what is to be known of them' },
+      loader: load(() => import('./mailbox-list.ts')),
+      parameters: {},
+    }),
+    move: buildCommand<MailboxMoveFlags, [string], CliContext>({
+      docs: { brief: 'Another mailbox in the place of one' },
+      loader: load(() => import('./mailbox-move.ts')),
+      parameters: {
+        flags: { from: optionalText('MAILBOX', 'The one to leave, if there are several') },
+        positional: {
+          kind: 'tuple',
+          parameters: [argument('LINK', 'Link of the new one, or - to read it from stdin')],
+        },
+      },
+    }),
+    leave: buildCommand<MailboxLeaveFlags, [string], CliContext>({
+      docs: { brief: 'Use a mailbox no more' },
+      loader: load(() => import('./mailbox-leave.ts')),
+      parameters: {
+        flags: { now: off('As soon as it is empty, not after a week') },
+        positional: {
+          kind: 'tuple',
+          parameters: [argument('MAILBOX', 'PeerId, the end of it, or the link')],
+        },
+      },
+    }),
+    test: buildCommand<object, [], CliContext>({
+      docs: { brief: 'Whether my mailboxes answer me and others' },
+      loader: load(() => import('./mailbox-test.ts')),
+      parameters: {},
+    }),
+  }
 }
 
 function nodeCommands(load: Load): RouteMap<CliContext> {

@@ -101,6 +101,11 @@ export function renderFreshStart(name: string): string {
   return `${sanitizeLine(name, 32)} has started afresh, or somebody poses as them: compare the safety number`
 }
 
+/** What a mailbox of a contact may have lost: nobody can know it, and it is no proof. */
+export function renderDoubt(mailbox: string, name: string, messages: number): string {
+  return `${mailbox} of ${sanitizeLine(name, 32)} may have lost ${messages} of my messages: they are sent again, by other ways first`
+}
+
 /** A contact that has used a position of the ratchet twice. */
 export function renderDivergence(name: string): string {
   return `a copy or an old backup of ${sanitizeLine(name, 32)}'s node is in use: the session is replaced`

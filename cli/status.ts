@@ -3,7 +3,7 @@ import type { CliContext } from './context.ts'
 import { formatDuration } from './duration.ts'
 import { CLOCK_WORDS } from './node-clock.ts'
 import { commandFor } from './profile.ts'
-import { renderBytes, renderTable, renderTrust, shortPeer } from './render.ts'
+import { renderBytes, renderDoubt, renderTable, renderTrust, shortPeer } from './render.ts'
 import type { Style } from './render.ts'
 import { sanitizeLine } from './sanitize.ts'
 import { withNode } from './with-node.ts'
@@ -53,7 +53,7 @@ function doubtLines(contacts: readonly ContactView[], style: Style): readonly st
   return contacts.flatMap(({ name, doubted }) =>
     doubted.map(
       ({ mailbox, messages }) =>
-        `Mailbox    ${shortPeer(mailbox, style)} of ${sanitizeLine(name, 32)} may have lost ${messages} of my messages: they are sent again, by other ways first`,
+        `Mailbox    ${renderDoubt(shortPeer(mailbox, style), name, messages)}`,
     ),
   )
 }
@@ -67,12 +67,13 @@ function damageLines({ damaged }: StatusView): readonly string[] {
 
 function mailboxLines({ mailboxes }: StatusView, style: Style): readonly string[] {
   if (mailboxes.length === 0) return ['Mailbox    none']
-  return mailboxes.map(({ peer, connected, usedBytes, maxBytes, waiting }) => {
+  return mailboxes.map(({ peer, connected, usedBytes, maxBytes, waiting, leavingAt }) => {
     const use =
       usedBytes === null || maxBytes === null
         ? 'not asked yet'
         : `used ${renderBytes(usedBytes)} of ${renderBytes(maxBytes)}   ${waiting ?? 0} waiting`
-    return `Mailbox    ${shortPeer(peer, style)}   ${connected ? 'connected' : 'not connected'}   ${use}`
+    const leaving = leavingAt === null ? '' : `   to be left from ${leavingAt.slice(0, 10)} on`
+    return `Mailbox    ${shortPeer(peer, style)}   ${connected ? 'connected' : 'not connected'}   ${use}${leaving}`
   })
 }
 

@@ -6,9 +6,9 @@ import type {
   DeliveryState,
   EventType,
   Identity,
-  MailboxInfo,
+  MailboxTest,
 } from '../node/api.ts'
-import type { ContactView, EntryView, MessageView, StatusView } from './views.ts'
+import type { ContactView, EntryView, MailboxView, MessageView, StatusView } from './views.ts'
 
 /** Version of the local API; a client with another major number must not talk to it. */
 export const API_VERSION = '1.0'
@@ -37,8 +37,14 @@ export interface MethodTypes {
     PageView
   >
   'message.markRead': Method<{ readonly ids: readonly string[] }, { readonly marked: number }>
-  'mailbox.use': Method<{ readonly link: string }, MailboxInfo>
-  'mailbox.list': Method<NoParams, { readonly mailboxes: readonly MailboxInfo[] }>
+  'mailbox.use': Method<{ readonly link: string }, MailboxView>
+  'mailbox.move': Method<{ readonly link: string; readonly from?: string }, MailboxView>
+  'mailbox.leave': Method<
+    { readonly mailbox: string; readonly now?: boolean },
+    { readonly leaving: true }
+  >
+  'mailbox.test': Method<NoParams, { readonly mailboxes: readonly MailboxTest[] }>
+  'mailbox.list': Method<NoParams, { readonly mailboxes: readonly MailboxView[] }>
   'node.status': Method<NoParams, StatusView>
   'node.clock': Method<{ readonly confirm?: boolean }, { readonly clock: ClockState }>
   'node.rotate': Method<NoParams, StatusView['bundle']>

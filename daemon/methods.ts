@@ -56,6 +56,7 @@ const eventTypes = oneOf<EventType>(
   'node.published',
   'mailbox.connected',
   'mailbox.lost',
+  'mailbox.left',
   'mailbox.broken',
   'mailbox.drained',
   'mailbox.doubted',
@@ -156,6 +157,24 @@ export const methods: Table = {
   'mailbox.use': async ({ node, signal }, params) => {
     const { link } = readParams(params, { link: text(MAX_LINK) })
     return mailboxView(await node.mailbox.use(link, { signal }))
+  },
+
+  'mailbox.move': async ({ node, signal }, params) => {
+    const checks = { link: text(MAX_LINK), from: optional(text(MAX_LINK)) }
+    const { link, from } = readParams(params, checks)
+    const options = from === undefined ? { signal } : { from, signal }
+    return mailboxView(await node.mailbox.move(link, options))
+  },
+
+  'mailbox.leave': async ({ node }, params) => {
+    const { mailbox, now } = readParams(params, { mailbox: text(MAX_LINK), now: optional(flag) })
+    await node.mailbox.leave(mailbox, now === undefined ? {} : { now })
+    return { leaving: true }
+  },
+
+  'mailbox.test': async ({ node, signal }, params) => {
+    readParams(params, {})
+    return { mailboxes: await node.mailbox.test({ signal }) }
   },
 
   'mailbox.list': async ({ node }, params) => {

@@ -78,7 +78,8 @@ export type DamagedView = DamagedMessage
 export type EntryView = MessageView | GapView | DamagedView
 
 /** The state behind `sotto status`. */
-export interface StatusView extends Omit<Status, 'startedAt' | 'bundle' | 'queue'> {
+export interface StatusView extends Omit<Status, 'startedAt' | 'bundle' | 'queue' | 'mailboxes'> {
+  readonly mailboxes: readonly MailboxView[]
   readonly startedAt: string
   readonly bundle: Omit<Status['bundle'], 'expiresAt'> & { readonly expiresAt: string }
   readonly queue: readonly {
@@ -144,10 +145,16 @@ export function historyView(entry: HistoryEntry): EntryView {
   return { kind, contact, from, to, state }
 }
 
-export function mailboxView(info: MailboxInfo): MailboxInfo {
+/** A mailbox of ours as the API shows it. */
+export interface MailboxView extends Omit<MailboxInfo, 'leavingAt'> {
+  readonly leavingAt: string | null
+}
+
+export function mailboxView(info: MailboxInfo): MailboxView {
   const { peer, addresses, connected, usedBytes, maxBytes, waiting } = info
   const { oneTimePairs, otherCopies, broken } = info
-  const said = { usedBytes, maxBytes, waiting, oneTimePairs, otherCopies, broken }
+  const leavingAt = info.leavingAt === null ? null : rfc3339(info.leavingAt)
+  const said = { usedBytes, maxBytes, waiting, oneTimePairs, otherCopies, broken, leavingAt }
   return { peer, addresses, connected, ...said }
 }
 

@@ -64,6 +64,7 @@ const DONE: MailboxBodyInit = { case: 'done', value: {} }
 /** What has to write. A store that failed is not tried again at once: each failure ends the channels of those who only read. */
 const WRITES: readonly MailboxBody['case'][] = [
   'join',
+  'leave',
   'putBundle',
   'putPrekeys',
   'putTokens',
@@ -138,6 +139,8 @@ export class Requests {
       case 'putTokens':
         await this.#init.store.setTokens(signedIn(visitor), body.value.tokens)
         return DONE
+      case 'leave':
+        return await this.#resign(visitor)
       case 'fetch':
         return await this.#fetch(visitor, id, body.value)
       case 'acknowledge':
@@ -209,6 +212,16 @@ export class Requests {
     if (!joining.newMembers) return false
     if (joining.policy === 'allow-list') return joining.members.includes(peerName(account))
     return by === undefined || admitting(await store.invitations(), by) !== undefined
+  }
+
+  /** Of who is no member, nothing is left to end: so a repetition is answered alike. */
+  async #resign(visitor: Visitor): Promise<MailboxBodyInit> {
+    const account = signedIn(visitor)
+    const { store, outlets } = this.#init
+    if (visitor.outlet !== undefined) await outlets.remove(visitor.outlet)
+    visitor.outlet = undefined
+    await store.remove(account)
+    return DONE
   }
 
   async #fetch(visitor: Visitor, id: number, { maxItems }: Body<'fetch'>): Promise<undefined> {

@@ -182,7 +182,7 @@ type Readable = MailboxMessage | { readonly id: number; readonly body: DecodeErr
 /** What comes after a login or a join counts on it, and one fetch ends the other; everything else may overtake. */
 function isEntry({ body }: Readable): boolean {
   if (body instanceof DecodeError) return false
-  return body.case === 'login' || body.case === 'join' || body.case === 'fetch'
+  return ['login', 'join', 'leave', 'fetch'].includes(body.case)
 }
 
 function idOf(frame: Uint8Array): number | undefined {

@@ -128,6 +128,11 @@ export class MailboxClient {
     await this.#request({ case: 'join', value: { joinSecret } }, 'done', signal)
   }
 
+  /** Ends our membership, with all that is kept there for us. Who is no member changes nothing. */
+  async leave({ signal }: CallOptions): Promise<void> {
+    await this.#request({ case: 'leave', value: {} }, 'done', signal)
+  }
+
   async putBundle(bundle: Uint8Array, { signal }: CallOptions): Promise<void> {
     await this.#request({ case: 'putBundle', value: { bundle } }, 'done', signal)
   }

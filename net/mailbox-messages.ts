@@ -149,6 +149,7 @@ function check(body: MailboxBody): void {
     case 'failure':
     case 'done':
     case 'fetch':
+    case 'leave':
     case 'getStatus':
       return
     case 'status':

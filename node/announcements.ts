@@ -67,6 +67,10 @@ export class Announcements {
     this.#tell({ type: connected ? 'mailbox.connected' : 'mailbox.lost', mailbox })
   }
 
+  left(mailbox: PeerName): void {
+    this.#tell({ type: 'mailbox.left', mailbox })
+  }
+
   broken(mailbox: PeerName): void {
     this.#tell({ type: 'mailbox.broken', mailbox })
   }

@@ -312,6 +312,8 @@ export type NodeEvent = EventBase &
       }
     | { readonly type: 'mailbox.connected'; readonly mailbox: PeerName }
     | { readonly type: 'mailbox.lost'; readonly mailbox: PeerName }
+    /** The membership there has ended, as was wanted. */
+    | { readonly type: 'mailbox.left'; readonly mailbox: PeerName }
     /** It has handed out one of our one-time pairs twice, and signed both: no bundle of ours names it any more. */
     | { readonly type: 'mailbox.broken'; readonly mailbox: PeerName }
     /** One-time keys drained: so many pairs were handed out, and no first message has come with them. */
@@ -357,6 +359,8 @@ export interface MailboxInfo {
   readonly maxBytes: number | null
   readonly waiting: number | null
   readonly oneTimePairs: number | null
+  /** Unix ms from which on it is left once nothing waits there; null: it is used. Others are not told of it any more. */
+  readonly leavingAt: number | null
   /** It has handed out a one-time pair twice: it is named in no bundle, and gets no pairs. `use` takes it in again. */
   readonly broken: boolean
   /**
@@ -445,6 +449,27 @@ export interface Mailboxes {
   /** Enrols with the mailbox of a link: joins, uploads bundle and one-time keys, and republishes the bundle naming it. */
   use(link: string, options?: { readonly signal?: AbortSignal }): Promise<MailboxInfo>
   list(): readonly MailboxInfo[]
+  /**
+   * Enrols with the mailbox of a link in the place of `from` (a PeerId, its end, or a link), which may be left out where there is only one.
+   * The old one is fetched from for a week more and until it is empty, and then left.
+   */
+  move(
+    link: string,
+    options?: { readonly from?: string; readonly signal?: AbortSignal },
+  ): Promise<MailboxInfo>
+  /** Names a mailbox to others no more, fetches from it for a week, or with `now` only until it is empty, and then leaves it. */
+  leave(ref: string, options?: { readonly now?: boolean }): Promise<void>
+  /** Asks each mailbox how it is, as its member and, under another name, as a stranger. */
+  test(options?: { readonly signal?: AbortSignal }): Promise<readonly MailboxTest[]>
+}
+
+/** What a mailbox of ours answers. */
+export interface MailboxTest {
+  readonly mailbox: PeerName
+  /** Ms until it has answered us as its member; null while there is no connection. */
+  readonly roundTrip: number | null
+  /** What it gives to strangers who want to write to us: our bundle, one that is not ours of now, nothing; or it is not there. */
+  readonly serves: 'current' | 'other' | 'nothing' | 'unreachable'
 }
 
 export interface Node extends AsyncDisposable {

@@ -139,10 +139,12 @@ export class ChatNode implements Node {
   }
 
   #link(): string {
-    const mailboxes = this.mailbox.list().flatMap(({ peer, addresses: [address], broken }) => {
-      if (address === undefined || broken) return []
-      return [{ account: accountOf(peer), address: linkBytes(address) }]
-    })
+    const mailboxes = this.mailbox
+      .list()
+      .flatMap(({ peer, addresses: [address], broken, leavingAt }) => {
+        if (address === undefined || broken || leavingAt !== null) return []
+        return [{ account: accountOf(peer), address: linkBytes(address) }]
+      })
     const addresses = this.#init.addresses().slice(0, LINK_ADDRESSES).map(linkBytes)
     return encodeContactLink({ account: this.#core.account.key, mailboxes, addresses })
   }

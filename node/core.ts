@@ -183,6 +183,7 @@ export class ChatCore {
       onItems: (mailbox, items) => this.#fetched(mailbox, items),
       onDrained: (mailbox, unmatched) => this.#announcements.drained(mailbox, unmatched),
       onConnected: (mailbox, connected) => this.#announcements.mailbox(mailbox, connected),
+      onLeft: (mailbox) => this.#announcements.left(mailbox),
       onStatus: (mailbox, status) => this.#hearMailbox(mailbox, status),
     })
   }

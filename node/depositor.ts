@@ -79,7 +79,7 @@ export class Depositor {
 
   /** Mailboxes that could get it, the best first. */
   #candidates(entry: OutboxEntry): MailboxHint[] {
-    const { conversation, clock } = this.#init
+    const { clock } = this.#init
     const now = clock.now()
     const copies = liveCopies(entry, now)
     // Who has lost it would only show the same receipt again.

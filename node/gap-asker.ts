@@ -1,6 +1,5 @@
 // Asks for what is missing when its time has come, and a random moment later: who asks shows that it is online.
 
-import { between } from '../net/backoff.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Clock, Timer } from '../net/ports.ts'
 import type { Conversation } from './conversation.ts'
@@ -41,7 +40,8 @@ export class GapAsker {
 
   #plan(conversation: Conversation, at: number): void {
     const { clock, random } = this.#init
-    const wait = Math.max(0, at - clock.now()) + between(0, JITTER, random)
+    const [byte = 0] = random(1)
+    const wait = Math.max(0, at - clock.now()) + Math.floor((JITTER * byte) / 256)
     const timer = clock.after(wait, () => {
       this.#timers.delete(conversation)
       // A failure of the store: the hourly look comes back to it.

@@ -7,6 +7,7 @@ import { backoff } from '../net/backoff.ts'
 import { MailboxError } from '../net/mailbox-error.ts'
 import { peerName } from '../net/peer-name.ts'
 import { withDeadline } from './deadline.ts'
+import { SESSION_MAIL_TTL } from './lifetimes.ts'
 import { PairRefill } from './pair-refill.ts'
 import type { AccountKey } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
@@ -27,7 +28,7 @@ export type TakeItems = (
 /** What we ask of our own mailbox. */
 export type OwnMailboxClient = Pick<
   MailboxClient,
-  'join' | 'putBundle' | 'putPrekeys' | 'fetch' | 'acknowledge' | 'status' | 'close'
+  'join' | 'leave' | 'putBundle' | 'putPrekeys' | 'fetch' | 'acknowledge' | 'status' | 'close'
 >
 
 export interface ClientListener {
@@ -54,6 +55,10 @@ export interface OwnMailboxInit {
   readonly saveRefill: (refilledAt: number) => Promise<void>
   /** It has handed out a pair twice: it gets no more. */
   readonly isBroken: () => boolean
+  /** Unix ms from which on it is to be left once it is empty; undefined: it stays. */
+  readonly leaveAt: () => number | undefined
+  /** Told once when it was left, or given up after it could not be reached for long: nothing more happens here. */
+  readonly onLeft: () => void
   /** Pairs were handed out for which no first message has come. */
   readonly onDrained: (unmatched: number) => void
   readonly connect: ConnectOwn
@@ -71,11 +76,15 @@ const LIVENESS = 5 * 60_000
 
 const REQUEST_TIMEOUT = 30_000
 
+/** A mailbox that is to be left and cannot be reached is given up this long after: what waited there has expired by then. */
+const GIVE_UP = SESSION_MAIL_TTL
+
 /** What we could not take when it was handed over is fetched again after this. */
 const COME_AGAIN = 10_000
 
 /**
  *   stopped --start--> connecting --fetched--> connected --closed, no answer--> waiting --time, peer connects--> connecting
+ *                                                  '--to be left, and empty--> left
  *      ^------------------------------------- stop, from everywhere -------------------------------------'
  */
 export class OwnMailbox {
@@ -86,6 +95,7 @@ export class OwnMailbox {
   #shutdown = new AbortController()
   #running: Promise<void> | undefined
   #connected = false
+  #client: OwnMailboxClient | undefined
   #status: MailboxStatus | undefined
   /** Ends the present pause. */
   #wake: (() => void) | undefined
@@ -95,6 +105,7 @@ export class OwnMailbox {
   /** The runs that were handed over, one after another; resolves when all are dealt with. */
   #handling: Promise<void> = Promise.resolve()
   #inHand = 0
+  #left = false
   #firstTry = Promise.withResolvers<void>()
   #unwatch: () => void = () => undefined
 
@@ -118,6 +129,7 @@ export class OwnMailbox {
       waiting: status?.waiting ?? null,
       oneTimePairs: status?.oneTimePairs ?? null,
       broken: this.#init.isBroken(),
+      leavingAt: this.#init.leaveAt() ?? null,
       otherCopies: status?.otherInstances ?? null,
     }
   }
@@ -149,6 +161,20 @@ export class OwnMailbox {
     await this.#firstTry.promise
   }
 
+  /** Ms until it has answered; undefined while there is no connection, or when it does not answer. */
+  async ping(): Promise<number | undefined> {
+    const client = this.#client
+    if (client === undefined || !this.#connected) return undefined
+    const { clock } = this.#init
+    const began = clock.now()
+    try {
+      await this.#request(this.#shutdown.signal, (inner) => client.status({ signal: inner }))
+      return Math.max(0, clock.now() - began)
+    } catch {
+      return undefined
+    }
+  }
+
   /** There is something to do now: the bundle changed, or the peer is there. */
   wake(): void {
     this.#woken = true
@@ -165,6 +191,8 @@ export class OwnMailbox {
       }
       this.#setConnected(false)
       this.#firstTry.resolve()
+      if (this.#isDue(GIVE_UP)) this.#left = true
+      if (this.#left) return this.#init.onLeft()
       if (signal.aborted) return
       const { random } = this.#init
       await this.#pause(backoff(this.#attempt, { ...RECONNECT, random }))
@@ -182,17 +210,19 @@ export class OwnMailbox {
         this.wake()
       },
     })
+    this.#client = client
     try {
-      await this.#request(signal, (inner) => client.fetch({ signal: inner }))
+      await this.#request(signal, (inner) => client.fetch({ signal: inner })).catch(this.#refused)
       this.#attempt = 0
       this.#setConnected(true)
-      while (!closed && !signal.aborted) {
+      while (!closed && !this.#left && !signal.aborted) {
         this.#woken = false
         await this.#tend(client, signal)
         this.#firstTry.resolve()
-        if (!closed && !this.#woken) await this.#pause(LIVENESS)
+        if (!closed && !this.#left && !this.#woken) await this.#pause(LIVENESS)
       }
     } finally {
+      this.#client = undefined
       await client.close()
     }
   }
@@ -206,7 +236,29 @@ export class OwnMailbox {
       await this.#request(signal, (inner) => client.fetch({ signal: inner }))
     }
     await tolerating(() => this.#putBundle(client, signal))
+    if (this.#isDue() && this.#status.waiting === 0 && this.#inHand === 0) {
+      return tolerating(() => this.#leave(client, signal))
+    }
     await tolerating(() => this.#putPairs(client, signal))
+  }
+
+  /** A mailbox that is to be left and does not know us has been left before: we have not heard the answer, or not kept it. */
+  readonly #refused = (cause: unknown): never => {
+    const unknown = cause instanceof MailboxError && cause.code === 'ERR_UNAVAILABLE'
+    if (unknown && this.#isDue()) this.#left = true
+    throw cause
+  }
+
+  /** Whether the time has come to leave it, and `after` ms have passed since. */
+  #isDue(after = 0): boolean {
+    const leaveAt = this.#init.leaveAt()
+    return leaveAt !== undefined && this.#init.clock.now() >= leaveAt + after
+  }
+
+  /** What comes in this very moment is lost there; who sent it still has it. */
+  async #leave(client: OwnMailboxClient, signal: AbortSignal): Promise<void> {
+    await this.#request(signal, (inner) => client.leave({ signal: inner }))
+    this.#left = true
   }
 
   async #putBundle(client: OwnMailboxClient, signal: AbortSignal): Promise<void> {
@@ -216,7 +268,8 @@ export class OwnMailbox {
   }
 
   async #putPairs(client: OwnMailboxClient, signal: AbortSignal): Promise<void> {
-    if (this.#status === undefined || this.#init.isBroken()) return
+    const unused = this.#init.isBroken() || this.#init.leaveAt() !== undefined
+    if (this.#status === undefined || unused) return
     const { oneTimePairs } = this.#status
     const added = await this.#refill.tend(oneTimePairs, (signed) =>
       this.#request(signal, (inner) => client.putPrekeys(signed, { signal: inner })),

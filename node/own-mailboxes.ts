@@ -15,6 +15,7 @@ import { withDeadline } from './deadline.ts'
 import type { Damages } from './damage.ts'
 import { SottoError } from './errors.ts'
 import { keys } from './keys.ts'
+import { DAY } from './lifetimes.ts'
 import { OwnMailbox } from './own-mailbox.ts'
 import type { Account, AccountKey } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
@@ -42,6 +43,8 @@ export interface OwnMailboxesInit {
   readonly onDrained?: (mailbox: PeerName, unmatched: number) => void
   /** Told when the connection to a mailbox is made or lost. */
   readonly onConnected?: (mailbox: PeerName, connected: boolean) => void
+  /** Told when a mailbox was left for good. */
+  readonly onLeft?: (mailbox: PeerName) => void
   /** Told when a mailbox says how things stand there. */
   readonly onStatus?: (mailbox: PeerName, status: MailboxStatus) => void
   /** @default a `MailboxClient` that logs in as our account */
@@ -56,6 +59,8 @@ interface Enrolment {
   readonly refilledAt: number
   /** It has handed out a pair twice. */
   readonly broken: boolean
+  /** Unix ms from which on it is left once it is empty; 0: it is used. */
+  readonly leaveAt: number
 }
 
 interface Enrolled {
@@ -65,6 +70,12 @@ interface Enrolled {
 
 /** Every one of them costs each sender a place in the bundle. */
 const MAX_MAILBOXES = 4
+
+/** With those that are being left. */
+const MAX_ENROLLED = 8
+
+/** How long a mailbox that the bundle does not name any more is fetched from: senders look for newer bundles twice a day. */
+export const LEAVE_AFTER = 7 * DAY
 
 const JOIN_TIMEOUT = 30_000
 
@@ -111,7 +122,8 @@ export class OwnMailboxes {
       damages?.note({ what: 'mailbox', key })
       const named = ownKeys.bundle.mailboxes.find(({ account }) => keys.mailbox(account) === key)
       // As if pairs had just been made: a restart must not make a hundred more each time.
-      const enrolment = named && { ...named, joinedAt: now, refilledAt: now, broken: false }
+      const sound = { joinedAt: now, refilledAt: now, broken: false, leaveAt: 0 }
+      const enrolment = named && { ...named, ...sound }
       operations.push(enrolment === undefined ? { type: 'del', key } : putOf(enrolment))
       if (enrolment !== undefined) this.#add(enrolment)
     }
@@ -139,13 +151,18 @@ export class OwnMailboxes {
     return [...this.#enrolled.values()].map(({ mailbox }) => mailbox.info)
   }
 
+  /** Ms until a mailbox has answered; undefined while there is no connection, or when it does not answer. */
+  async ping(mailbox: PeerName): Promise<number | undefined> {
+    return this.#enrolled.get(mailbox)?.mailbox.ping()
+  }
+
   /** What our links say about where mail for us can be left. */
   get named(): readonly {
     readonly account: AccountKey
     readonly addresses: readonly Uint8Array[]
   }[] {
     const enrolments = [...this.#enrolled.values()].map(({ enrolment }) => enrolment)
-    return enrolments.filter(({ broken }) => !broken)
+    return enrolments.filter(({ broken, leaveAt }) => !broken && leaveAt === 0)
   }
 
   /** All that we have enrolled with. */
@@ -169,6 +186,42 @@ export class OwnMailboxes {
   }
 
   /**
+   * Enrols with the mailbox of a link in the place of another: one commit makes the bundle name the new one and not the old one,
+   * which is fetched from for a week more, until it is empty, and then left. Throws as `use`, and then nothing has changed.
+   */
+  async move(
+    link: string | MailboxLink,
+    from: PeerName,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<MailboxInfo> {
+    const target = typeof link === 'string' ? decodeMailboxLink(link) : link
+    if (peerName(target.account) === from) {
+      throw new SottoError('INVALID_ARGUMENT', 'this is the mailbox that you want to leave')
+    }
+    return this.#use(target, from, options.signal)
+  }
+
+  /**
+   * Names a mailbox in the bundle no more, fetches from it until `after` ms have passed and it is empty, and then ends the membership
+   * there. Again, it changes the time. Throws `StoreError`, and then nothing has changed.
+   */
+  async leave(mailbox: PeerName, after: number = LEAVE_AFTER): Promise<void> {
+    await this.#lock.run(LOCK, async () => {
+      const enrolled = this.#enrolled.get(mailbox)
+      if (enrolled === undefined) throw unknownMailbox()
+      const enrolment = this.#leaving(enrolled, after)
+      const others = this.named.filter((one) => one !== enrolled.enrolment)
+      await this.#init.keys.setMailboxes(others, [putOf(enrolment)])
+      enrolled.enrolment = enrolment
+      enrolled.mailbox.wake()
+    })
+  }
+
+  #leaving({ enrolment }: Enrolled, after: number): Enrolment {
+    return { ...enrolment, leaveAt: this.#init.clock.now() + after }
+  }
+
+  /**
    * Enrols with the mailbox of a link: joins, publishes a bundle that names it, uploads bundle and one-time pairs, and fetches.
    * With a mailbox that we use already, only its addresses change. Throws `DecodeError` for what is no mailbox link,
    * `MailboxError` (ERR_JOIN: the link is no longer good), `SottoError` NOT_ALLOWED above four mailboxes, or why the mailbox
@@ -179,28 +232,69 @@ export class OwnMailboxes {
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<MailboxInfo> {
     const target = typeof link === 'string' ? decodeMailboxLink(link) : link
-    const mailbox = await this.#lock.run(LOCK, () => this.#enrol(target, options.signal))
+    return this.#use(target, undefined, options.signal)
+  }
+
+  async #use(
+    target: MailboxLink,
+    from: PeerName | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<MailboxInfo> {
+    const mailbox = await this.#lock.run(LOCK, () => this.#enrol(target, from, signal))
     if (this.#stopped) throw new SottoError('NODE_STOPPED', 'the node has stopped')
     mailbox.start()
-    await this.#settled(mailbox, options.signal)
+    await this.#settled(mailbox, signal)
     return mailbox.info
   }
 
-  async #enrol(link: MailboxLink, signal: AbortSignal | undefined): Promise<OwnMailbox> {
+  async #enrol(
+    link: MailboxLink,
+    from: PeerName | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<OwnMailbox> {
     const { account, addresses } = link
     const peer = peerName(account)
     const known = this.#enrolled.get(peer)
-    if (known === undefined && this.#enrolled.size >= MAX_MAILBOXES) {
-      throw new SottoError('NOT_ALLOWED', `at most ${MAX_MAILBOXES} mailboxes at a time`)
-    }
+    const old = from === undefined ? undefined : this.#enrolled.get(from)
+    if (from !== undefined && old === undefined) throw unknownMailbox()
+    this.#checkRoom(known, old)
     await this.#join(peer, link, signal)
     const now = this.#init.clock.now()
     const { joinedAt = now, refilledAt = 0 } = known?.enrolment ?? {}
-    const enrolment = { account, addresses, joinedAt, refilledAt, broken: false }
-    const others = this.named.filter((one) => peerName(one.account) !== peer)
-    await this.#init.keys.setMailboxes([...others, { account, addresses }], [putOf(enrolment)])
+    const times = { joinedAt, refilledAt, leaveAt: 0 }
+    const enrolment = { account, addresses, broken: false, ...times }
+    const left = old && this.#leaving(old, LEAVE_AFTER)
+    const others = this.named.filter(
+      (one) => peerName(one.account) !== peer && one !== old?.enrolment,
+    )
+    await this.#init.keys.setMailboxes(
+      [...others, { account, addresses }],
+      [enrolment, ...(left === undefined ? [] : [left])].map(putOf),
+    )
+    if (old !== undefined && left !== undefined) old.enrolment = left
+    old?.mailbox.wake()
     await known?.mailbox.stop()
     return this.#add(enrolment)
+  }
+
+  #checkRoom(known: Enrolled | undefined, old: Enrolled | undefined): void {
+    const used = [...this.#enrolled.values()].filter(
+      (one) => one !== known && one !== old && one.enrolment.leaveAt === 0,
+    )
+    if (used.length >= MAX_MAILBOXES || (!known && this.#enrolled.size >= MAX_ENROLLED)) {
+      throw new SottoError('NOT_ALLOWED', `at most ${MAX_MAILBOXES} mailboxes at a time`)
+    }
+  }
+
+  /** Its membership has ended. A record that could not be deleted makes us ask again, which changes nothing. */
+  async #forget(mailbox: OwnMailbox): Promise<void> {
+    const enrolled = this.#enrolled.get(mailbox.peer)
+    if (enrolled?.mailbox !== mailbox || enrolled.enrolment.leaveAt === 0) return
+    this.#enrolled.delete(mailbox.peer)
+    this.#init.onLeft?.(mailbox.peer)
+    await mailbox.stop()
+    const key = keys.mailbox(enrolled.enrolment.account)
+    await this.#init.records.commit([{ type: 'del', key }]).catch(() => undefined)
   }
 
   /** Until its first connection stands or has failed, for as long as the caller has patience. */
@@ -239,6 +333,8 @@ export class OwnMailboxes {
       addresses,
       refilledAt,
       isBroken: () => this.#enrolled.get(mailbox.peer)?.enrolment.broken ?? false,
+      leaveAt: () => this.#enrolled.get(mailbox.peer)?.enrolment.leaveAt || undefined,
+      onLeft: () => void this.#lock.run(LOCK, () => this.#forget(mailbox)),
       onDrained: (unmatched) => this.#init.onDrained?.(mailbox.peer, unmatched),
       saveRefill: (at) => this.#saveRefill(mailbox.peer, at),
       connect: this.#connect,
@@ -274,7 +370,18 @@ function connector({ wire, clock, random, account }: OwnMailboxesInit): ConnectO
     })
 }
 
-function putOf({ account, addresses, joinedAt, refilledAt, broken }: Enrolment): Operation {
+function unknownMailbox(): SottoError {
+  return new SottoError('MAILBOX_NOT_FOUND', 'this is no mailbox of yours')
+}
+
+function putOf({
+  account,
+  addresses,
+  joinedAt,
+  refilledAt,
+  broken,
+  leaveAt,
+}: Enrolment): Operation {
   const value = toBinary(
     OwnMailboxSchema,
     create(OwnMailboxSchema, {
@@ -284,6 +391,7 @@ function putOf({ account, addresses, joinedAt, refilledAt, broken }: Enrolment):
       joinedAt: BigInt(joinedAt),
       refilledAt: BigInt(refilledAt),
       broken,
+      leaveAt: BigInt(leaveAt),
     }),
   )
   return { type: 'put', key: keys.mailbox(account), value }
@@ -297,5 +405,6 @@ function decode(bytes: Uint8Array): Enrolment {
     joinedAt: toInteger(stored.joinedAt),
     refilledAt: toInteger(stored.refilledAt),
     broken: stored.broken,
+    leaveAt: toInteger(stored.leaveAt),
   }
 }

@@ -1,7 +1,6 @@
 // Receipts for what came by way of a mailbox: gathered for a moment, with jitter, so that they neither cost a message each
 // nor show when the recipient came online (docs/protocol.md, "Delivery").
 
-import { between } from '../net/backoff.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Clock, Timer } from '../net/ports.ts'
 import type { Conversation } from './conversation.ts'
@@ -27,7 +26,8 @@ export class Receipts {
 
   /** Receipts are due, and will be queued in a moment. */
   due(conversation: Conversation): void {
-    this.#plan(conversation, between(GATHER, GATHER + JITTER, this.#init.random))
+    const [byte = 0] = this.#init.random(1)
+    this.#plan(conversation, GATHER + Math.floor((JITTER * byte) / 256))
   }
 
   stop(): void {

@@ -20,7 +20,6 @@ const EDGES: readonly RegExp[] = [
   /^node\/platform\//,
   /^node\/(?:create-node|chat|home-problem)\.ts$/,
   /^mailbox\/(?:main|host|folder)\.ts$/,
-  /^mailbox\/monitor\//,
 ]
 
 /** The only importer of libsodium. */

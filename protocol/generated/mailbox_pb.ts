@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mailbox.proto.
  */
 export const file_mailbox: GenFile = /*@__PURE__*/
-  fileDesc("Cg1tYWlsYm94LnByb3RvEghzb3R0by52MSKNBgoMTWFpbGJveEZyYW1lEgoKAmlkGAEgASgNEiAKBWhlbGxvGAIgASgLMg8uc290dG8udjEuSGVsbG9IABIkCgdmYWlsdXJlGAMgASgLMhEuc290dG8udjEuRmFpbHVyZUgAEh4KBGRvbmUYBCABKAsyDi5zb3R0by52MS5Eb25lSAASIAoFbG9naW4YBSABKAsyDy5zb3R0by52MS5Mb2dpbkgAEh4KBGpvaW4YBiABKAsyDi5zb3R0by52MS5Kb2luSAASKQoKcHV0X2J1bmRsZRgHIAEoCzITLnNvdHRvLnYxLlB1dEJ1bmRsZUgAEisKC3B1dF9wcmVrZXlzGAggASgLMhQuc290dG8udjEuUHV0UHJla2V5c0gAEiAKBWZldGNoGAkgASgLMg8uc290dG8udjEuRmV0Y2hIABIgCgVpdGVtcxgKIAEoCzIPLnNvdHRvLnYxLkl0ZW1zSAASMQoLYWNrbm93bGVkZ2UYCyABKAsyGi5zb3R0by52MS5BY2tub3dsZWRnZUl0ZW1zSAASJAoHZGVwb3NpdBgMIAEoCzIRLnNvdHRvLnYxLkRlcG9zaXRIABIkCgdjdXN0b2R5GA0gASgLMhEuc290dG8udjEuQ3VzdG9keUgAEisKC3Rha2VfcHJla2V5GA4gASgLMhQuc290dG8udjEuVGFrZVByZWtleUgAEiIKBnByZWtleRgPIAEoCzIQLnNvdHRvLnYxLlByZWtleUgAEikKCmdldF9idW5kbGUYECABKAsyEy5zb3R0by52MS5HZXRCdW5kbGVIABInCgZidW5kbGUYESABKAsyFS5zb3R0by52MS5CdW5kbGVSZXBseUgAEikKCmdldF9zdGF0dXMYEiABKAsyEy5zb3R0by52MS5HZXRTdGF0dXNIABIpCgZzdGF0dXMYEyABKAsyFy5zb3R0by52MS5NYWlsYm94U3RhdHVzSAASKQoKcHV0X3Rva2VucxgUIAEoCzITLnNvdHRvLnYxLlB1dFRva2Vuc0gAQgYKBGJvZHkiFgoFSGVsbG8SDQoFbm9uY2UYASABKAwiFwoHRmFpbHVyZRIMCgRjb2RlGAEgASgNIgYKBERvbmUiOwoFTG9naW4SDQoFbm9uY2UYASABKAwSEwoLaW5zdGFuY2VfaWQYAiABKAwSDgoGc2lnbmVkGAMgASgMImAKDExvZ2luUGF5bG9hZBIPCgdtYWlsYm94GAEgASgMEhUKDW1haWxib3hfbm9uY2UYAiABKAwSEwoLb3duZXJfbm9uY2UYAyABKAwSEwoLaW5zdGFuY2VfaWQYBCABKAwiGwoESm9pbhITCgtqb2luX3NlY3JldBgBIAEoDCIbCglQdXRCdW5kbGUSDgoGYnVuZGxlGAEgASgMIhsKClB1dFByZWtleXMSDQoFcGFpcnMYASADKAwiMAoJUHV0VG9rZW5zEiMKBnRva2VucxgBIAMoCzITLnNvdHRvLnYxLlRva2VuU2xvdCInCglUb2tlblNsb3QSDAoEc2xvdBgBIAEoDRIMCgRoYXNoGAIgASgMIhoKBUZldGNoEhEKCW1heF9pdGVtcxgBIAEoDSI0CgVJdGVtcxIdCgVpdGVtcxgBIAMoCzIOLnNvdHRvLnYxLkl0ZW0SDAoEbW9yZRgCIAEoCCIyCgRJdGVtEgoKAmlkGAEgASgEEhAKCGVudmVsb3BlGAIgASgMEgwKBHNsb3QYAyABKA0iHwoQQWNrbm93bGVkZ2VJdGVtcxILCgNpZHMYASADKAQiUwoHRGVwb3NpdBINCgVvd25lchgBIAEoDBISCgpkZXBvc2l0X2lkGAIgASgMEhAKCGVudmVsb3BlGAMgASgMEg0KBXRva2VuGAQgASgMSgQIBRAGIhkKB0N1c3RvZHkSDgoGc2lnbmVkGAEgASgMIkwKDkN1c3RvZHlQYXlsb2FkEhcKD2VudmVsb3BlX2RpZ2VzdBgBIAEoDBINCgVvd25lchgCIAEoDBISCgprZXB0X3VudGlsGAMgASgEIjkKClRha2VQcmVrZXkSDQoFb3duZXIYASABKAwSDQoFbm9uY2UYAiABKAwSDQoFdG9rZW4YAyABKAwiNAoGUHJla2V5Eg4KBmJ1bmRsZRgBIAEoDBIMCgRwYWlyGAIgASgMEgwKBG5vdGUYAyABKAwiSgoOSGFuZE91dFBheWxvYWQSDQoFb3duZXIYASABKAwSDgoGa2V5X2lkGAIgASgNEgoKAmF0GAMgASgEEg0KBW5vbmNlGAQgASgMIhoKCUdldEJ1bmRsZRINCgVvd25lchgBIAEoDCIdCgtCdW5kbGVSZXBseRIOCgZidW5kbGUYASABKAwiCwoJR2V0U3RhdHVzIrUBCg1NYWlsYm94U3RhdHVzEhIKCnVzZWRfYnl0ZXMYASABKAQSEQoJbWF4X2J5dGVzGAIgASgEEg8KB3dhaXRpbmcYAyABKA0SFAoMbWF4X21lc3NhZ2VzGAQgASgNEhYKDm9uZV90aW1lX3BhaXJzGAUgASgNEhcKD2J1bmRsZV9zZXF1ZW5jZRgGIAEoBBIXCg9vdGhlcl9pbnN0YW5jZXMYByABKA0SDAoEdGltZRgIIAEoBGIGcHJvdG8z");
+  fileDesc("Cg1tYWlsYm94LnByb3RvEghzb3R0by52MSKvBgoMTWFpbGJveEZyYW1lEgoKAmlkGAEgASgNEiAKBWhlbGxvGAIgASgLMg8uc290dG8udjEuSGVsbG9IABIkCgdmYWlsdXJlGAMgASgLMhEuc290dG8udjEuRmFpbHVyZUgAEh4KBGRvbmUYBCABKAsyDi5zb3R0by52MS5Eb25lSAASIAoFbG9naW4YBSABKAsyDy5zb3R0by52MS5Mb2dpbkgAEh4KBGpvaW4YBiABKAsyDi5zb3R0by52MS5Kb2luSAASKQoKcHV0X2J1bmRsZRgHIAEoCzITLnNvdHRvLnYxLlB1dEJ1bmRsZUgAEisKC3B1dF9wcmVrZXlzGAggASgLMhQuc290dG8udjEuUHV0UHJla2V5c0gAEiAKBWZldGNoGAkgASgLMg8uc290dG8udjEuRmV0Y2hIABIgCgVpdGVtcxgKIAEoCzIPLnNvdHRvLnYxLkl0ZW1zSAASMQoLYWNrbm93bGVkZ2UYCyABKAsyGi5zb3R0by52MS5BY2tub3dsZWRnZUl0ZW1zSAASJAoHZGVwb3NpdBgMIAEoCzIRLnNvdHRvLnYxLkRlcG9zaXRIABIkCgdjdXN0b2R5GA0gASgLMhEuc290dG8udjEuQ3VzdG9keUgAEisKC3Rha2VfcHJla2V5GA4gASgLMhQuc290dG8udjEuVGFrZVByZWtleUgAEiIKBnByZWtleRgPIAEoCzIQLnNvdHRvLnYxLlByZWtleUgAEikKCmdldF9idW5kbGUYECABKAsyEy5zb3R0by52MS5HZXRCdW5kbGVIABInCgZidW5kbGUYESABKAsyFS5zb3R0by52MS5CdW5kbGVSZXBseUgAEikKCmdldF9zdGF0dXMYEiABKAsyEy5zb3R0by52MS5HZXRTdGF0dXNIABIpCgZzdGF0dXMYEyABKAsyFy5zb3R0by52MS5NYWlsYm94U3RhdHVzSAASKQoKcHV0X3Rva2VucxgUIAEoCzITLnNvdHRvLnYxLlB1dFRva2Vuc0gAEiAKBWxlYXZlGBUgASgLMg8uc290dG8udjEuTGVhdmVIAEIGCgRib2R5IhYKBUhlbGxvEg0KBW5vbmNlGAEgASgMIhcKB0ZhaWx1cmUSDAoEY29kZRgBIAEoDSIGCgREb25lIjsKBUxvZ2luEg0KBW5vbmNlGAEgASgMEhMKC2luc3RhbmNlX2lkGAIgASgMEg4KBnNpZ25lZBgDIAEoDCJgCgxMb2dpblBheWxvYWQSDwoHbWFpbGJveBgBIAEoDBIVCg1tYWlsYm94X25vbmNlGAIgASgMEhMKC293bmVyX25vbmNlGAMgASgMEhMKC2luc3RhbmNlX2lkGAQgASgMIhsKBEpvaW4SEwoLam9pbl9zZWNyZXQYASABKAwiBwoFTGVhdmUiGwoJUHV0QnVuZGxlEg4KBmJ1bmRsZRgBIAEoDCIbCgpQdXRQcmVrZXlzEg0KBXBhaXJzGAEgAygMIjAKCVB1dFRva2VucxIjCgZ0b2tlbnMYASADKAsyEy5zb3R0by52MS5Ub2tlblNsb3QiJwoJVG9rZW5TbG90EgwKBHNsb3QYASABKA0SDAoEaGFzaBgCIAEoDCIaCgVGZXRjaBIRCgltYXhfaXRlbXMYASABKA0iNAoFSXRlbXMSHQoFaXRlbXMYASADKAsyDi5zb3R0by52MS5JdGVtEgwKBG1vcmUYAiABKAgiMgoESXRlbRIKCgJpZBgBIAEoBBIQCghlbnZlbG9wZRgCIAEoDBIMCgRzbG90GAMgASgNIh8KEEFja25vd2xlZGdlSXRlbXMSCwoDaWRzGAEgAygEIlMKB0RlcG9zaXQSDQoFb3duZXIYASABKAwSEgoKZGVwb3NpdF9pZBgCIAEoDBIQCghlbnZlbG9wZRgDIAEoDBINCgV0b2tlbhgEIAEoDEoECAUQBiIZCgdDdXN0b2R5Eg4KBnNpZ25lZBgBIAEoDCJMCg5DdXN0b2R5UGF5bG9hZBIXCg9lbnZlbG9wZV9kaWdlc3QYASABKAwSDQoFb3duZXIYAiABKAwSEgoKa2VwdF91bnRpbBgDIAEoBCI5CgpUYWtlUHJla2V5Eg0KBW93bmVyGAEgASgMEg0KBW5vbmNlGAIgASgMEg0KBXRva2VuGAMgASgMIjQKBlByZWtleRIOCgZidW5kbGUYASABKAwSDAoEcGFpchgCIAEoDBIMCgRub3RlGAMgASgMIkoKDkhhbmRPdXRQYXlsb2FkEg0KBW93bmVyGAEgASgMEg4KBmtleV9pZBgCIAEoDRIKCgJhdBgDIAEoBBINCgVub25jZRgEIAEoDCIaCglHZXRCdW5kbGUSDQoFb3duZXIYASABKAwiHQoLQnVuZGxlUmVwbHkSDgoGYnVuZGxlGAEgASgMIgsKCUdldFN0YXR1cyK1AQoNTWFpbGJveFN0YXR1cxISCgp1c2VkX2J5dGVzGAEgASgEEhEKCW1heF9ieXRlcxgCIAEoBBIPCgd3YWl0aW5nGAMgASgNEhQKDG1heF9tZXNzYWdlcxgEIAEoDRIWCg5vbmVfdGltZV9wYWlycxgFIAEoDRIXCg9idW5kbGVfc2VxdWVuY2UYBiABKAQSFwoPb3RoZXJfaW5zdGFuY2VzGAcgASgNEgwKBHRpbWUYCCABKARiBnByb3RvMw");
 
 /**
  * @generated from message sotto.v1.MailboxFrame
@@ -142,6 +142,12 @@ export type MailboxFrame = Message<"sotto.v1.MailboxFrame"> & {
      */
     value: PutTokens;
     case: "putTokens";
+  } | {
+    /**
+     * @generated from field: sotto.v1.Leave leave = 21;
+     */
+    value: Leave;
+    case: "leave";
   } | { case: undefined; value?: undefined };
 };
 
@@ -283,6 +289,21 @@ export const JoinSchema: GenMessage<Join> = /*@__PURE__*/
   messageDesc(file_mailbox, 6);
 
 /**
+ * Ends the membership of whoever is logged in, with all that is kept for it.
+ *
+ * @generated from message sotto.v1.Leave
+ */
+export type Leave = Message<"sotto.v1.Leave"> & {
+};
+
+/**
+ * Describes the message sotto.v1.Leave.
+ * Use `create(LeaveSchema)` to create a new message.
+ */
+export const LeaveSchema: GenMessage<Leave> = /*@__PURE__*/
+  messageDesc(file_mailbox, 7);
+
+/**
  * @generated from message sotto.v1.PutBundle
  */
 export type PutBundle = Message<"sotto.v1.PutBundle"> & {
@@ -297,7 +318,7 @@ export type PutBundle = Message<"sotto.v1.PutBundle"> & {
  * Use `create(PutBundleSchema)` to create a new message.
  */
 export const PutBundleSchema: GenMessage<PutBundle> = /*@__PURE__*/
-  messageDesc(file_mailbox, 7);
+  messageDesc(file_mailbox, 8);
 
 /**
  * @generated from message sotto.v1.PutPrekeys
@@ -316,7 +337,7 @@ export type PutPrekeys = Message<"sotto.v1.PutPrekeys"> & {
  * Use `create(PutPrekeysSchema)` to create a new message.
  */
 export const PutPrekeysSchema: GenMessage<PutPrekeys> = /*@__PURE__*/
-  messageDesc(file_mailbox, 8);
+  messageDesc(file_mailbox, 9);
 
 /**
  * All delivery tokens of a member, in the place of those before.
@@ -335,7 +356,7 @@ export type PutTokens = Message<"sotto.v1.PutTokens"> & {
  * Use `create(PutTokensSchema)` to create a new message.
  */
 export const PutTokensSchema: GenMessage<PutTokens> = /*@__PURE__*/
-  messageDesc(file_mailbox, 9);
+  messageDesc(file_mailbox, 10);
 
 /**
  * @generated from message sotto.v1.TokenSlot
@@ -361,7 +382,7 @@ export type TokenSlot = Message<"sotto.v1.TokenSlot"> & {
  * Use `create(TokenSlotSchema)` to create a new message.
  */
 export const TokenSlotSchema: GenMessage<TokenSlot> = /*@__PURE__*/
-  messageDesc(file_mailbox, 10);
+  messageDesc(file_mailbox, 11);
 
 /**
  * Leases what waits, oldest first, and from then on has new arrivals pushed.
@@ -380,7 +401,7 @@ export type Fetch = Message<"sotto.v1.Fetch"> & {
  * Use `create(FetchSchema)` to create a new message.
  */
 export const FetchSchema: GenMessage<Fetch> = /*@__PURE__*/
-  messageDesc(file_mailbox, 11);
+  messageDesc(file_mailbox, 12);
 
 /**
  * @generated from message sotto.v1.Items
@@ -404,7 +425,7 @@ export type Items = Message<"sotto.v1.Items"> & {
  * Use `create(ItemsSchema)` to create a new message.
  */
 export const ItemsSchema: GenMessage<Items> = /*@__PURE__*/
-  messageDesc(file_mailbox, 12);
+  messageDesc(file_mailbox, 13);
 
 /**
  * @generated from message sotto.v1.Item
@@ -433,7 +454,7 @@ export type Item = Message<"sotto.v1.Item"> & {
  * Use `create(ItemSchema)` to create a new message.
  */
 export const ItemSchema: GenMessage<Item> = /*@__PURE__*/
-  messageDesc(file_mailbox, 13);
+  messageDesc(file_mailbox, 14);
 
 /**
  * @generated from message sotto.v1.AcknowledgeItems
@@ -450,7 +471,7 @@ export type AcknowledgeItems = Message<"sotto.v1.AcknowledgeItems"> & {
  * Use `create(AcknowledgeItemsSchema)` to create a new message.
  */
 export const AcknowledgeItemsSchema: GenMessage<AcknowledgeItems> = /*@__PURE__*/
-  messageDesc(file_mailbox, 14);
+  messageDesc(file_mailbox, 15);
 
 /**
  * @generated from message sotto.v1.Deposit
@@ -486,7 +507,7 @@ export type Deposit = Message<"sotto.v1.Deposit"> & {
  * Use `create(DepositSchema)` to create a new message.
  */
 export const DepositSchema: GenMessage<Deposit> = /*@__PURE__*/
-  messageDesc(file_mailbox, 15);
+  messageDesc(file_mailbox, 16);
 
 /**
  * The answer to a deposit: a signed envelope in the domain "sotto/1 custody" over CustodyPayload.
@@ -505,7 +526,7 @@ export type Custody = Message<"sotto.v1.Custody"> & {
  * Use `create(CustodySchema)` to create a new message.
  */
 export const CustodySchema: GenMessage<Custody> = /*@__PURE__*/
-  messageDesc(file_mailbox, 16);
+  messageDesc(file_mailbox, 17);
 
 /**
  * @generated from message sotto.v1.CustodyPayload
@@ -536,7 +557,7 @@ export type CustodyPayload = Message<"sotto.v1.CustodyPayload"> & {
  * Use `create(CustodyPayloadSchema)` to create a new message.
  */
 export const CustodyPayloadSchema: GenMessage<CustodyPayload> = /*@__PURE__*/
-  messageDesc(file_mailbox, 17);
+  messageDesc(file_mailbox, 18);
 
 /**
  * @generated from message sotto.v1.TakePrekey
@@ -567,7 +588,7 @@ export type TakePrekey = Message<"sotto.v1.TakePrekey"> & {
  * Use `create(TakePrekeySchema)` to create a new message.
  */
 export const TakePrekeySchema: GenMessage<TakePrekey> = /*@__PURE__*/
-  messageDesc(file_mailbox, 18);
+  messageDesc(file_mailbox, 19);
 
 /**
  * @generated from message sotto.v1.Prekey
@@ -598,7 +619,7 @@ export type Prekey = Message<"sotto.v1.Prekey"> & {
  * Use `create(PrekeySchema)` to create a new message.
  */
 export const PrekeySchema: GenMessage<Prekey> = /*@__PURE__*/
-  messageDesc(file_mailbox, 19);
+  messageDesc(file_mailbox, 20);
 
 /**
  * @generated from message sotto.v1.HandOutPayload
@@ -630,7 +651,7 @@ export type HandOutPayload = Message<"sotto.v1.HandOutPayload"> & {
  * Use `create(HandOutPayloadSchema)` to create a new message.
  */
 export const HandOutPayloadSchema: GenMessage<HandOutPayload> = /*@__PURE__*/
-  messageDesc(file_mailbox, 20);
+  messageDesc(file_mailbox, 21);
 
 /**
  * @generated from message sotto.v1.GetBundle
@@ -647,7 +668,7 @@ export type GetBundle = Message<"sotto.v1.GetBundle"> & {
  * Use `create(GetBundleSchema)` to create a new message.
  */
 export const GetBundleSchema: GenMessage<GetBundle> = /*@__PURE__*/
-  messageDesc(file_mailbox, 21);
+  messageDesc(file_mailbox, 22);
 
 /**
  * @generated from message sotto.v1.BundleReply
@@ -664,7 +685,7 @@ export type BundleReply = Message<"sotto.v1.BundleReply"> & {
  * Use `create(BundleReplySchema)` to create a new message.
  */
 export const BundleReplySchema: GenMessage<BundleReply> = /*@__PURE__*/
-  messageDesc(file_mailbox, 22);
+  messageDesc(file_mailbox, 23);
 
 /**
  * @generated from message sotto.v1.GetStatus
@@ -677,7 +698,7 @@ export type GetStatus = Message<"sotto.v1.GetStatus"> & {
  * Use `create(GetStatusSchema)` to create a new message.
  */
 export const GetStatusSchema: GenMessage<GetStatus> = /*@__PURE__*/
-  messageDesc(file_mailbox, 23);
+  messageDesc(file_mailbox, 24);
 
 /**
  * For an owner who is logged in.
@@ -735,5 +756,5 @@ export type MailboxStatus = Message<"sotto.v1.MailboxStatus"> & {
  * Use `create(MailboxStatusSchema)` to create a new message.
  */
 export const MailboxStatusSchema: GenMessage<MailboxStatus> = /*@__PURE__*/
-  messageDesc(file_mailbox, 24);
+  messageDesc(file_mailbox, 25);
 

@@ -27,6 +27,15 @@ async function both(
   ]
 }
 
+/** The end of the PeerId of the fake node's mailbox. */
+const BOX = 'Box'
+
+async function withBox(): Promise<FakeNode> {
+  const node = await withBob()
+  await node.mailbox.use('SOTTO:M/1/BOX')
+  return node
+}
+
 async function withUnread(): Promise<FakeNode> {
   const node = await withBob()
   node.receive('bob', 'yes, one is fine\u001b[2J')
@@ -49,6 +58,11 @@ test.each([
   ['send', 'send bob hello --wait delivered', withBob],
   ['inbox', 'inbox', withUnread],
   ['mailbox use', 'mailbox use SOTTO:M/1/BOX', withBob],
+  ['mailbox list', 'mailbox list', withBox],
+  ['mailbox move', 'mailbox move SOTTO:M/1/NEW', withBox],
+  ['mailbox leave', `mailbox leave ${BOX}`, withBox],
+  ['mailbox leave --now', `mailbox leave ${BOX} --now`, withBox],
+  ['mailbox test', 'mailbox test', withBox],
   ['node clock', 'node clock', withWrongClock],
   ['node clock --confirm', 'node clock --confirm', withWrongClock],
   ['node rotate', 'node rotate', async () => new FakeNode()],

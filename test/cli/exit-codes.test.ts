@@ -7,6 +7,7 @@ import type { SottoErrorCode } from '../../node/errors.ts'
 const EXPECTED: Readonly<Record<SottoErrorCode, number>> = {
   ...{ INTERNAL: 1, INVALID_ARGUMENT: 2 },
   ...{ CONTACT_NOT_FOUND: 3, CONTACT_AMBIGUOUS: 3, MESSAGE_NOT_FOUND: 3, PROFILE_NOT_FOUND: 3 },
+  ...{ MAILBOX_NOT_FOUND: 3 },
   ...{ KEY_CHANGED: 4, SAFETY_NUMBER_MISMATCH: 4, NOT_VERIFIED: 4 },
   ...{ PEER_UNREACHABLE: 5, WAIT_TIMEOUT: 6 },
   ...{ QUOTA_EXCEEDED: 7, NOT_ALLOWED: 7, TOO_LARGE: 7, PROFILE_EXISTS: 7, RATE_LIMITED: 7 },

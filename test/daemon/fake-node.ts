@@ -104,11 +104,29 @@ export class FakeNode implements Node {
         ...{ usedBytes: 0, maxBytes: 52_428_800, waiting: 0, oneTimePairs: 100 },
         otherCopies: this.copies,
         broken: this.broken,
+        leavingAt: null,
       }
       this.#mailboxes.push(info)
       return info
     },
     list: () => this.#mailboxes,
+    move: async (link) => {
+      const [old] = this.#mailboxes
+      if (old === undefined) throw new SottoError('MAILBOX_NOT_FOUND', 'no mailbox of yours')
+      this.#mailboxes[0] = { ...old, leavingAt: NOW + 7 * 86_400_000 }
+      return this.mailbox.use(link)
+    },
+    leave: async (ref, { now = false } = {}) => {
+      const at = this.#mailboxes.findIndex(({ peer: name }) => name.endsWith(ref))
+      const old = this.#mailboxes[at]
+      if (old === undefined) throw new SottoError('MAILBOX_NOT_FOUND', 'no mailbox of yours')
+      this.#mailboxes[at] = { ...old, leavingAt: NOW + (now ? 0 : 7 * 86_400_000) }
+    },
+    test: async () =>
+      this.#mailboxes.map(({ peer: mailbox }) => ({
+        ...{ mailbox, roundTrip: this.broken ? null : 12 },
+        serves: this.broken ? 'unreachable' : 'current',
+      })),
   }
 
   async rotateKeys(): Promise<void> {

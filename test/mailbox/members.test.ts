@@ -160,3 +160,37 @@ test('nobody is told to be a member before it is durable, on whatever channel th
   await Promise.all(joins)
   expect((await world.service.status()).members).toBe(1)
 })
+
+test('a member who leaves takes everything along, and so does a repetition', async () => {
+  const leave: MailboxBodyInit = { case: 'leave', value: {} }
+  const world = await World.start()
+  const guest = await world.member()
+  const other = await world.member()
+  const depositor = await world.stranger()
+  await world.deposit(depositor, guest.account, envelope('one'))
+  await world.deposit(depositor, other.account, envelope('two'))
+  await guest.visitor.ask({ case: 'fetch', value: { maxItems: 0 } }, 'items')
+  await expect(depositor.visitor.ask(leave, 'done')).rejects.toThrow('loginNeeded')
+  await guest.visitor.ask(leave, 'done')
+  await guest.visitor.ask(leave, 'done')
+  expect(await world.service.status()).toMatchObject({ members: 1, waiting: 1 })
+  await expect(guest.visitor.ask(status, 'status')).rejects.toThrow('unavailable')
+  await expect(world.deposit(depositor, guest.account, envelope('late'))).rejects.toThrow(
+    'unavailable',
+  )
+  // As a new member with nothing, also after a crash.
+  const next = await world.crash()
+  const back = await next.again(guest)
+  await expect(back.visitor.ask(status, 'status')).rejects.toThrow('unavailable')
+  await back.visitor.ask(join(JOIN_SECRET), 'done')
+  expect(await back.visitor.ask(status, 'status')).toMatchObject({ waiting: 0, usedBytes: 0n })
+})
+
+test('what follows a leaving on the same stream comes after it', async () => {
+  const world = await World.start()
+  const guest = await world.member()
+  const left = guest.visitor.ask({ case: 'leave', value: {} }, 'done')
+  const fetched = guest.visitor.ask({ case: 'fetch', value: { maxItems: 0 } }, 'items')
+  await expect(fetched).rejects.toThrow('unavailable')
+  await left
+})

@@ -288,6 +288,7 @@ test('after the stop no timer and no channel is left', async () => {
 
 const easyClient: OwnMailboxClient = {
   join: () => Promise.resolve(),
+  leave: () => Promise.resolve(),
   putBundle: () => Promise.resolve(),
   putPrekeys: () => Promise.resolve(),
   fetch: () => Promise.resolve(),
