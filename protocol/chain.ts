@@ -1,7 +1,7 @@
 // The symmetric half of the Double Ratchet: chains of message keys, and the keys of positions that
 // were skipped.
 
-import { kdf, splitSecret } from './crypto.ts'
+import { kdfPair } from './crypto.ts'
 import type { ReceivingEpoch } from './epoch.ts'
 import type { HeaderKeys, RatchetPublicKey } from './header.ts'
 import type { BodyKey, ChainMessageKey } from './message-keys.ts'
@@ -36,7 +36,7 @@ export interface ReceivingChain {
 
 /** `Y = D(64, CK, "So1Chain", 1)`, `CK' = Y[0..32)`, `mk = Y[32..64)`. CK is left to the caller. */
 export function kdfChainKey(chainKey: ChainKey): [ChainKey, ChainMessageKey] {
-  return splitSecret(kdf('ChainStep', 64, chainKey, 'So1Chain', 1), 'ChainKey', 'ChainMessageKey')
+  return kdfPair(['ChainKey', 'ChainMessageKey'], chainKey, 'So1Chain', 1)
 }
 
 /** A receiving chain after its key moved; everything in it was made by the call. */

@@ -69,16 +69,38 @@ export function deriveSecret<Name extends string>(
   return new Secret(name, blake2b(length, hashKey(key), label, parts))
 }
 
-/** `D(length, key, context, id)`: `crypto_kdf` under a 32-byte key. */
+/** The two halves of `G(64, key, label; message)`, each a secret. */
+export function derivePair<First extends string, Second extends string>(
+  [first, second]: readonly [First, Second],
+  key: HashKey,
+  label: KeyedLabel,
+  ...message: readonly Uint8Array[]
+): [Secret<First>, Secret<Second>] {
+  const [a, b] = primitives().blake2bPair(hashKey(key), labelBytes(label), message)
+  return [new Secret(first, a), new Secret(second, b)]
+}
+
+/** `D(32, key, context, id)`: `crypto_kdf` under a 32-byte key. */
 export function kdf<Name extends string>(
   name: Name,
-  length: 32 | 64,
   key: Secret,
   context: KdfContext,
   id: number,
 ): Secret<Name> {
   const keyBytes = sized(Secret.reveal(key), 32)
-  return new Secret(name, primitives().kdf(length, id, contexts[context], keyBytes))
+  return new Secret(name, primitives().kdf(id, contexts[context], keyBytes))
+}
+
+/** The two halves of `D(64, key, context, id)`, each a secret. */
+export function kdfPair<First extends string, Second extends string>(
+  [first, second]: readonly [First, Second],
+  key: Secret,
+  context: KdfContext,
+  id: number,
+): [Secret<First>, Secret<Second>] {
+  const keyBytes = sized(Secret.reveal(key), 32)
+  const [a, b] = primitives().kdfPair(id, contexts[context], keyBytes)
+  return [new Secret(first, a), new Secret(second, b)]
 }
 
 /**
@@ -215,28 +237,6 @@ export function generateSecret<Name extends string>(
   random: RandomBytes,
 ): Secret<Name> {
   return new Secret(name, sized(random(length), length))
-}
-
-/** The two halves of a 64-byte secret, which is wiped. */
-export function splitSecret<First extends string, Second extends string>(
-  secret: Secret,
-  first: First,
-  second: Second,
-): [Secret<First>, Secret<Second>] {
-  const bytes = sized(Secret.reveal(secret), 64)
-  const halves: [Secret<First>, Secret<Second>] = [
-    new Secret(first, bytes.slice(0, 32)),
-    new Secret(second, bytes.slice(32)),
-  ]
-  secret.wipe()
-  return halves
-}
-
-/** The first half of a 64-byte secret, which is wiped. */
-export function firstHalf<Name extends string>(secret: Secret, name: Name): Secret<Name> {
-  const half = new Secret(name, sized(Secret.reveal(secret), 64).slice(0, 32))
-  secret.wipe()
-  return half
 }
 
 const SALT_BYTES = 16

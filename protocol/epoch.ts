@@ -53,10 +53,10 @@ export function expandEpoch(secret: EpochSecret, number: number, sends: Directio
   const receives: Direction = sends === 1 ? 2 : 1
   const epoch: Epoch = {
     number,
-    sendingKey: kdf('EpochKey', 32, secret, 'So1Epoch', sends),
-    receivingKey: kdf('EpochKey', 32, secret, 'So1Epoch', receives),
-    nextStepKey: kdf('EpochStepKey', 32, secret, 'So1Epoch', 3),
-    continuityKey: kdf('ContinuityKey', 32, secret, 'So1Epoch', 4),
+    sendingKey: kdf('EpochKey', secret, 'So1Epoch', sends),
+    receivingKey: kdf('EpochKey', secret, 'So1Epoch', receives),
+    nextStepKey: kdf('EpochStepKey', secret, 'So1Epoch', 3),
+    continuityKey: kdf('ContinuityKey', secret, 'So1Epoch', 4),
   }
   secret.wipe()
   return epoch

@@ -57,8 +57,8 @@ export function decodeHeader(bytes: Uint8Array): RatchetHeader {
 /** `HE = D(32, HK, "So1Head_", 1)`, `HT = D(32, HK, "So1Head_", 2)`; wipes HK. */
 export function expandHeaderKey(headerKey: Secret): HeaderKeys {
   const keys: HeaderKeys = {
-    seal: kdf('HeaderKey', 32, headerKey, 'So1Head_', 1),
-    tag: kdf('TagKey', 32, headerKey, 'So1Head_', 2),
+    seal: kdf('HeaderKey', headerKey, 'So1Head_', 1),
+    tag: kdf('TagKey', headerKey, 'So1Head_', 2),
   }
   headerKey.wipe()
   return keys

@@ -1,6 +1,6 @@
 // Published answers that the primitives must give before anything is done with them.
 
-import { equalBytes, fromHex, toHex, utf8 } from './bytes.ts'
+import { concat, equalBytes, fromHex, toHex, utf8 } from './bytes.ts'
 import { CryptoError } from './errors.ts'
 import type { Primitives } from './primitives.ts'
 
@@ -26,6 +26,7 @@ const checks: readonly Check[] = [
   // RFC 7693, appendix A; and the keyed answers published with BLAKE2, input 00 01.
   ['BLAKE2b', (p) => is(p.blake2b(64, [], utf8('a'), [utf8('b'), utf8('c')]), BLAKE2B_ABC)],
   ['keyed BLAKE2b', (p) => is(p.blake2b(64, [range(0, 64)], fromHex('0001'), []), BLAKE2B_KEYED)],
+  ['keyed BLAKE2b in halves', isPairSound],
   ['key derivation', isKdfSound],
   // RFC 7748, section 5.2.
   ['X25519', (p) => is(p.x25519(fromHex(X25519_SCALAR), fromHex(X25519_POINT)), X25519_RESULT)],
@@ -46,12 +47,17 @@ function range(start: number, length: number): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => start + i)
 }
 
-/** The first root step of the sample outputs in docs/protocol.md: a keyed hash, then `crypto_kdf`. */
+function isPairSound(p: Primitives): boolean {
+  return is(concat(...p.blake2bPair([range(0, 64)], fromHex('0001'), [])), BLAKE2B_KEYED)
+}
+
+/** Sample outputs in docs/protocol.md: a root step, which is a keyed hash and `crypto_kdf`, and a step of its chain. */
 function isKdfSound(p: Primitives): boolean {
   const rootKey = fromHex(KDF_ROOT_KEY)
   const message = utf8('\u000fsotto/1 ratchet')
   const key = p.blake2b(32, [rootKey, new Uint8Array(32).fill(7)], message, [])
-  return is(p.kdf(32, 1, utf8('So1Root_'), key), KDF_NEXT_ROOT_KEY)
+  const chain = p.kdfPair(1, utf8('So1Chain'), p.kdf(2, utf8('So1Root_'), key))
+  return is(p.kdf(1, utf8('So1Root_'), key), KDF_NEXT_ROOT_KEY) && is(concat(...chain), KDF_CHAIN)
 }
 
 /** RFC 8032, section 7.1, test 2. */
@@ -103,6 +109,9 @@ const BLAKE2B_KEYED =
   '983164a3770706d537f49e0c916d9f32b95cc37a95b99d857436f0232c88a965'
 const KDF_ROOT_KEY = '8bd1a357f545bd8586d9a60c87f07500bda8c8fa5c9ad56a4c7dd70f72a20df8'
 const KDF_NEXT_ROOT_KEY = '97d8e147c6935527ac08cf83fa9cbdb20bb295fe6ca92b7917471e5994ff40a4'
+const KDF_CHAIN =
+  '8e5ebc840b6b2bff9189ceb69314df31c3095171717d935eb78835fe518e4566' +
+  '82209233aece4cda9f3ac60d1cea7084c55b41e5cf6a1b3b554382d918120fc0'
 const X25519_SCALAR = 'a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4'
 const X25519_POINT = 'e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c'
 const X25519_RESULT = 'c3da55379de9c6908e94ea4df28d084f32eccf03491c71f754b4075577a28552'

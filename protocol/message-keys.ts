@@ -3,7 +3,7 @@
 
 import { putU32 } from './bytes.ts'
 import type { BytesOrParts } from './crypto.ts'
-import { deriveSecret, firstHalf, keyedHash, splitSecret } from './crypto.ts'
+import { derivePair, keyedHash } from './crypto.ts'
 import type { ReceivingEpoch } from './epoch.ts'
 import type { Secret } from './secret.ts'
 
@@ -29,9 +29,9 @@ export function messageKeys(
   epochKey: Secret<'EpochKey'>,
   at: MessagePosition,
 ): [BodyKey, SaltKey] {
-  const both = bothKeys(messageKey, epochKey, at)
+  const keys = bothKeys(messageKey, epochKey, at)
   messageKey.wipe()
-  return splitSecret(both, 'BodyKey', 'SaltKey')
+  return keys
 }
 
 /**
@@ -43,7 +43,9 @@ export function bodyKey(
   { number: epoch, receivingKey }: ReceivingEpoch,
   number: number,
 ): BodyKey {
-  return firstHalf(bothKeys(messageKey, receivingKey, { epoch, number }), 'BodyKey')
+  const [body, salt] = bothKeys(messageKey, receivingKey, { epoch, number })
+  salt.wipe()
+  return body
 }
 
 /** What a salt depends on besides its key. */
@@ -72,9 +74,9 @@ function bothKeys(
   messageKey: ChainMessageKey,
   epochKey: Secret<'EpochKey'>,
   at: MessagePosition,
-): Secret<'MessageKeys'> {
+): [BodyKey, SaltKey] {
   const position = new Uint8Array(8)
   putU32(position, 0, at.epoch)
   putU32(position, 4, at.number)
-  return deriveSecret('MessageKeys', 64, [messageKey, epochKey], 'message', position)
+  return derivePair(['BodyKey', 'SaltKey'], [messageKey, epochKey], 'message', position)
 }

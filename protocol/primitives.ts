@@ -15,8 +15,16 @@ export interface Primitives {
     label: Uint8Array,
     message: readonly Uint8Array[],
   ): Uint8Array
-  /** `crypto_kdf_derive_from_key`. */
-  kdf(length: number, id: number, context: Uint8Array, key: Uint8Array): Uint8Array
+  /** The same of 64 bytes, as two halves that share nothing. */
+  blake2bPair(
+    key: readonly Uint8Array[],
+    label: Uint8Array,
+    message: readonly Uint8Array[],
+  ): readonly [Uint8Array, Uint8Array]
+  /** `crypto_kdf_derive_from_key`, 32 bytes. */
+  kdf(id: number, context: Uint8Array, key: Uint8Array): Uint8Array
+  /** The same of 64 bytes, as two halves that share nothing. */
+  kdfPair(id: number, context: Uint8Array, key: Uint8Array): readonly [Uint8Array, Uint8Array]
   /**
    * XChaCha20-Poly1305 (IETF) of the joined text; a nonce shorter than 24 bytes is followed by zeros. The result begins
    * with `room` zero bytes, for what the caller puts before it.
@@ -112,6 +120,11 @@ export function wasmPrimitives(sodium: SodiumModule): Primitives {
     return sodium.HEAPU8.slice(address, address + length)
   }
 
+  /** Each half by itself: the whole would be a third copy of two secrets. */
+  function readPair(address: number): readonly [Uint8Array, Uint8Array] {
+    return [read(address, 32), read(address + 32, 32)]
+  }
+
   function putNonce(nonce: Uint8Array): number {
     const address = reserve(AEAD_NONCE_BYTES)
     sodium.HEAPU8.fill(0, address, address + AEAD_NONCE_BYTES)
@@ -124,25 +137,40 @@ export function wasmPrimitives(sodium: SodiumModule): Primitives {
     if (status !== 0) throw new Error('libsodium failed')
   }
 
+  /** Where the hash is. */
+  function hashed(
+    length: number,
+    key: readonly Uint8Array[],
+    label: Uint8Array,
+    message: readonly Uint8Array[],
+  ): number {
+    const keyAt = putAll(key)
+    const messageAt = put(label)
+    putAll(message)
+    const messageLength = top - messageAt
+    const out = reserve(length)
+    const keyLength = messageAt - keyAt
+    must(sodium._crypto_generichash(out, length, messageAt, messageLength, 0, keyAt, keyLength))
+    return out
+  }
+
+  /** Where the derived key is. */
+  function derived(length: number, id: number, context: Uint8Array, key: Uint8Array): number {
+    const out = reserve(length)
+    must(sodium._crypto_kdf_derive_from_key(out, length, id, 0, put(context), put(key)))
+    return out
+  }
+
   return {
     blake2b: (length, key, label, message) =>
-      within(label.length + size(message), () => {
-        const keyAt = putAll(key)
-        const messageAt = put(label)
-        putAll(message)
-        const messageLength = top - messageAt
-        const out = reserve(length)
-        const keyLength = messageAt - keyAt
-        must(sodium._crypto_generichash(out, length, messageAt, messageLength, 0, keyAt, keyLength))
-        return read(out, length)
-      }),
+      within(label.length + size(message), () => read(hashed(length, key, label, message), length)),
 
-    kdf: (length, id, context, key) =>
-      within(0, () => {
-        const out = reserve(length)
-        must(sodium._crypto_kdf_derive_from_key(out, length, id, 0, put(context), put(key)))
-        return read(out, length)
-      }),
+    blake2bPair: (key, label, message) =>
+      within(label.length + size(message), () => readPair(hashed(64, key, label, message))),
+
+    kdf: (id, context, key) => within(0, () => read(derived(32, id, context, key), 32)),
+
+    kdfPair: (id, context, key) => within(0, () => readPair(derived(64, id, context, key))),
 
     seal: (key, nonce, ad, text, room) =>
       within(size(ad) + 2 * size(text) + room, () => {

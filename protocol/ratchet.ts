@@ -103,9 +103,9 @@ export function kdfRootKey(rootKey: RootKey, dhOutput: Secret): RootStep {
   const step = deriveSecret('RootStep', 32, [rootKey, dhOutput], 'ratchet')
   dhOutput.wipe()
   const result: RootStep = {
-    rootKey: kdf('RootKey', 32, step, 'So1Root_', 1),
-    chainKey: kdf('ChainKey', 32, step, 'So1Root_', 2),
-    nextHeaderKey: kdf('NextHeaderKey', 32, step, 'So1Root_', 3),
+    rootKey: kdf('RootKey', step, 'So1Root_', 1),
+    chainKey: kdf('ChainKey', step, 'So1Root_', 2),
+    nextHeaderKey: kdf('NextHeaderKey', step, 'So1Root_', 3),
   }
   step.wipe()
   return result

@@ -115,8 +115,8 @@ class Steps {
 
   /** One step of a chain and the message key mixed with the epoch's. */
   nextKeys(): void {
-    const step = this.#p.kdf(64, 1, CONTEXT, this.#key)
-    this.#p.blake2b(64, [step], LABEL, [this.#salt])
+    const [, messageKey] = this.#p.kdfPair(1, CONTEXT, this.#key)
+    this.#p.blake2bPair([messageKey, this.#key], LABEL, [this.#salt])
   }
 
   /** Both halves of a turn of the Diffie-Hellman ratchet. */
@@ -153,8 +153,8 @@ class Steps {
   #rootStep(): void {
     defined(this.#p.x25519(this.#key, this.#point))
     const step = this.#p.blake2b(32, [this.#key, this.#key], LABEL, [])
-    for (let id = 1; id <= 3; id++) this.#p.kdf(32, id, CONTEXT, step)
-    for (let id = 1; id <= 2; id++) this.#p.kdf(32, id, CONTEXT, step)
+    for (let id = 1; id <= 3; id++) this.#p.kdf(id, CONTEXT, step)
+    for (let id = 1; id <= 2; id++) this.#p.kdf(id, CONTEXT, step)
   }
 
   #tag(body: Uint8Array): void {

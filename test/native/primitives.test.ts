@@ -178,8 +178,16 @@ describe('native and WebAssembly agree on', () => {
 })
 
 test('everything else is that of the reference', () => {
-  const { blake2b, kdf, kemPublicKey, kemEncapsulate, kemDecapsulate } = wasm
-  expect(native).toMatchObject({ blake2b, kdf, kemPublicKey, kemEncapsulate, kemDecapsulate })
+  const { blake2b, blake2bPair, kdf, kdfPair, kemPublicKey, kemEncapsulate, kemDecapsulate } = wasm
+  expect(native).toMatchObject({
+    blake2b,
+    blake2bPair,
+    kdf,
+    kdfPair,
+    kemPublicKey,
+    kemEncapsulate,
+    kemDecapsulate,
+  })
 })
 
 test('results are not views of anything that the next call overwrites', () => {

@@ -8,6 +8,7 @@ import {
   checkAccountPoint,
   checkKemPublicKey,
   checkX25519PublicKey,
+  derivePair,
   deriveSecret,
   dh,
   ed25519KeyPair,
@@ -16,6 +17,7 @@ import {
   hash,
   importSecret,
   kdf,
+  kdfPair,
   keyedHash,
   kemDecapsulate,
   kemEncapsulate,
@@ -24,8 +26,6 @@ import {
   ready,
   sealBytes,
   sign,
-  firstHalf,
-  splitSecret,
   verify,
   x25519KeyPair,
 } from '../../protocol/crypto.ts'
@@ -72,7 +72,7 @@ describe('derivations', () => {
       fromHex('8bd1a357f545bd8586d9a60c87f07500bda8c8fa5c9ad56a4c7dd70f72a20df8'),
     )
     const step = deriveSecret('RootStep', 32, [rootKey, secret(7)], 'ratchet')
-    expect([1, 2, 3].map((id) => shown(kdf('Out', 32, step, 'So1Root_', id)))).toEqual([
+    expect([1, 2, 3].map((id) => shown(kdf('Out', step, 'So1Root_', id)))).toEqual([
       '97d8e147c6935527ac08cf83fa9cbdb20bb295fe6ca92b7917471e5994ff40a4',
       '01e0dc95da86814aff58ef69c3b81a6196dc5828f9678b14473598247c70795c',
       '35895f18010f68eb6e60dd780962543ca877ae8c284d6441b59efc4e0786b1f1',
@@ -84,7 +84,7 @@ describe('derivations', () => {
       'HeaderKey',
       fromHex('d5aaaaa28e401d14ea06adcac021c22d730a052e484df0b719da66483c97c48a'),
     )
-    const tagKey = kdf('TagKey', 32, headerKey, 'So1Head_', 2)
+    const tagKey = kdf('TagKey', headerKey, 'So1Head_', 2)
     const tag = keyedHash(16, tagKey, 'tag', filled(0x0b, 16), filled(0x0e, 32))
     expect(toHex(tag.slice(0, 8))).toBe('94c5d8f9402a2153')
   })
@@ -117,24 +117,29 @@ describe('derivations', () => {
     expect(refusal(() => keyedHash(16, secret(1, 31), 'tag'))).toBe(wrong)
     expect(refusal(() => keyedHash(16, [secret(1), secret(1, 16)], 'tag'))).toBe(wrong)
     expect(refusal(() => keyedHash(16, new Uint8Array(0), 'tag'))).toBe(wrong)
-    expect(refusal(() => kdf('Out', 32, secret(1, 64), 'So1Root_', 1))).toBe(wrong)
-    expect(refusal(() => splitSecret(secret(1, 32), 'A', 'B'))).toBe(wrong)
-    expect(refusal(() => firstHalf(secret(1, 32), 'A'))).toBe(wrong)
+    expect(refusal(() => kdf('Out', secret(1, 64), 'So1Root_', 1))).toBe(wrong)
+    expect(refusal(() => kdfPair(['A', 'B'], secret(1, 64), 'So1Root_', 1))).toBe(wrong)
+    expect(refusal(() => derivePair(['A', 'B'], secret(1, 31), 'tag'))).toBe(wrong)
   })
 })
 
 describe('secrets', () => {
-  test('the halves of a secret; the whole is wiped', () => {
-    const whole = importSecret('Whole', concat(filled(1, 32), filled(2, 32)))
-    const [first, second] = splitSecret(whole, 'First', 'Second')
-    expect([first.name, second.name]).toEqual(['First', 'Second'])
-    expect(shown(first)).toBe('01'.repeat(32))
-    expect(shown(second)).toBe('02'.repeat(32))
-    expect(() => Secret.reveal(whole)).toThrow('wiped')
-
-    const other = importSecret('Other', concat(filled(3, 32), filled(4, 32)))
-    expect(shown(firstHalf(other, 'First'))).toBe('03'.repeat(32))
-    expect(() => Secret.reveal(other)).toThrow('wiped')
+  test('two at once are the halves of one derivation, and share no bytes', () => {
+    const chainKey = fromHex('01e0dc95da86814aff58ef69c3b81a6196dc5828f9678b14473598247c70795c')
+    const step = kdfPair(['First', 'Second'], importSecret('CK', chainKey), 'So1Chain', 1)
+    expect(step.map(shown)).toEqual([
+      '8e5ebc840b6b2bff9189ceb69314df31c3095171717d935eb78835fe518e4566',
+      '82209233aece4cda9f3ac60d1cea7084c55b41e5cf6a1b3b554382d918120fc0',
+    ])
+    const whole = shown(deriveSecret('Whole', 64, secret(1), 'message', filled(2, 8)))
+    const pair = derivePair(['First', 'Second'], secret(1), 'message', filled(2, 8))
+    expect(pair.map(shown)).toEqual([whole.slice(0, 64), whole.slice(64)])
+    for (const [first, second] of [step, pair]) {
+      expect([first.name, second.name]).toEqual(['First', 'Second'])
+      const other = shown(second)
+      first.wipe()
+      expect(shown(second)).toBe(other)
+    }
   })
 
   test('a generator that gives too little is refused', () => {

@@ -17,7 +17,9 @@ test('libsodium gives the published answers', () => {
 /** One wrong bit, or the opposite answer. */
 const breakage: { readonly [Name in keyof Primitives]: Primitives[Name] } = {
   blake2b: (...input) => flipped(sound.blake2b(...input)),
+  blake2bPair: (...input) => flippedPair(sound.blake2bPair(...input)),
   kdf: (...input) => flipped(sound.kdf(...input)),
+  kdfPair: (...input) => flippedPair(sound.kdfPair(...input)),
   seal: (...input) => flipped(sound.seal(...input) ?? new Uint8Array(16)),
   open: (_key, _nonce, _ad, sealed) => sealed.slice(16),
   x25519: (privateKey, publicKey) => sound.x25519(privateKey, publicKey) ?? new Uint8Array(32),
@@ -45,6 +47,10 @@ test('a primitive that throws is noticed', () => {
   }
   expect(refusal(() => checkKnownAnswers(broken))).toBe('CryptoError ERR_SELF_TEST')
 })
+
+function flippedPair([first, second]: readonly [Uint8Array, Uint8Array]): [Uint8Array, Uint8Array] {
+  return [first, flipped(second)]
+}
 
 function flipped(bytes: Uint8Array): Uint8Array {
   bytes[0] = (bytes[0] ?? 0) ^ 1

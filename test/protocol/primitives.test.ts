@@ -23,7 +23,9 @@ const SEED = new Uint8Array(64).fill(0xa7)
 
 test.each([
   ['blake2b', (p) => p.blake2b(64, [KEY], KEY, [])],
-  ['kdf', (p) => p.kdf(64, 1, new Uint8Array(8), KEY)],
+  ['blake2bPair', (p) => p.blake2bPair([KEY], KEY, [])],
+  ['kdf', (p) => p.kdf(1, new Uint8Array(8), KEY)],
+  ['kdfPair', (p) => p.kdfPair(1, new Uint8Array(8), KEY)],
   ['seal', (p) => p.seal(KEY, new Uint8Array(16), [KEY], [KEY], 0)],
   ['open', (p) => p.open(KEY, new Uint8Array(16), [KEY], SEED)],
   ['x25519', (p) => p.x25519(KEY, new Uint8Array(32).fill(9))],

@@ -196,7 +196,7 @@ describe('a body that does not hold under a header that does', () => {
     const { ours, theirs, context } = started()
     const { next } = ratchetDecrypt(theirs, contextOf(sealed(ours, context.ours), context.theirs))
     const names = wipedFor(advanced(ours, 4), next, context.ours, context.theirs)
-    for (const name of ['BodyKey', 'MessageKeys']) expect(count(names, name)).toBe(2 * 3 + 1)
+    for (const name of ['BodyKey', 'SaltKey']) expect(count(names, name)).toBe(2 * 3 + 1)
     expect(count(names, 'ChainKey')).toBe(4)
     expect(open(next, sealed(advanced(ours, 4), context.ours), context.theirs)).toBe('opened')
   })
