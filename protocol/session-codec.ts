@@ -27,7 +27,7 @@ import type { KeptRecord, KeptRecordId } from './ratchet-records.ts'
 import type { Ratchet } from './ratchet.ts'
 import { Secret } from './secret.ts'
 import type { MarkBlock } from './seen-marks.ts'
-import { MARK_BYTES, MARKS_PER_BLOCK, markCount } from './seen-marks.ts'
+import { markBlock, markDigests, MARKS_PER_BLOCK } from './seen-marks.ts'
 import type { Session, SessionId, SessionState } from './session.ts'
 import type { Position } from './skipped-keys.ts'
 import { HANDSHAKE_MARK_BYTES } from './statement.ts'
@@ -189,15 +189,13 @@ function readHeaderKeys(stored: StoredHeaderKeys | undefined): HeaderKeys {
 }
 
 function storedMarks(block: MarkBlock): MessageInitShape<typeof StoredMarksSchema> {
-  const { chain, number, present: bits, digests } = block
-  return { chain, number, present: bits, digests }
+  const { chain, number, present: bits } = block
+  return { chain, number, present: bits, digests: markDigests(block) }
 }
 
 function readMarks({ chain, number, present: bits, digests }: StoredMarks): MarkBlock {
-  const block: MarkBlock = { kind: 'marks', chain, number, present: bits, digests }
   demand(number % MARKS_PER_BLOCK === 0 && bits !== 0)
-  demand(digests.length === markCount(block) * MARK_BYTES)
-  return block
+  return present(markBlock({ chain, number }, bits, digests))
 }
 
 function storedRecord(record: KeptRecord): RecordFields {

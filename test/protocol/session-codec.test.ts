@@ -187,9 +187,9 @@ describe('the records beside it', () => {
     const marks = there(records.find((record) => record.kind === 'marks'))
     const wrong = [
       { ...marks, present: 0 },
-      { ...marks, present: 0, digests: new Uint8Array(0) },
+      { ...marks, present: 0, digests: [] },
       { ...marks, number: 1 },
-      { ...marks, digests: concat(marks.digests, new Uint8Array(16)) },
+      { ...marks, digests: [...marks.digests, new Uint8Array(16)] },
     ]
     for (const record of wrong) {
       expect(refusal(() => decodeSession(stored, [encodeSkippedKey(record)]))).toBe(

@@ -8,7 +8,9 @@ import {
   addMark,
   findMark,
   isMarkOf,
-  markCount,
+  MARK_BYTES,
+  markBlock,
+  markDigests,
 } from '../../protocol/seen-marks.ts'
 import type { Position, SkippedKey } from '../../protocol/skipped-keys.ts'
 import {
@@ -125,8 +127,11 @@ describe('seen marks', () => {
           const mark = findMark(blocks, at)
           expect(mark !== undefined && isMarkOf(mark, digestOf(at))).toBe(true)
         }
-        const total = blocks.reduce((sum, block) => sum + markCount(block), 0)
-        expect(total).toBe(marked.length)
+        const total = blocks.reduce((sum, block) => sum + markDigests(block).length, 0)
+        expect(total).toBe(marked.length * MARK_BYTES)
+        for (const block of blocks) {
+          expect(markBlock(block, block.present, markDigests(block))).toEqual(block)
+        }
         expect(findMark(blocks, { chain: 4, number: 0 })).toBeUndefined()
         expect(findMark(blocks, { chain: 0, number: 201 })).toBeUndefined()
       }),
