@@ -4,6 +4,7 @@ import type { Parser } from './parser.ts'
 import { formatParsers } from './parsers/formats.ts'
 import { localParsers } from './parsers/local.ts'
 import { netParsers } from './parsers/net.ts'
+import { operatorParsers } from './parsers/operator.ts'
 import { recordParsers } from './parsers/records.ts'
 import { sessionParsers } from './parsers/sessions.ts'
 import { storeParsers } from './parsers/stores.ts'
@@ -14,6 +15,7 @@ export async function allParsers(): Promise<readonly Parser[]> {
   const parsers = [
     ...[...formatParsers(), ...recordParsers(), ...sessionParsers()],
     ...[...(await netParsers()), ...storeParsers(), ...localParsers()],
+    ...operatorParsers(),
   ]
   return parsers.toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }

@@ -23,6 +23,7 @@ const OTHERS: Readonly<Record<string, string>> = {
   'cli readSettings': 'parseSettings, with a file',
   'cli readVersion': 'our own package.json',
   'cli openOwnNode': 'opens a node',
+  'mailbox openMailbox': 'opens a folder',
   'mailbox readDue': 'names of our own records',
   'mailbox readExpiryName': 'names of our own records',
   'net openHome': 'opens a folder',

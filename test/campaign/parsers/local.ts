@@ -1,6 +1,5 @@
 /** Parsers of what programs and people on this machine say: the local socket, the command line, settings. */
 import { hoistCommonFlags } from '../../../cli/common-flags.ts'
-import { parseDuration } from '../../../cli/duration.ts'
 import { safeJson, sanitizeLine, sanitizeText } from '../../../cli/sanitize.ts'
 import { parseSettings } from '../../../cli/settings.ts'
 import { LineSplitter, LineTooLongError } from '../../../daemon/lines.ts'
@@ -9,6 +8,7 @@ import type { MethodContext } from '../../../daemon/methods.ts'
 import { readRequest } from '../../../daemon/request.ts'
 import { fromRpcError, toRpcError } from '../../../daemon/rpc-errors.ts'
 import { Session } from '../../../daemon/session.ts'
+import { parseDuration } from '../../../net/units.ts'
 import { SottoError } from '../../../node/errors.ts'
 import { concat, utf8 } from '../../../protocol/bytes.ts'
 import { FakeNode } from '../../daemon/fake-node.ts'
@@ -124,7 +124,7 @@ function commandLine(): readonly Parser[] {
   ]
   return [
     parser({
-      ...{ name: 'duration', covers: ['cli parseDuration'], shape: 'bytes' },
+      ...{ name: 'duration', covers: ['net parseDuration'], shape: 'bytes' },
       ...{ examples: durations.map(utf8), maxBytes: 40, errors: [] },
       read: (input) => parseDuration(textOf(input)),
     }),
