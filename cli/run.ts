@@ -13,7 +13,7 @@ import type { Source } from './input.ts'
 import { Output } from './output.ts'
 import type { Sink } from './output.ts'
 import { reportError } from './report.ts'
-import { readVersion } from './version.ts'
+import { readVersion } from '../net/platform/version.ts'
 
 /** The process as a command line program sees it. */
 export interface Surroundings {

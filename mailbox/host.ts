@@ -11,6 +11,7 @@ import { platformRandom, pooled } from '../net/platform/random.ts'
 import { linkAddresses, rememberAddress } from './link-address.ts'
 import { Operator } from './operator.ts'
 import { isInvitation, keptJoinSecret } from './first-invitation.ts'
+import { timedStore } from './monitor/timed-store.ts'
 import { LevelMailboxStore } from './level/level-store.ts'
 import { Rules } from './rules.ts'
 import { MailboxService } from './service.ts'
@@ -19,9 +20,11 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Account } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Clock, Directory, PeerName, Store } from '../net/ports.ts'
+import type { RecordsInit } from '../net/records.ts'
 import type { WireComponents } from '../net/wire.ts'
 import type { MailboxLimits } from './limits.ts'
 import type { Joining } from './rules.ts'
+import type { MailboxObserver } from './observer.ts'
 import type { MailboxServiceStatus } from './service.ts'
 import type { MailboxStore } from './store.ts'
 
@@ -39,6 +42,8 @@ export interface MailboxInit {
   readonly limits?: Partial<MailboxLimits>
   /** @default by invitation */
   readonly joining?: Partial<Joining>
+  /** Told what happens. */
+  readonly observer?: MailboxObserver
   readonly clock?: Clock
   readonly random?: RandomBytes
 }
@@ -58,6 +63,8 @@ export interface Mailbox {
   link(): string
   /** Rejects while the service is stopped. */
   status(): Promise<MailboxServiceStatus>
+  /** How long the oldest mail has been waiting, in ms; 0 when there is none. It looks into every box. Rejects while the service is stopped. */
+  oldestMs(): Promise<number>
   /** Throws while the service is stopped. */
   readonly operator: Operator
   /** Keeps the address of the link, for invitations that are made while the service is stopped. Rejects while it is. */
@@ -134,19 +141,31 @@ class HostedMailbox implements Mailbox, Startable {
     return await this.#running().service.status()
   }
 
+  async oldestMs(): Promise<number> {
+    return await this.#running().service.oldestMs()
+  }
+
   async #prepare(): Promise<Run> {
-    const { store: level, dataKey: key, reopen, directory, limits, joining } = this.#init
+    const { store: database, dataKey: key, reopen, directory, limits, joining } = this.#init
     const { clock = systemClock, random = platformRandom } = this.#init
     const account = accountOfKey(this.#components.privateKey)
     const dataKey = key instanceof Secret ? key : importSecret('DataKey', key.slice())
-    const sealed = { store: level, dataKey, clock, random: pooled(random) }
-    const records = new Records(reopen === undefined ? sealed : { ...sealed, reopen })
+    const sealed = { store: database, dataKey, clock, random: pooled(random) }
+    const { observer } = this.#init
+    const watch = observer === undefined ? {} : { watch: syncWatch(observer) }
+    const records = new Records({
+      ...sealed,
+      ...watch,
+      ...(reopen === undefined ? {} : { reopen }),
+    })
     const rules = new Rules({ limits, joining })
-    const store = new LevelMailboxStore({ records, clock, limits: rules.limits })
+    const level = new LevelMailboxStore({ records, clock, limits: rules.limits })
+    const store = observer === undefined ? level : timedStore(level, observer)
     const joinSecret = await this.#joinSecret(store)
     const wire = libp2pWire(this.#components, clock)
     const service = new MailboxService({
       ...{ wire, store, account, clock, random, rules },
+      ...(observer === undefined ? {} : { observer }),
       ...(joinSecret === undefined ? {} : { joinSecret }),
       ...(directory === undefined ? {} : { directory }),
     })
@@ -170,5 +189,12 @@ class HostedMailbox implements Mailbox, Startable {
   #running(): Run {
     if (this.#run === undefined) throw new Error('the mailbox is stopped')
     return this.#run
+  }
+}
+
+function syncWatch(observer: MailboxObserver): NonNullable<RecordsInit['watch']> {
+  return {
+    now: () => observer.now(),
+    synced: (ms) => observer.observe({ kind: 'sync', ms }),
   }
 }

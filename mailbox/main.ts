@@ -7,11 +7,17 @@ import { startNetwork } from '../net/platform/libp2p.ts'
 import { memoryHome } from '../net/platform/memory-home.ts'
 import { platformRandom } from '../net/platform/random.ts'
 import { mailbox } from './host.ts'
+import { Monitor } from './monitor/monitor.ts'
 import { DEFAULT_LISTEN } from './listen.ts'
 import type { CreateHomeOptions, Home, OpenHomeOptions } from '../net/platform/home.ts'
 import type { Clock, PeerName } from '../net/ports.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
+import type { Connection, Libp2p } from '@libp2p/interface'
+import type { Mailbox } from './host.ts'
 import type { MailboxLimits } from './limits.ts'
+import type { Endpoint } from './monitor/http.ts'
+import type { MonitorOptions, Watched } from './monitor/monitor.ts'
+import type { ConnectionCount } from './monitor/snapshot.ts'
 import type { Operator } from './operator.ts'
 import type { Joining } from './rules.ts'
 import type { MailboxServiceStatus } from './service.ts'
@@ -38,6 +44,8 @@ export interface HostMailboxOptions {
   readonly joining?: Partial<Joining>
   /** Whether an invitation is made at the first start, for the link. @default true */
   readonly invite?: boolean
+  /** @default neither health and metrics over HTTP nor a log */
+  readonly monitor?: MonitorOptions
   /** Aborting stops the mailbox. */
   readonly signal?: AbortSignal
   readonly clock?: Clock
@@ -55,6 +63,8 @@ export interface MailboxHost extends AsyncDisposable {
   readonly link: string
   /** Multiaddrs with /p2p/. */
   readonly addresses: readonly string[]
+  /** Where health and metrics are served. */
+  readonly monitor: Endpoint | undefined
   status(): Promise<MailboxServiceStatus>
   /** Finishes what has begun and closes the folder. Again: waits for the same. */
   stop(): Promise<void>
@@ -89,9 +99,15 @@ async function serve(home: Home, options: HostMailboxOptions): Promise<MailboxHo
   const { replication, announce, invite = true } = options
   const dht = directory({ clock, ...(replication === undefined ? {} : { replication }) })
   const { account, store, dataKey, reopen, datastore } = home
+  const dir = 'dir' in options.profile ? options.profile.dir : undefined
+  const monitor =
+    options.monitor === undefined
+      ? undefined
+      : new Monitor({ ...options.monitor, clock, random, dir })
   const service = mailbox({
     ...{ store, dataKey, reopen, clock, random },
     directory: dht.directory,
+    ...(monitor === undefined ? {} : { observer: monitor }),
     ...(limits === undefined ? {} : { limits }),
     ...(joining === undefined ? {} : { joining }),
     ...(invite ? {} : { joinSecret: false }),
@@ -109,15 +125,21 @@ async function serve(home: Home, options: HostMailboxOptions): Promise<MailboxHo
   let stopping: Promise<void> | undefined
   const stop = async (): Promise<void> => {
     try {
+      await monitor?.ending()
       await node.stop()
     } finally {
+      await monitor?.stop()
       await home.close()
     }
   }
-  await running.rememberAddress().catch(async (cause: unknown) => {
+  try {
+    await running.rememberAddress()
+    await monitor?.start(watched(node, running, monitor))
+  } catch (cause) {
+    await monitor?.stop()
     await node.stop()
     throw cause
-  })
+  }
   return {
     peer: running.peer,
     operator: running.operator,
@@ -127,8 +149,39 @@ async function serve(home: Home, options: HostMailboxOptions): Promise<MailboxHo
     get addresses() {
       return node.getMultiaddrs().map(String)
     },
+    get monitor() {
+      return monitor?.endpoint
+    },
     status: () => running.status(),
     stop: () => (stopping ??= stop()),
     [Symbol.asyncDispose]: () => (stopping ??= stop()),
   }
+}
+
+function watched(node: Libp2p, running: Mailbox, monitor: Monitor): Watched {
+  node.addEventListener('connection:open', ({ detail }) => monitor.connected(transportOf(detail)))
+  return {
+    status: () => running.status(),
+    oldestMs: () => running.oldestMs(),
+    diskBudget: () => undefined,
+    connections: () => countConnections(node.getConnections()),
+    listening: () => node.getMultiaddrs().length,
+  }
+}
+
+function countConnections(connections: readonly Connection[]): readonly ConnectionCount[] {
+  const counts = new Map<string, ConnectionCount>()
+  for (const connection of connections) {
+    const [transport, { direction }] = [transportOf(connection), connection]
+    const key = `${transport} ${direction}`
+    const count = 1 + (counts.get(key)?.count ?? 0)
+    counts.set(key, { transport, direction, count })
+  }
+  return [...counts.values()]
+}
+
+function transportOf({ remoteAddr }: Connection): string {
+  const names = remoteAddr.getComponents().map(({ name }) => name)
+  if (names.includes('ws') || names.includes('wss')) return 'ws'
+  return names.includes('tcp') ? 'tcp' : 'other'
 }

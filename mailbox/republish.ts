@@ -2,6 +2,7 @@
 
 import { bundleKey } from '../protocol/bundle.ts'
 import { toHex } from '../protocol/bytes.ts'
+import { between } from '../net/backoff.ts'
 import { StoreError } from '../net/store-error.ts'
 import { SWEEP_MS } from './limits.ts'
 import type { AccountKey } from '../protocol/account.ts'
@@ -120,7 +121,6 @@ export class Republisher {
 
   /** Between a half and all of `ms` from now. */
   #later(ms: number): number {
-    const [high = 0, low = 0] = this.#init.random(2)
-    return this.#init.clock.now() + ms * (0.5 + (high * 256 + low) / 2 ** 17)
+    return this.#init.clock.now() + between(ms / 2, ms, this.#init.random)
   }
 }

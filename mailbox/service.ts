@@ -173,11 +173,6 @@ export class MailboxService {
     return oldest === undefined ? 0 : Math.max(0, this.#time.now() - oldest)
   }
 
-  /** Writes something through to the disk. Throws `StoreError` when that fails. */
-  async checkStore(): Promise<void> {
-    await this.#time.step()
-  }
-
   async #onChannel(channel: Channel): Promise<void> {
     const isMember = (await this.#store.member(accountOf(channel.peer))) !== undefined
     if (this.#status !== 'running' || !this.#hasRoom(isMember)) {

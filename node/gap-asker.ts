@@ -1,5 +1,6 @@
 // Asks for what is missing when its time has come, and a random moment later: who asks shows that it is online.
 
+import { between } from '../net/backoff.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Clock, Timer } from '../net/ports.ts'
 import type { Conversation } from './conversation.ts'
@@ -40,8 +41,7 @@ export class GapAsker {
 
   #plan(conversation: Conversation, at: number): void {
     const { clock, random } = this.#init
-    const [byte = 0] = random(1)
-    const wait = Math.max(0, at - clock.now()) + Math.floor((JITTER * byte) / 256)
+    const wait = Math.max(0, at - clock.now()) + between(0, JITTER, random)
     const timer = clock.after(wait, () => {
       this.#timers.delete(conversation)
       // A failure of the store: the hourly look comes back to it.

@@ -1,6 +1,7 @@
 // Receipts for what came by way of a mailbox: gathered for a moment, with jitter, so that they neither cost a message each
 // nor show when the recipient came online (docs/protocol.md, "Delivery").
 
+import { between } from '../net/backoff.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Clock, Timer } from '../net/ports.ts'
 import type { Conversation } from './conversation.ts'
@@ -26,8 +27,7 @@ export class Receipts {
 
   /** Receipts are due, and will be queued in a moment. */
   due(conversation: Conversation): void {
-    const [byte = 0] = this.#init.random(1)
-    this.#plan(conversation, GATHER + Math.floor((JITTER * byte) / 256))
+    this.#plan(conversation, between(GATHER, GATHER + JITTER, this.#init.random))
   }
 
   stop(): void {

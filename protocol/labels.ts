@@ -43,7 +43,7 @@ export const labels = {
     'epoch',
     'message',
   ],
-  key32: ['continuity', 'salt', 'tag'],
+  key32: ['continuity', 'salt', 'tag', 'log name'],
 } as const
 
 /** One use of an unkeyed hash. */

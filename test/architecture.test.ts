@@ -20,6 +20,7 @@ const EDGES: readonly RegExp[] = [
   /^node\/platform\//,
   /^node\/(?:create-node|chat|home-problem)\.ts$/,
   /^mailbox\/(?:main|host|folder)\.ts$/,
+  /^mailbox\/monitor\//,
 ]
 
 /** The only importer of libsodium. */

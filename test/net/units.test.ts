@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { backoff } from '../../net/backoff.ts'
+import { backoff, between } from '../../net/backoff.ts'
 import { RecordShelf, ShelfFullError, sourceOf } from '../../net/dht-shelf.ts'
 import { FrameDecoder, frameHeader } from '../../net/frames.ts'
 import { KeyedLock } from '../../net/lock.ts'
@@ -134,6 +134,14 @@ test('back-off doubles around its middle and never exceeds its maximum', () => {
     expect(delay).toBeGreaterThanOrEqual(middle / 2)
     expect(delay).toBeLessThanOrEqual(Math.min(10_000, middle * 1.5))
   }
+})
+
+test('a generator that fails costs the jitter, and nobody waits for ever', () => {
+  const random = (): Uint8Array => {
+    throw new Error('no more')
+  }
+  expect(backoff(1, { base: 100, max: 10_000, random })).toBe(200)
+  expect(between(10, 20, random)).toBe(15)
 })
 
 describe('pooled randomness', () => {

@@ -90,6 +90,21 @@ test('a put that fails or hangs is tried again', async () => {
   expect(told).toHaveLength(1)
 })
 
+test('goes on when the generator fails', async () => {
+  const { clock, keys } = world
+  let failed = 0
+  const random = (): Uint8Array => {
+    failed++
+    throw new Error('no more')
+  }
+  publisher = new Publisher({ wire, directory, clock, random, keys })
+  await publisher.start()
+  await settle()
+  await clock.advance(60_000)
+  expect(directory.puts.length).toBeGreaterThan(3)
+  expect(failed).toBeGreaterThan(3)
+})
+
 test('does not wait for the back-off when a peer comes', async () => {
   await publisher.start()
   await settle()

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 
-/** The version in our package.json, one folder above the sources and two above what is built from them. */
+/** The version in our package.json, two folders above this one, or three when it is built. */
 export async function readVersion(): Promise<string> {
-  for (const place of ['../package.json', '../../package.json']) {
+  for (const place of ['../../package.json', '../../../package.json']) {
     const version = await versionIn(new URL(place, import.meta.url))
     if (version !== undefined) return version
   }
