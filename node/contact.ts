@@ -1,8 +1,13 @@
 // What a node knows of one contact, as a value, and its stored form. Who may change it: the conversation with that contact,
 // under its lock (conversation.ts).
 
-import { create, toBinary } from '@bufbuild/protobuf'
-import { ContactRecordSchema, type StoredIrregularities } from '../protocol/generated/store_pb.ts'
+import { create, toBinary, type MessageInitShape } from '@bufbuild/protobuf'
+import {
+  ContactRecordSchema,
+  type StoredIdleSession,
+  type StoredIdleSessionSchema,
+  type StoredIrregularities,
+} from '../protocol/generated/store_pb.ts'
 import { verifyBundle } from '../protocol/bundle.ts'
 import type { AccountKey } from '../protocol/account.ts'
 import { accountKey } from '../protocol/account.ts'
@@ -22,6 +27,7 @@ import type { IdleSession } from './idle.ts'
 import type { Doubt } from './promises.ts'
 import { NO_RENEWAL, type Renewal } from './renewal.ts'
 import type { Series } from './series.ts'
+import type { SendsSince } from './session-age.ts'
 import { readGap, storedGap } from './stored-gaps.ts'
 import { readRenewal, readSeries, storedRenewal, storedSeries } from './stored-renewal.ts'
 import { readHandshakes, storedHandshakes } from './stored-handshakes.ts'
@@ -59,6 +65,8 @@ export interface ContactState {
   readonly freshStarts: readonly FreshStart[]
   /** Sessions that do not send any more. */
   readonly idle: readonly IdleSession[]
+  /** Undefined while none was found to send. */
+  readonly sends: SendsSince | undefined
   readonly sentCounter: number
   /** The highest of theirs. */
   readonly receivedCounter: number
@@ -108,6 +116,7 @@ export function newContact(init: NewContact, random: RandomBytes): ContactState 
     series: undefined,
     freshStarts: [],
     idle: [],
+    sends: undefined,
     sentCounter: 0,
     receivedCounter: 0,
     gaps: [],
@@ -169,7 +178,8 @@ export function encodeContact(contact: ContactState): Uint8Array {
       renewal: storedRenewal(contact.renewal),
       ...storedSeries(contact.series),
       freshStarts: contact.freshStarts.map(({ sessionId, at }) => ({ sessionId, at: BigInt(at) })),
-      idle: contact.idle.map(({ sessionId, since }) => ({ sessionId, since: BigInt(since) })),
+      idle: contact.idle.map(storedSince),
+      ...(contact.sends && { sends: storedSince(contact.sends) }),
       sentCounter: BigInt(contact.sentCounter),
       receivedCounter: BigInt(contact.receivedCounter),
       gaps: contact.gaps.map(storedGap),
@@ -210,7 +220,8 @@ export function decodeContact(id: ContactId, bytes: Uint8Array, now: number): Co
     renewal: readRenewal(record.renewal),
     series: readSeries(record.series),
     freshStarts: record.freshStarts.map(({ sessionId, at }) => ({ sessionId, at: toInteger(at) })),
-    idle: record.idle.map(({ sessionId, since }) => ({ sessionId, since: toInteger(since) })),
+    idle: record.idle.map(readSince),
+    sends: record.sends && readSince(record.sends),
     sentCounter: toInteger(record.sentCounter),
     receivedCounter: toInteger(record.receivedCounter),
     gaps: record.gaps.map(readGap),
@@ -231,6 +242,17 @@ export function decodeContact(id: ContactId, bytes: Uint8Array, now: number): Co
       at: toInteger(at),
     })),
   }
+}
+
+function storedSince({
+  sessionId,
+  since,
+}: SendsSince | IdleSession): MessageInitShape<typeof StoredIdleSessionSchema> {
+  return { sessionId, since: BigInt(since) }
+}
+
+function readSince({ sessionId, since }: StoredIdleSession): IdleSession {
+  return { sessionId, since: toInteger(since) }
 }
 
 function readIrregularities(stored: StoredIrregularities | undefined): Irregularities {

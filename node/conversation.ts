@@ -29,6 +29,7 @@ import type { Outcome } from './outcome.ts'
 import { Refusals } from './refusals.ts'
 import { lookAtAge, lookForLost, wantRenewal } from './renewal.ts'
 import { hasLapsed } from './series.ts'
+import { noteSending } from './session-age.ts'
 import { noteHeld, settle } from './settle.ts'
 import { SeenEnvelopes } from './seen-envelopes.ts'
 import { Steps } from './steps.ts'
@@ -259,6 +260,7 @@ export class Conversation implements Mender, Opener {
   tend(options: { readonly lookForLost?: boolean } = {}): Promise<boolean> {
     return this.step(async (draft) => {
       await this.#mend(draft)
+      noteSending(draft)
       lookAtAge(draft, this)
       if (options.lookForLost === true) lookForLost(draft)
       lookAtGaps(draft, this)

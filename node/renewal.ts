@@ -10,7 +10,7 @@ import type { RenewalReason } from './api.ts'
 import { composeControl, currentEntries, type Composer } from './compose.ts'
 import type { ContactState } from './contact.ts'
 import type { Draft } from './draft.ts'
-import { DAY, HOUR, SESSION_RENEWED } from './lifetimes.ts'
+import { DAY, HOUR } from './lifetimes.ts'
 import { unsealed } from './outbox.ts'
 import { hasLapsed, isRetryDue } from './series.ts'
 
@@ -137,13 +137,11 @@ export function lookForLost(draft: Draft): void {
   if (!isHeld) wantRenewal(draft, 'no-session')
 }
 
-/** What time alone makes due: age, an offer or a handshake that is never answered, a contact that stays in an older session. */
+/** What time alone makes due: an offer or a handshake that is never answered, a contact that stays in an older session. */
 export function lookAtAge(draft: Draft, composer: Composer): void {
   const { contact, now } = draft
   const session = sendingSession(draft.sessions, contact.handshakes)
   if (session === undefined) return
-  const { by, ordinal } = session.handshake
-  if (now - ordinal >= SESSION_RENEWED[by]) wantRenewal(draft, 'age', session)
   if (isHealingStalled(session, now)) wantRenewal(draft, 'stalled', session)
   if (composer.outbox.size > 0 && isUnanswered(draft, session)) {
     wantRenewal(draft, 'unanswered', session)

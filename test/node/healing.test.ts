@@ -216,14 +216,62 @@ describe('sessions that go wrong', () => {
     const old = sending(ada, bob)
     const maker = old.handshake.by === 'ours' ? ada : bob
     const told = reasons(maker)
-    clock.jump(old.handshake.ordinal + 90 * 24 * HOUR - 1)
     await conversation(ada, bob).tend()
     await conversation(bob, ada).tend()
+    const due = clock.now() + 90 * 24 * HOUR
+    await conversation(ada, bob).expire(due - 1)
+    await conversation(bob, ada).expire(due - 1)
     expect(told).toEqual([])
-    clock.jump(clock.now() + 1)
-    await conversation(ada, bob).tend()
-    await conversation(bob, ada).tend()
+    await conversation(ada, bob).expire(due)
+    await conversation(bob, ada).expire(due)
     expect(told).toEqual(['age'])
+  })
+
+  const YEARS = 10 * 365 * 24 * HOUR
+  const WEEKS = 20 * 24 * HOUR
+
+  test.each([
+    // By more than a bundle is valid, handshakes can be made where both are wrong.
+    { who: 'both', ahead: YEARS, makes: true },
+    { who: 'ada', ahead: YEARS, makes: false },
+    { who: 'bob', ahead: YEARS, makes: false },
+    { who: 'ada', ahead: WEEKS, makes: true },
+    { who: 'bob', ahead: WEEKS, makes: true },
+  ])('a clock that was $ahead ms ahead for a day ($who) makes no session younger', async (one) => {
+    const { who, ahead, makes } = one
+    const wrong = [ada, bob].filter(({ name }) => who === 'both' || who === name)
+    await talk()
+    for (const { process } of wrong) process.skew = ahead
+    await clock.advance(HOUR)
+    for (const { core } of wrong) await core.confirmClock()
+    for (const { core } of wrong) await core.ownKeys.maintain()
+    const [maker, other] = who === 'bob' ? [bob, ada] : [ada, bob]
+    await conversation(maker, other).step((draft) => {
+      wantRenewal(draft, 'diverged', sending(maker, other))
+    })
+    await clock.advance(12 * HOUR)
+    await talk()
+    const { ordinal } = sending(maker, other).handshake
+    expect(ordinal > clock.now() + ahead - 24 * HOUR).toBe(makes)
+    for (const { process } of wrong) process.skew = 0
+    await clock.advance(12 * HOUR)
+    for (const { core } of wrong) await core.confirmClock()
+    await clock.advance(5 * HOUR)
+    const told = [reasons(ada), reasons(bob)]
+    const before = toHex(sending(ada, bob).id)
+    const pass = async (days: number): Promise<void> => {
+      clock.jump(clock.now() + days * 24 * HOUR)
+      for (const { core } of [ada, bob]) await core.confirmClock()
+      for (const { core } of [ada, bob]) await core.ownKeys.maintain()
+      await clock.advance(2 * HOUR)
+      await talk()
+    }
+    await pass(80)
+    expect(told.flat()).not.toContain('age')
+    await pass(15)
+    if (makes) expect(told.flat()).toContain('age')
+    expect(toHex(sending(ada, bob).id)).not.toBe(before)
+    expect(sameSession()).toBe(true)
   })
 
   test('who answers a late first message but not the newest is met with a handshake after a day', async () => {
