@@ -21,15 +21,19 @@ test('where it is not installed, or nothing can be asked, it is absent', () => {
   expect(loadNativeModule()).toEqual({ state: 'absent' })
   vi.spyOn(process, 'getBuiltinModule').mockReturnValue(undefined)
   expect(loadNativeModule()).toEqual({ state: 'absent' })
-  vi.stubGlobal('process', undefined)
-  const found = loadNativeModule()
-  vi.unstubAllGlobals()
-  expect(found).toEqual({ state: 'absent' })
+  // A page has none, or what a bundler puts in its place.
+  for (const process of [undefined, {}, { env: {} }]) {
+    vi.stubGlobal('process', process)
+    const found = loadNativeModule()
+    vi.unstubAllGlobals()
+    expect(found).toEqual({ state: 'absent' })
+  }
 })
 
 test.each([
   failure('Cannot find addon', 'ADDON_NOT_FOUND'),
   failure("Cannot find module 'require-addon'", 'MODULE_NOT_FOUND'),
+  failure("The addon of 'sodium-native' is for another platform", 'ERR_DLOPEN_FAILED'),
   new Error('no code'),
   'not even an error',
 ])('one that does not load is broken, and says why', (cause) => {
