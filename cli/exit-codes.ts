@@ -10,7 +10,7 @@ export const EXIT = {
   internal: 1,
   /** Bad or missing argument, or a question that may not be asked. */
   usage: 2,
-  /** Unknown or ambiguous contact, message, profile. */
+  /** Unknown or ambiguous contact, message, profile, member, invitation. */
   notFound: 3,
   /** Key changed, mismatch, not verified. */
   trust: 4,

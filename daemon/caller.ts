@@ -10,6 +10,11 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** A table of methods: of each what it takes and gives. */
+export type Methods<Types> = {
+  readonly [M in keyof Types]: { readonly params: object; readonly result: unknown }
+}
+
 /** The methods of one node: over its socket, or of a node inside this process. Same table, same answers. */
 export interface Caller {
   readonly mode: 'daemon' | 'embedded'

@@ -6,10 +6,10 @@ import { JSONRPCClient, isJSONRPCResponse } from 'json-rpc-2.0'
 import { SottoError } from '../node/errors.ts'
 import { LineSplitter } from './lines.ts'
 import { MAX_IN_FLIGHT } from './limits.ts'
-import type { HelloView, MethodName, ParamsOf, ResultOf } from './method-types.ts'
+import type { HelloView, MethodTypes } from './method-types.ts'
 import { fromRpcError } from './rpc-errors.ts'
 import type { EventNotification } from './session.ts'
-import type { CallOptions, Caller } from './caller.ts'
+import type { CallOptions, Caller, Methods } from './caller.ts'
 
 /** A socket file whose owner lives answers a connection at once; this is for an owner that hangs. */
 const CONNECT_TIMEOUT_MS = 2000
@@ -28,8 +28,16 @@ export async function answers(path: string): Promise<boolean> {
 
 /** Connects to the node behind a socket, or returns undefined when no living process listens there. */
 export async function connectDaemon(path: string): Promise<DaemonClient | undefined> {
+  return await connectTo(path, (socket) => new DaemonClient(socket))
+}
+
+/** The same for any service. */
+export async function connectTo<T>(
+  path: string,
+  make: (socket: Socket) => T,
+): Promise<T | undefined> {
   try {
-    return new DaemonClient(await open(path))
+    return make(await open(path))
   } catch {
     // ENOENT and ECONNREFUSED say that there is no node; any other reason ends at the store's lock, which names it.
     return undefined
@@ -48,8 +56,7 @@ export async function helloFrom(path: string): Promise<HelloView | undefined> {
 }
 
 /** Calls methods over one connection, at most 64 at once; more wait here. */
-export class DaemonClient implements Caller {
-  readonly mode = 'daemon'
+export class RpcClient<Types extends Methods<Types>> {
   readonly lost: Promise<never>
   readonly #socket: Socket
   readonly #rpc: JSONRPCClient
@@ -71,16 +78,16 @@ export class DaemonClient implements Caller {
   }
 
   /** Calls a method. Rejects with SottoError; when `signal` aborts, with its reason, and the node is told to cancel. */
-  async call<M extends MethodName>(
+  async call<M extends keyof Types & string>(
     method: M,
-    params: ParamsOf<M>,
+    params: Types[M]['params'],
     options: CallOptions = {},
-  ): Promise<ResultOf<M>> {
+  ): Promise<Types[M]['result']> {
     await this.#slot()
     try {
       const result: unknown = await this.#request(method, params, options.signal)
       // The peer is our own program of the same API version, behind a socket only this user can open.
-      return result as ResultOf<M>
+      return result as Types[M]['result']
     } finally {
       this.#inFlight--
       this.#waiting.shift()?.()
@@ -159,6 +166,11 @@ export class DaemonClient implements Caller {
   #end(reason: SottoError): void {
     this.#lost.reject(reason)
   }
+}
+
+/** The methods of a node. */
+export class DaemonClient extends RpcClient<MethodTypes> implements Caller {
+  readonly mode = 'daemon'
 }
 
 function open(path: string): Promise<Socket> {

@@ -4,10 +4,8 @@ import type { Socket } from 'node:net'
 import { JSONRPCServer } from 'json-rpc-2.0'
 import type { JSONRPCRequest } from 'json-rpc-2.0'
 import { SottoError } from '../node/errors.ts'
-import type { Node } from '../node/api.ts'
 import { LineSplitter } from './lines.ts'
 import { MAX_IN_FLIGHT } from './limits.ts'
-import { methods } from './methods.ts'
 import { readRequest, type RequestId } from './request.ts'
 import { INVALID_REQUEST, METHOD_NOT_FOUND, refusal, toRpcError } from './rpc-errors.ts'
 import type { RpcError } from './rpc-errors.ts'
@@ -26,9 +24,17 @@ interface Call {
   readonly signal: AbortSignal
 }
 
+/** The methods of one client by name. Each checks its own parameters; the signal is aborted when the client cancels or leaves. */
+export type BoundMethods = Readonly<
+  Record<string, (params: unknown, signal: AbortSignal) => Promise<unknown>>
+>
+
 export interface ConnectionInit {
-  readonly node: Node
-  readonly version: string
+  /** `stop` ends the service after the answer has left. */
+  readonly methods: (client: {
+    readonly session: Session
+    readonly stop: () => void
+  }) => BoundMethods
   readonly onStop: () => void
 }
 
@@ -170,10 +176,8 @@ function rpcServer(session: Session, init: ConnectionInit): JSONRPCServer<Call> 
     id === undefined ? null : { jsonrpc: '2.0', id, error: unknownMethod(method) }
   // Not within the call: closing waits for the answers under way, and this one must be among them.
   const stop = (): void => void setImmediate(init.onStop)
-  for (const [name, method] of Object.entries(methods)) {
-    rpc.addMethod(name, (params: unknown, { signal }) =>
-      method({ node: init.node, version: init.version, stop, session, signal }, params),
-    )
+  for (const [name, method] of Object.entries(init.methods({ session, stop }))) {
+    rpc.addMethod(name, (params: unknown, { signal }) => method(params, signal))
   }
   return rpc
 }

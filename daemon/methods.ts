@@ -3,6 +3,7 @@
 
 import { SottoError } from '../node/errors.ts'
 import type { EventType, Node, SentMessage } from '../node/api.ts'
+import type { BoundMethods } from './connection.ts'
 import type { JsonObject } from './json.ts'
 import { either, flag, integer, listOf, oneOf, optional, readParams, text } from './params.ts'
 import { API_VERSION } from './method-types.ts'
@@ -33,6 +34,21 @@ export interface MethodContext {
   readonly stop: () => void
   /** Aborted when the caller cancels or leaves. */
   readonly signal: AbortSignal
+}
+
+/** The table for one client of a node. */
+export function nodeMethods(
+  node: Node,
+  version: string,
+): (client: { readonly session: Session; readonly stop: () => void }) => BoundMethods {
+  return ({ session, stop }) =>
+    Object.fromEntries(
+      Object.entries(methods).map(([name, method]) => [
+        name,
+        (params: unknown, signal: AbortSignal) =>
+          method({ node, version, stop, session, signal }, params),
+      ]),
+    )
 }
 
 type Table = {

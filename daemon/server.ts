@@ -1,4 +1,4 @@
-// The local socket of a running node: JSON-RPC 2.0, one document per line. Who may talk is decided by the file's mode.
+// The local socket of a running node or mailbox: JSON-RPC 2.0, one document per line. Who may talk is decided by the file's mode.
 
 import { chmod, unlink } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -6,7 +6,9 @@ import type { Server, Socket } from 'node:net'
 import { SottoError } from '../node/errors.ts'
 import type { Node } from '../node/api.ts'
 import { Connection, hangUp } from './connection.ts'
+import type { ConnectionInit } from './connection.ts'
 import { MAX_CONNECTIONS } from './limits.ts'
+import { nodeMethods } from './methods.ts'
 import { toRpcError } from './rpc-errors.ts'
 import { answers } from './client.ts'
 
@@ -30,7 +32,13 @@ export interface DaemonServer {
 
 /** Listens on the socket (0600). A socket left by a dead process is replaced; a living one is STORE_LOCKED. */
 export async function serve(init: ServerInit): Promise<DaemonServer> {
-  await removeStale(init.path)
+  const { node, path, version, onStop } = init
+  return await serveMethods(path, { methods: nodeMethods(node, version), onStop })
+}
+
+/** The same with any methods. */
+export async function serveMethods(path: string, init: ConnectionInit): Promise<DaemonServer> {
+  await removeStale(path)
   const connections = new Set<Connection>()
   const server = createServer((socket) => {
     if (connections.size >= MAX_CONNECTIONS) return refuse(socket)
@@ -38,9 +46,9 @@ export async function serve(init: ServerInit): Promise<DaemonServer> {
     connections.add(connection)
     void connection.closed.then(() => connections.delete(connection))
   })
-  await listen(server, init.path)
+  await listen(server, path)
   return {
-    path: init.path,
+    path,
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       await Promise.all([...connections].map((connection) => connection.close()))
@@ -51,8 +59,8 @@ export async function serve(init: ServerInit): Promise<DaemonServer> {
 
 async function removeStale(path: string): Promise<void> {
   if (await answers(path)) {
-    throw new SottoError('STORE_LOCKED', 'another node answers on the socket of this folder', {
-      hint: 'stop it first: sotto down',
+    throw new SottoError('STORE_LOCKED', 'another process answers on the socket of this folder', {
+      hint: 'stop it first',
     })
   }
   await unlink(path).catch((cause: unknown) => {
