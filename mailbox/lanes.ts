@@ -36,6 +36,14 @@ export function hasRoom(
   return fits(strangers, envelope.bytes, lane)
 }
 
+/** Of its budget, a mailbox fills so much: the rest is for what belongs to the envelopes. */
+const FILLED = 0.9
+
+/** Whether the mailbox may hold so many bytes of envelopes, of all owners together. */
+export function isInBudget(bytes: number, { budgetBytes }: StoreLimits): boolean {
+  return bytes <= Math.floor(budgetBytes * FILLED)
+}
+
 function fits(filled: Quota, bytes: number, quota: Quota): boolean {
   return filled.messages < quota.messages && filled.bytes + bytes <= quota.bytes
 }

@@ -13,6 +13,8 @@ export const SESSION_MAIL_TTL_MS = 21 * DAY
 export interface MailboxLimits {
   /** Owners that may join. */
   readonly members: number
+  /** Waiting envelopes of all owners together: nothing new is taken when it would fill more than 90 % of this. */
+  readonly budgetBytes: number
   /** Waiting envelopes of one owner, together. */
   readonly ownerBytes: number
   readonly ownerMessages: number
@@ -64,6 +66,7 @@ export interface MailboxLimits {
 
 export const DEFAULT_LIMITS: MailboxLimits = {
   members: 500,
+  budgetBytes: 20 * 1024 * MIB,
   ownerBytes: 50 * MIB,
   ownerMessages: 2000,
   keepMessagesMs: SESSION_MAIL_TTL_MS,

@@ -4,6 +4,7 @@ import { ready } from '../protocol/crypto.ts'
 import { History } from './contract/history.ts'
 import { LIMITS } from './contract/people.ts'
 import { LANE_RULES } from './contract/lane-rules.ts'
+import { BUDGET_RULES } from './contract/budget-rules.ts'
 import { INVITATION_RULES } from './contract/invitation-rules.ts'
 import { MAIL_RULES } from './contract/mail-rules.ts'
 import { MEMBER_RULES } from './contract/member-rules.ts'
@@ -12,7 +13,14 @@ import type { FrontEnd, StoreContractInit, StoreSubject } from './contract/subje
 
 export type { FrontEnd, StoreContractInit, StoreSubject }
 
-const RULES = [...MEMBER_RULES, ...INVITATION_RULES, ...MAIL_RULES, ...LANE_RULES, ...UPKEEP_RULES]
+const RULES = [
+  ...MEMBER_RULES,
+  ...INVITATION_RULES,
+  ...BUDGET_RULES,
+  ...MAIL_RULES,
+  ...LANE_RULES,
+  ...UPKEEP_RULES,
+]
 
 /** Histories of one test. */
 const BATCH = 10

@@ -55,6 +55,8 @@ export interface Quota {
 /** The most that a store takes, unless the policy of a member says otherwise. */
 export interface StoreLimits {
   readonly members: number
+  /** Waiting envelopes of all owners together: nothing new is taken when it would fill more than 90 % of this. */
+  readonly budgetBytes: number
   /** Waiting envelopes of one owner, together. */
   readonly ownerBytes: number
   readonly ownerMessages: number

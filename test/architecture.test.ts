@@ -28,8 +28,8 @@ const PROVIDER = 'protocol/provider.ts'
 /** The only file of the core that asks what it runs on: for a native library, which it may not find. */
 const NATIVE_MODULE = 'protocol/native-module.ts'
 
-/** The one that reads the file of an operator. */
-const CONFIG_READER = 'mailbox/config/read.ts'
+/** What reads and writes the file of an operator. */
+const CONFIG_FILES = /^mailbox\/config\/(?:read|edit)\.ts$/
 
 /** Packages of the core: protobuf in `protocol/`, interfaces and byte helpers above it. */
 const PROTOCOL_PACKAGES = ['@bufbuild/protobuf']
@@ -233,7 +233,7 @@ function packagesOf(file: SourceFile): readonly string[] {
 
 function allowedPackages(file: SourceFile): readonly string[] {
   if (file.path === PROVIDER) return [...PROTOCOL_PACKAGES, 'libsodium-wrappers']
-  if (file.path === CONFIG_READER) return [...CORE_PACKAGES, 'smol-toml']
+  if (CONFIG_FILES.test(file.path)) return [...CORE_PACKAGES, 'smol-toml']
   return folderOf(file.path) === 'protocol' ? PROTOCOL_PACKAGES : CORE_PACKAGES
 }
 

@@ -12,7 +12,9 @@ import { Boxes } from './boxes.ts'
 import { SealedEntries } from './entries.ts'
 import { Mail } from './mail.ts'
 import { names } from './names.ts'
-import { accountsOf, Roster } from './roster.ts'
+import { accountsOf } from './accounts.ts'
+import { Budget } from './budget.ts'
+import { Roster } from './roster.ts'
 import { Shelf } from './shelf.ts'
 import { Sweep } from './sweep.ts'
 import type { AccountKey } from '../../protocol/account.ts'
@@ -50,6 +52,7 @@ export class ConditionalMailboxStore implements MailboxStore {
   readonly #limits: StoreLimits
   readonly #entries: SealedEntries
   readonly #boxes: Boxes
+  readonly #budget: Budget
   readonly #roster: Roster
   readonly #mail: Mail
   readonly #shelf: Shelf
@@ -62,17 +65,20 @@ export class ConditionalMailboxStore implements MailboxStore {
     this.#entries = new SealedEntries(init)
     const boxes = new Boxes(this.#entries, random)
     this.#boxes = boxes
-    this.#roster = new Roster({ boxes, limits })
+    const budget = new Budget(boxes)
+    this.#budget = budget
+    this.#roster = new Roster({ boxes, budget, limits })
     const onStored = (owner: AccountKey): void => {
       for (const listener of this.#mailListeners) listener(owner)
     }
-    this.#mail = new Mail({ boxes, limits, onStored })
+    this.#mail = new Mail({ boxes, budget, limits, onStored })
     this.#shelf = new Shelf({ boxes, limits })
     this.#sweep = new Sweep({ boxes, mail: this.#mail, shelf: this.#shelf })
   }
 
   async start(): Promise<void> {
     await this.#roster.settle()
+    await this.#budget.read()
   }
 
   async stop(): Promise<void> {

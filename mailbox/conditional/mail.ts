@@ -6,9 +6,10 @@ import { reader } from '../../protocol/reader.ts'
 import { accountKey } from '../../protocol/account.ts'
 import { StoreError } from '../../net/store-error.ts'
 import { addFlow } from '../flow.ts'
-import { hasRoom, slotOf, STRANGER } from '../lanes.ts'
+import { hasRoom, isInBudget, slotOf, STRANGER } from '../lanes.ts'
 import { Refusal } from '../refusal.ts'
 import { bytesOf } from './box.ts'
+import { totalOf } from './budget.ts'
 import { names } from './names.ts'
 import type { AccountKey } from '../../protocol/account.ts'
 import type { Custody } from '../../protocol/custody.ts'
@@ -23,6 +24,7 @@ import type {
 } from '../store.ts'
 import type { Box, MailRef } from './box.ts'
 import type { Boxes, Change } from './boxes.ts'
+import type { Budget, Usage } from './budget.ts'
 
 const VERSION = 1
 const DIGEST_BYTES = 32
@@ -33,6 +35,7 @@ const NOBODY = '0'.repeat(32)
 
 export interface MailInit {
   readonly boxes: Boxes
+  readonly budget: Budget
   readonly limits: StoreLimits
   readonly onStored: (owner: AccountKey) => void
 }
@@ -57,7 +60,8 @@ export class Mail {
       const box = held?.box?.joining === false ? held.box : undefined
       const depositId = toHex(mail.depositId)
       const known = await this.#known(box, depositId)
-      const refusal = this.#refusal(box, mail, known)
+      const usage = await this.#init.budget.read()
+      const refusal = this.#refusal(box, mail, { known, usage })
       if (held === undefined || box === undefined || refusal !== undefined || known !== undefined) {
         if (written !== undefined) await this.#discard(written)
         if (refusal !== undefined) throw new Refusal(refusal)
@@ -65,6 +69,8 @@ export class Mail {
         throw new Refusal('unavailable')
       }
       if (written?.box !== box.id) written = await this.#write(box, mail)
+      const filled = bytesOf(box) + mail.envelope.length
+      if (!(await this.#init.budget.raise(usage, box.id, filled))) continue
       const id = box.lastItem + 1
       const slot = slotOf(box.tokens, mail.tokenHash)
       const { takenAt } = mail
@@ -97,7 +103,7 @@ export class Mail {
 
   async acknowledge(owner: AccountKey, ids: readonly number[]): Promise<readonly number[]> {
     const named = new Set(ids)
-    return await this.#init.boxes.change<readonly number[]>(owner, async (box) => {
+    return await this.#lettingGo<readonly number[]>(owner, async (box) => {
       const gone = box.mail.filter(({ id }) => named.has(id))
       let [remembered, lost] = [0, 0]
       for (const ref of gone) {
@@ -117,7 +123,7 @@ export class Mail {
 
   /** What waits goes, and with it that it was ever here. */
   async empty(owner: AccountKey): Promise<void> {
-    await this.#init.boxes.change<undefined>(owner, async (box) => {
+    await this.#lettingGo<undefined>(owner, async (box) => {
       if (box.mail.length === 0) return { result: undefined }
       const flow = addFlow(box.flow, { removed: box.mail.length })
       const garbage = box.mail.flatMap(({ blob, depositId }) => [
@@ -128,10 +134,24 @@ export class Mail {
     })
   }
 
+  /** A change that makes the box smaller, and so gives back room for others. */
+  async #lettingGo<T>(owner: Uint8Array, step: (box: Box) => Promise<Change<T>>): Promise<T> {
+    const { boxes, budget } = this.#init
+    const usage = await budget.read()
+    let left: Box | undefined
+    const result = await boxes.change(owner, async (box) => {
+      const change = await step(box)
+      left = change.next
+      return change
+    })
+    if (left !== undefined) await budget.lower(usage, left)
+    return result
+  }
+
   /** The promise for this deposit has ended. */
   async expire(owner: Uint8Array, blob: string, depositId: string): Promise<void> {
     const { boxes } = this.#init
-    await boxes.change<undefined>(owner, async (box) => {
+    await this.#lettingGo<undefined>(owner, async (box) => {
       const receipt = names.receipt(box.id, depositId)
       if (!box.mail.some((ref) => ref.blob === blob)) return await this.#forget(box, receipt)
       const sound = (await boxes.readBlob(box.id, blob)) !== undefined
@@ -166,7 +186,7 @@ export class Mail {
   #refusal(
     box: Box | undefined,
     mail: NewMail,
-    known: Promised | undefined,
+    { known, usage }: { readonly known: Promised | undefined; readonly usage: Usage },
   ): 'unavailable' | 'quota' | undefined {
     if (box === undefined) return 'unavailable'
     if (known !== undefined) return undefined
@@ -177,7 +197,9 @@ export class Mail {
     const envelope = { bytes: mail.envelope.length, slot: slotOf(box.tokens, mail.tokenHash) }
     const filling = { all: filled(box.mail), strangers: filled(strange(box.mail)) }
     const hasTokens = box.tokens.length > 0
-    return hasRoom(filling, envelope, { quota, limits, hasTokens }) ? undefined : 'quota'
+    if (!hasRoom(filling, envelope, { quota, limits, hasTokens })) return 'quota'
+    const others = totalOf(usage) - (usage.boxes.get(box.id) ?? 0)
+    return isInBudget(others + filling.all.bytes + envelope.bytes, limits) ? undefined : 'quota'
   }
 
   async #write(box: Box, mail: NewMail): Promise<Written> {

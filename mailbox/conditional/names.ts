@@ -11,6 +11,8 @@ function wide(number: number): string {
 
 export const names = {
   roster: 'roster',
+  /** How much is in each box. */
+  usage: 'usage',
   time: 'time',
   setting: (name: SettingName) => `setting/${name}`,
   boxes: 'box/',

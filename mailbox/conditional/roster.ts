@@ -13,6 +13,7 @@ import { addFlow, encodeFlow, flowFrom, NO_FLOW } from '../flow.ts'
 import { encodeInvitations, mustAdmit, NO_INVITATIONS } from '../invitations.ts'
 import { readInvitations, withInvitation, withoutInvitation, withUse } from '../invitations.ts'
 import { Refusal } from '../refusal.ts'
+import { accountsOf } from './accounts.ts'
 import { newBox } from './box.ts'
 import { names } from './names.ts'
 import type { AccountKey } from '../../protocol/account.ts'
@@ -21,6 +22,7 @@ import type { InvitationList } from '../invitations.ts'
 import type { Admission, Invitation, NewInvitation, StoreLimits } from '../store.ts'
 import type { Box } from './box.ts'
 import type { Boxes } from './boxes.ts'
+import type { Budget } from './budget.ts'
 
 const VERSION = 1
 const MAX_TRIES = 1000
@@ -48,6 +50,7 @@ interface Count {
 
 export interface RosterInit {
   readonly boxes: Boxes
+  readonly budget: Budget
   readonly limits: StoreLimits
 }
 
@@ -174,12 +177,13 @@ export class Roster {
   }
 
   async #wipe({ account, box: id }: Pending): Promise<void> {
-    const { boxes } = this.#init
+    const { boxes, budget } = this.#init
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const held = await boxes.get(account)
       if (held?.box?.id !== id) break
       if (await boxes.entries.delete(names.box(account), held.revision)) break
     }
+    await budget.drop(id)
     for (const prefix of names.ofBox(id)) await this.#clearAll(prefix)
   }
 
@@ -205,16 +209,6 @@ export class Roster {
 
   async #put(count: Count, revision: number): Promise<boolean> {
     return await this.#init.boxes.entries.put(names.roster, encodeCount(count), revision)
-  }
-}
-
-/** All accounts with a box, also those that are joining. */
-export async function* accountsOf(boxes: Boxes, after = ''): AsyncGenerator<Uint8Array> {
-  for (let last = after; ;) {
-    const page = await boxes.entries.list(names.boxes, last, RUN)
-    for (const name of page) yield fromHex(name.slice(names.boxes.length))
-    last = page.at(-1) ?? ''
-    if (page.length < RUN) return
   }
 }
 

@@ -21,7 +21,13 @@ export type Origin = 'flag' | 'environment' | 'file' | 'default'
 export interface ReadConfig {
   readonly config: MailboxConfig
   /** By path. */
-  readonly origins: ReadonlyMap<string, Origin>
+  readonly sources: ReadonlyMap<string, ConfigSource>
+}
+
+/** Where the value of a key came from, and as what it stood there. */
+export interface ConfigSource {
+  readonly origin: Origin
+  readonly raw: unknown
 }
 
 /** The configuration is not valid. */
@@ -53,7 +59,7 @@ export function readConfig(sources: ConfigSources): ReadConfig {
   const problems: string[] = []
   const file = sources.file === undefined ? {} : tablesOf(sources.file, problems)
   const values: Record<string, Record<string, unknown>> = {}
-  const origins = new Map<string, Origin>()
+  const found = new Map<string, ConfigSource>()
   for (const key of ALL_KEYS) {
     // A wrong value is told wherever it stands, also where another one wins.
     const read = givenOf(key, sources, file).map((given) => ({
@@ -62,13 +68,13 @@ export function readConfig(sources: ConfigSources): ReadConfig {
     }))
     for (const { value } of read) if (value instanceof NotOfKind) problems.push(value.message)
     const [first] = read
-    origins.set(key.path, first?.origin ?? 'default')
+    found.set(key.path, { origin: first?.origin ?? 'default', raw: first?.raw })
     const section = (values[key.section] ??= {})
     section[key.name] = first?.value
   }
   if (problems.length > 0) throw new ConfigError(problems)
   // Each value was made by the kind that stands at the key in `KEYS`, of which the type is made.
-  return { config: values as unknown as MailboxConfig, origins }
+  return { config: values as unknown as MailboxConfig, sources: found }
 }
 
 /** The sections of the file as far as they are known; what is not goes among the problems. */
@@ -140,8 +146,8 @@ function valueOf(key: NamedKey, { place, raw }: Given): unknown {
   }
 }
 
-/** Lists, numbers and truths are written as in JSON. */
-function fromText(key: NamedKey, variable: string): unknown {
+/** What a text stands for, outside of the file: lists, numbers and truths are written as in JSON. */
+export function fromText(key: NamedKey, variable: string): unknown {
   if (!key.kind.isJson) return variable
   try {
     return JSON.parse(variable)

@@ -9,6 +9,7 @@ import type { NewMail, NewPair, QueuedRun, StoreLimits } from '../store.ts'
 
 export const LIMITS: StoreLimits = {
   members: 4,
+  budgetBytes: 10_000,
   ownerBytes: 1000,
   ownerMessages: 6,
   strangerBytes: 250,

@@ -2,7 +2,7 @@
 
 import { toHex } from '../../protocol/bytes.ts'
 import { addFlow } from '../flow.ts'
-import { hasRoom, slotOf, STRANGER } from '../lanes.ts'
+import { hasRoom, isInBudget, slotOf, STRANGER } from '../lanes.ts'
 import { Refusal } from '../refusal.ts'
 import { keys } from './keys.ts'
 import { Damaged } from './sound-records.ts'
@@ -63,7 +63,7 @@ export class Intake {
 
   /** Accepted mail is never dropped for new mail. */
   #checkQuota(member: LevelMember, bytes: number, slot: number): void {
-    const { limits } = this.#init
+    const { limits, members } = this.#init
     const { ownerBytes, ownerMessages } = limits
     const quota = member.policy.quota ?? { bytes: ownerBytes, messages: ownerMessages }
     const { messages, strangerBytes, strangerMessages } = member
@@ -73,6 +73,7 @@ export class Intake {
     }
     const hasTokens = member.tokens.length > 0
     if (!hasRoom(filling, { bytes, slot }, { quota, limits, hasTokens })) throw new Refusal('quota')
+    if (!isInBudget(members.bytes + bytes, limits)) throw new Refusal('quota')
   }
 
   #operations(member: LevelMember, mail: NewMail, slot: number): readonly Operation[] {

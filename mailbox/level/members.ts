@@ -64,6 +64,7 @@ export class Members {
   readonly #adding = new Map<number, Promise<void>>()
   #loaded = false
   #last = 0
+  #bytes = 0
   /** Of those who have left. */
   #formerFlow: Flow = NO_FLOW
 
@@ -82,6 +83,7 @@ export class Members {
     this.#loaded = false
     this.#byAccount.clear()
     this.#byNumber.clear()
+    this.#bytes = 0
     await this.#invitations.load()
     const members: LevelMember[] = []
     const former = await this.#former()
@@ -97,6 +99,11 @@ export class Members {
     this.#last = Math.max(last, ...this.#byNumber.keys())
     this.#formerFlow = former.flow
     this.#loaded = true
+  }
+
+  /** Of all envelopes that wait. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   get count(): number {
@@ -139,6 +146,7 @@ export class Members {
   /** Sets the counters, and returns the operation that has to go into the same commit. */
   change(member: LevelMember, counters: Partial<Counters>): Operation {
     const next: LevelMember = { ...member, ...counters }
+    this.#bytes += next.bytes - (this.#byNumber.get(next.number)?.bytes ?? 0)
     this.#byNumber.set(next.number, next)
     return put(keys.member(next.number), encodeMember(next))
   }
@@ -191,6 +199,7 @@ export class Members {
   /** Ends a membership. The number is never given again: what is still stored under it must not become somebody else's. */
   async end({ number, account, flow, messages }: LevelMember): Promise<void> {
     this.#byAccount.delete(toHex(account))
+    this.#bytes -= this.#byNumber.get(number)?.bytes ?? 0
     this.#byNumber.delete(number)
     this.#formerFlow = addFlow(addFlow(this.#formerFlow, flow), { removed: messages })
     await this.#records.commit([
@@ -201,6 +210,7 @@ export class Members {
 
   #keep(member: LevelMember): void {
     this.#byAccount.set(toHex(member.account), member.number)
+    this.#bytes += member.bytes
     this.#byNumber.set(member.number, member)
   }
 

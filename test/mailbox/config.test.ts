@@ -18,17 +18,17 @@ function problems(sources: ConfigSources): readonly string[] {
 }
 
 test('without any source everything is as the program has it', () => {
-  const { config, origins } = readConfig({})
+  const { config, sources } = readConfig({})
   expect(config.policy).toEqual({ join: 'invite', members: [], new_members: true })
   expect(config.quota.per_member_bytes).toBe(DEFAULT_LIMITS.ownerBytes)
   expect(config.quota.strangers_bytes).toBe(DEFAULT_LIMITS.strangerBytes)
   expect(config.rate.deposits_per_address).toEqual({ burst: 10_000, perSecond: 500 })
   expect(config.rate.wrong_invitations).toEqual({ burst: 20, perSecond: 0.1 })
-  expect(new Set(origins.values())).toEqual(new Set(['default']))
+  expect(new Set([...sources.values()].map(({ origin }) => origin))).toEqual(new Set(['default']))
 })
 
 test('a flag goes before the environment, that before the file, that before the default', () => {
-  const sources = {
+  const given = {
     ...file('[quota]\nmembers = 5\ndisk_budget = "1GiB"\n[policy]\njoin = "open"\n'),
     environment: {
       SOTTO_QUOTA__MEMBERS: '6',
@@ -37,15 +37,15 @@ test('a flag goes before the environment, that before the file, that before the 
     },
     flags: { 'quota.members': 7 },
   }
-  const { config, origins } = readConfig(sources)
+  const { config, sources } = readConfig(given)
   expect([config.quota.members, config.policy.join, config.quota.disk_budget]).toEqual([
     7,
     'allow-list',
     1024 ** 3,
   ])
   expect(
-    ['quota.members', 'policy.join', 'quota.disk_budget', 'log.level'].map((path) =>
-      origins.get(path),
+    ['quota.members', 'policy.join', 'quota.disk_budget', 'log.level'].map(
+      (path) => sources.get(path)?.origin,
     ),
   ).toEqual(['flag', 'environment', 'file', 'default'])
 })
