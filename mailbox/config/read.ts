@@ -128,7 +128,7 @@ function givenOf(key: NamedKey, sources: ConfigSources, file: Raw): readonly Giv
   if (flag !== undefined) given.push({ origin: 'flag', place: key.path, raw: flag })
   const variable = environment[key.variable]
   if (variable !== undefined && variable !== '') {
-    given.push({ origin: 'environment', place: key.variable, raw: fromText(key, variable) })
+    given.push({ origin: 'environment', place: key.variable, raw: rawOf(key, variable) })
   }
   if (isTable(table) && Object.hasOwn(table, key.name)) {
     const place = `${sources.file?.path ?? ''}: ${key.path}`
@@ -147,7 +147,7 @@ function valueOf(key: NamedKey, { place, raw }: Given): unknown {
 }
 
 /** What a text stands for, outside of the file: lists, numbers and truths are written as in JSON. */
-export function fromText(key: NamedKey, variable: string): unknown {
+export function rawOf(key: NamedKey, variable: string): unknown {
   if (!key.kind.isJson) return variable
   try {
     return JSON.parse(variable)
