@@ -207,7 +207,17 @@ export function ed25519KeyPair(seed: Secret): { readonly publicKey: Uint8Array }
 
 /** Ed25519 signature, 64 bytes, deterministic (RFC 8032). */
 export function sign(seed: Secret, message: Uint8Array): Uint8Array {
-  return primitives().ed25519Sign(sized(Secret.reveal(seed), 32), message)
+  const seedBytes = sized(Secret.reveal(seed), 32)
+  return primitives().ed25519Sign(seedBytes, publicKeyOf(seed), message)
+}
+
+/** Of the seeds that have signed: deriving it costs as much as the signature, and nobody else may say what it is. */
+const publicKeys = new WeakMap<Secret, Uint8Array>()
+
+function publicKeyOf(seed: Secret): Uint8Array {
+  const known = publicKeys.get(seed) ?? primitives().ed25519PublicKey(Secret.reveal(seed))
+  publicKeys.set(seed, known)
+  return known
 }
 
 /** Whether an Ed25519 signature holds: cofactorless, canonical S, no small-order key or R. */

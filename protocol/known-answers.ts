@@ -65,7 +65,7 @@ function isEd25519Sound(p: Primitives): boolean {
   const seed = fromHex(ED25519_SEED)
   const message = fromHex('72')
   const publicKey = p.ed25519PublicKey(seed)
-  const signature = p.ed25519Sign(seed, message)
+  const signature = p.ed25519Sign(seed, publicKey, message)
   return (
     is(publicKey, ED25519_PUBLIC_KEY) &&
     is(signature, ED25519_SIGNATURE) &&

@@ -68,16 +68,11 @@ export function nativePrimitives(sodium: NativeSodium, rest: Primitives): Primit
     return done
   }
 
-  /** One call with the expanded key of a seed, which is then overwritten. */
-  function withExpanded<T>(
-    seed: Uint8Array,
-    call: (publicKey: Uint8Array, expanded: Uint8Array) => T,
-  ): T {
-    const publicKey = new Uint8Array(POINT_BYTES)
+  /** One call with room for an expanded key, which is then overwritten. */
+  function withExpanded(call: (expanded: Uint8Array) => void): void {
     const expanded = new Uint8Array(ED25519_EXPANDED_BYTES)
     try {
-      sodium.crypto_sign_seed_keypair(publicKey, expanded, seed)
-      return call(publicKey, expanded)
+      call(expanded)
     } finally {
       expanded.fill(0)
     }
@@ -124,14 +119,21 @@ export function nativePrimitives(sodium: NativeSodium, rest: Primitives): Primit
       return out
     },
 
-    ed25519PublicKey: (seed) => withExpanded(seed, (publicKey) => publicKey),
+    ed25519PublicKey: (seed) => {
+      const publicKey = new Uint8Array(POINT_BYTES)
+      withExpanded((expanded) => sodium.crypto_sign_seed_keypair(publicKey, expanded, seed))
+      return publicKey
+    },
 
-    ed25519Sign: (seed, message) =>
-      withExpanded(seed, (_, expanded) => {
-        const out = new Uint8Array(SIGNATURE_BYTES)
+    ed25519Sign: (seed, publicKey, message) => {
+      const out = new Uint8Array(SIGNATURE_BYTES)
+      withExpanded((expanded) => {
+        expanded.set(seed)
+        expanded.set(publicKey, seed.length)
         sodium.crypto_sign_detached(out, message, expanded)
-        return out
-      }),
+      })
+      return out
+    },
 
     ed25519Verify: (publicKey, message, signature) =>
       sodium.crypto_sign_verify_detached(signature, message, publicKey),

@@ -46,7 +46,8 @@ export interface Primitives {
   x25519(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array | undefined
   x25519Base(privateKey: Uint8Array): Uint8Array
   ed25519PublicKey(seed: Uint8Array): Uint8Array
-  ed25519Sign(seed: Uint8Array, message: Uint8Array): Uint8Array
+  /** `publicKey` must be that of the seed: a signature under another one gives the seed away. */
+  ed25519Sign(seed: Uint8Array, publicKey: Uint8Array, message: Uint8Array): Uint8Array
   ed25519Verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean
   /** On the curve, in the prime-order subgroup, not the identity. Says nothing about the encoding. */
   ed25519IsPrimeOrder(point: Uint8Array): boolean
@@ -227,12 +228,10 @@ export function wasmPrimitives(sodium: SodiumModule): Primitives {
         return read(publicKey, POINT_BYTES)
       }),
 
-    ed25519Sign: (seed, message) =>
+    ed25519Sign: (seed, publicKey, message) =>
       within(message.length, () => {
-        const publicKey = reserve(POINT_BYTES)
-        const expanded = reserve(ED25519_EXPANDED_BYTES)
         const out = reserve(SIGNATURE_BYTES)
-        must(sodium._crypto_sign_seed_keypair(publicKey, expanded, put(seed)))
+        const expanded = putAll([seed, publicKey])
         must(sodium._crypto_sign_detached(out, 0, put(message), message.length, 0, expanded))
         return read(out, SIGNATURE_BYTES)
       }),

@@ -86,7 +86,7 @@ class Steps {
     this.#p = primitives
     this.#point = primitives.x25519Base(bytes(32))
     this.#account = primitives.ed25519PublicKey(this.#seed)
-    this.#signature = primitives.ed25519Sign(this.#seed, this.#signed)
+    this.#signature = primitives.ed25519Sign(this.#seed, this.#account, this.#signed)
     this.#kemKey = primitives.kemPublicKey(this.#kemSeed)
     this.#kemCiphertext = defined(primitives.kemEncapsulate(this.#kemKey, bytes(32))).ciphertext
   }

@@ -128,14 +128,14 @@ describe('native and WebAssembly agree on', () => {
   test('Ed25519 keys and signatures', () => {
     check(fc.tuple(bytes(32), texts), (p, [seed, message]) => [
       p.ed25519PublicKey(seed),
-      p.ed25519Sign(seed, message),
+      p.ed25519Sign(seed, p.ed25519PublicKey(seed), message),
     ])
   })
 
   test('which signatures hold', () => {
     check(fc.tuple(bytes(32), texts, fc.nat()), (p, [seed, message, flip]) => {
       const publicKey = wasm.ed25519PublicKey(seed)
-      const signature = wasm.ed25519Sign(seed, message)
+      const signature = wasm.ed25519Sign(seed, publicKey, message)
       const largeS = concat(signature.subarray(0, 32), plusOrder(signature.subarray(32)))
       return [
         p.ed25519Verify(publicKey, message, signature),
@@ -230,13 +230,15 @@ test('the expanded key of a seed is overwritten', () => {
       seen.push(expanded)
       library.crypto_sign_seed_keypair(publicKey, expanded, seed)
     },
-    crypto_sign_detached: () => {
+    crypto_sign_detached: (_out, _message, expanded) => {
+      seen.push(expanded)
       throw new Error('interrupted')
     },
   }
   const primitives = nativePrimitives(watched, wasm)
-  primitives.ed25519PublicKey(new Uint8Array(32).fill(5))
-  expect(() => primitives.ed25519Sign(new Uint8Array(32), new Uint8Array(1))).toThrow('interrupted')
+  const publicKey = primitives.ed25519PublicKey(new Uint8Array(32).fill(5))
+  const sign = () => primitives.ed25519Sign(new Uint8Array(32).fill(5), publicKey, Uint8Array.of(1))
+  expect(sign).toThrow('interrupted')
   expect(seen).toEqual([new Uint8Array(64), new Uint8Array(64)])
 })
 

@@ -32,7 +32,7 @@ test.each([
   ['a refused x25519', (p) => p.x25519(KEY, new Uint8Array(32))],
   ['x25519Base', (p) => p.x25519Base(KEY)],
   ['ed25519PublicKey', (p) => p.ed25519PublicKey(KEY)],
-  ['ed25519Sign', (p) => p.ed25519Sign(KEY, KEY)],
+  ['ed25519Sign', (p) => p.ed25519Sign(KEY, KEY, KEY)],
   ['ed25519Verify', (p) => p.ed25519Verify(KEY, KEY, SEED)],
   ['kemPublicKey', (p) => p.kemPublicKey(SEED)],
   ['kemEncapsulate', (p) => p.kemEncapsulate(new Uint8Array(1184), KEY)],
