@@ -7,6 +7,7 @@ import { startNetwork } from '../net/platform/libp2p.ts'
 import { memoryHome } from '../net/platform/memory-home.ts'
 import { platformRandom } from '../net/platform/random.ts'
 import { mailbox } from './host.ts'
+import { DEFAULT_LIMITS } from './limits.ts'
 import { Monitor } from './monitor/monitor.ts'
 import { DEFAULT_LISTEN } from './listen.ts'
 import type { CreateHomeOptions, Home, OpenHomeOptions } from '../net/platform/home.ts'
@@ -70,6 +71,12 @@ export interface MailboxHost extends AsyncDisposable {
   stop(): Promise<void>
 }
 
+/** Of peers who ask for nothing but the DHT. */
+const DHT_CONNECTIONS = 300
+
+/** Owners come back together when their mailbox was away. */
+const PENDING_CONNECTIONS = 64
+
 /**
  * Opens the folder and serves. Rejects with `HomeError` (ERR_LOCKED, ERR_BAD_PASSPHRASE, ...), with libp2p's error when an
  * address cannot be listened on, with what `unlock` threw, or with the reason of the signal; nothing is left running then.
@@ -117,6 +124,9 @@ async function serve(home: Home, options: HostMailboxOptions): Promise<MailboxHo
     listen: options.listen ?? DEFAULT_LISTEN,
     bootstrap: options.bootstrap ?? [],
     lan: options.lan ?? false,
+    // Above it libp2p ends connections that are in use; streams have limits of their own.
+    maxConnections: (limits?.channels ?? DEFAULT_LIMITS.channels) + DHT_CONNECTIONS,
+    maxPendingConnections: PENDING_CONNECTIONS,
     dht: dht.service,
     services: { mailbox: service },
     ...(announce === undefined ? {} : { announce }),

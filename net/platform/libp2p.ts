@@ -46,6 +46,12 @@ export interface NetworkOptions<Services extends Record<string, unknown>> {
   readonly inboundConnectionThreshold?: number
   /** @default 300 */
   readonly maxConnections?: number
+  /**
+   * Incoming connections that are being set up at a time; one more is refused. Owners of a mailbox come back all at once.
+   *
+   * @default 10
+   */
+  readonly maxPendingConnections?: number
   /** @default a logger that writes nothing: log lines hold peer ids and addresses */
   readonly logger?: ComponentLogger
   readonly clock?: Clock
@@ -97,6 +103,7 @@ async function configuration<Services extends Record<string, unknown>>(
     connectionManager: {
       maxConnections: options.maxConnections ?? 300,
       inboundConnectionThreshold: options.inboundConnectionThreshold ?? 1000,
+      maxIncomingPendingConnections: options.maxPendingConnections ?? 10,
     },
     peerDiscovery: options.lan ? [lanDiscovery()] : [],
     services: {
