@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import type { Answer } from './orders.ts'
 
 /** Longer than any sample takes. */
-const ANSWER_WITHIN = 120_000
+const ANSWER_WITHIN = 600_000
 
 export class Child<Order extends object> {
   readonly #process: ChildProcess
@@ -36,6 +36,10 @@ export class Child<Order extends object> {
       child.on('message', onMessage).on('exit', onExit)
       child.send(order)
     })
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0
   }
 
   end(): void {

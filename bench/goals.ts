@@ -11,7 +11,8 @@ export interface Goal {
   readonly of: Figure
   /** What it is divided by, if it is a ratio. */
   readonly by?: Figure
-  readonly must: number
+  /** Absent where nothing is demanded. */
+  readonly must?: number
   /** Worth boasting of. */
   readonly boast?: number
   /** Whether the measured value has to be at least or at most these. */
@@ -22,7 +23,7 @@ export interface Judged {
   readonly goal: Goal
   /** Undefined when the run has no such figure. */
   readonly measured: number | undefined
-  readonly verdict: 'missed' | 'met' | 'boast' | 'not measured'
+  readonly verdict: 'missed' | 'met' | 'boast' | 'no boast' | 'not measured'
 }
 
 /** Compares the medians of a run with the goals of its benchmark, in the order of the goals. */
@@ -59,6 +60,14 @@ const GOALS: Readonly<Record<string, readonly Goal[]>> = {
       of: { job: 'ping-pong', subject: 'sotto-wasm' },
     },
   ],
+  mailbox: [
+    rate('deposit-64', 'limit', 0.6, 0.8),
+    rate('drain', 'limit', 0.6, 0.8),
+    portion('deposit-p50', 'limit', 1.5),
+    portion('deposit-p99', 'limit', 1.5),
+    rate('deposit-64', 'redis', undefined, 0.8),
+    rate('deposit-64', 'jetstream', undefined, 2),
+  ],
   flood: [
     {
       of: { job: 'flooded-p99', subject: 'sotto' },
@@ -71,18 +80,22 @@ const GOALS: Readonly<Record<string, readonly Goal[]>> = {
 }
 
 /** Ours is so many times faster. */
-function rate(job: string, peer: string, must: number, boast?: number): Goal {
+function rate(job: string, peer: string, must?: number, boast?: number): Goal {
   return { ...ratio(job, peer, must, boast), bound: 'least' }
 }
 
 /** Ours is such a part of theirs. */
-function portion(job: string, peer: string, must: number, boast: number): Goal {
+function portion(job: string, peer: string, must: number, boast?: number): Goal {
   return { ...ratio(job, peer, must, boast), bound: 'most' }
 }
 
-function ratio(job: string, peer: string, must: number, boast?: number): Omit<Goal, 'bound'> {
+function ratio(job: string, peer: string, must?: number, boast?: number): Omit<Goal, 'bound'> {
   const figures = { of: { job, subject: 'sotto' }, by: { job, subject: peer } }
-  return { ...figures, must, ...(boast === undefined ? {} : { boast }) }
+  return {
+    ...figures,
+    ...(must === undefined ? {} : { must }),
+    ...(boast === undefined ? {} : { boast }),
+  }
 }
 
 function measure({ of, by }: Goal, results: readonly Result[]): number | undefined {
@@ -99,6 +112,7 @@ function verdictOf({ must, boast, bound }: Goal, measured: number | undefined): 
   if (measured === undefined) return 'not measured'
   const reaches = (limit: number): boolean =>
     bound === 'least' ? measured >= limit : measured <= limit
-  if (!reaches(must)) return 'missed'
-  return boast !== undefined && reaches(boast) ? 'boast' : 'met'
+  if (must !== undefined && !reaches(must)) return 'missed'
+  if (boast !== undefined && reaches(boast)) return 'boast'
+  return must === undefined ? 'no boast' : 'met'
 }

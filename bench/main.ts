@@ -14,6 +14,7 @@ import { type Bench, interleave } from './rounds.ts'
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   ratchet: async () => (await import('./ratchet.ts')).ratchetBench(),
   delivery: async () => (await import('./delivery.ts')).deliveryBench(),
+  mailbox: async () => (await import('./mailbox.ts')).mailboxBench(),
   names: async () => (await import('./names.ts')).namesBench(),
   flood: async () => (await import('./flood.ts')).floodBench(),
 }

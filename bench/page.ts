@@ -68,7 +68,7 @@ function goalRows(judged: readonly Judged[]): readonly (readonly string[])[] {
   const rows = judged.map(({ goal, measured, verdict }) => [
     termOf(goal),
     limitOf(goal, goal.must),
-    goal.boast === undefined ? '' : limitOf(goal, goal.boast),
+    limitOf(goal, goal.boast),
     measured === undefined ? '' : rounded(measured),
     verdict,
   ])
@@ -86,8 +86,8 @@ function nameOf({ job, subject }: Figure): string {
   return `\`${job}\` of ${subject}`
 }
 
-function limitOf({ bound }: Goal, limit: number): string {
-  return `at ${bound} ${rounded(limit)}`
+function limitOf({ bound }: Goal, limit: number | undefined): string {
+  return limit === undefined ? '' : `at ${bound} ${rounded(limit)}`
 }
 
 /** Three digits at least, without zeros that say nothing. */

@@ -34,6 +34,18 @@ test.each([
   expect(verdict([result('overhead-32B', 'sotto', bytes)], 'overhead-32B')).toBe(expected)
 })
 
+test.each([
+  [1.9, 'no boast'],
+  [2, 'boast'],
+])('of what is not demanded, a rate %s times the other one is %s', (times, expected) => {
+  const results = [
+    result('deposit-64', 'sotto', 100 * times),
+    result('deposit-64', 'jetstream', 100),
+  ]
+  const judged = judge('mailbox', results)
+  expect(judged.find(({ goal }) => goal.by?.subject === 'jetstream')?.verdict).toBe(expected)
+})
+
 test('a figure that is not there is not judged', () => {
   const ours = [result('one-way-32B', 'sotto', 100)]
   expect(verdict(ours, 'one-way-32B', 'libsignal-client')).toBe('not measured')
