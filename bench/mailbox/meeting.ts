@@ -23,6 +23,7 @@ export interface ClientParts {
   /** A stranger has none. */
   readonly owner?: Account
   readonly onItems?: (items: readonly MailboxItem[]) => void
+  readonly onClosed?: () => void
 }
 
 export function clientOf({ peer, addresses }: Meeting, parts: ClientParts): MailboxClient {

@@ -62,9 +62,11 @@ async function drain(
 async function leave(text: string): Promise<Leave> {
   const found = JSON.parse(text) as Found
   const wire = await throwAwayWires({ clock, random }).make()
-  const client = clientOf(found, { wire })
   const owner = accountKey(fromHex(found.owner))
+  let client: MailboxClient | undefined
+  const onClosed = (): void => (client = undefined) // other subjects had their turn for too long
   return async (envelope) => {
+    client ??= clientOf(found, { wire, onClosed })
     await client.deposit({ owner, depositId: random(16), envelope }, within())
   }
 }
