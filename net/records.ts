@@ -13,6 +13,15 @@ import type { Clock, Store, Timer } from './ports.ts'
 import type { Range } from './record-range.ts'
 
 export type Operation =
+  | Write
+  /**
+   * A put whose value is asked for when its batch is written, and only if no later one of the batch has the same key: for
+   * counters that change with everything else.
+   */
+  | { readonly type: 'state'; readonly key: string; readonly value: () => Uint8Array }
+
+/** As the database takes it. */
+type Write =
   | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
   | { readonly type: 'del'; readonly key: string }
 
@@ -67,6 +76,9 @@ const COUNT_AHEAD = 4096
 
 const MAX_BATCH_BYTES = 8 * 1024 * 1024
 
+/** More than a request needs from one promise to the next on its way here. */
+const GATHER_TURNS = 16
+
 /** No record has this name. Deleting it makes LevelDB sync its log without changing anything. */
 const BARRIER = '\u007f'
 
@@ -87,7 +99,9 @@ export class Records {
   #timer: Timer | undefined
   #mustReopen = false
   /** Of the batch that failed: after opening again it is there if the log held the batch in spite of the failure. */
-  #doubtful: Operation | undefined
+  #doubtful: Write | undefined
+  /** The newest batch that was begun. */
+  #begun: readonly Write[] = []
   #reopening: Promise<void> | undefined
   /** Something was written without fsync since the last fsync. */
   #unsynced = false
@@ -171,7 +185,7 @@ export class Records {
    * Writes the operations in one synced batch, shared with everything that is queued meanwhile, in the order of the calls.
    * Resolves after fsync. Rejects with `StoreError`, and then nothing of it is in the store, nor of anything queued behind it
    * (but for a batch that only its fsync failed: if it comes back, the next commit fails as well and `onFailure` is told again).
-   * The values are sealed before this returns: the caller may wipe them at once.
+   * The values are sealed before this returns, but for those of `state`: the caller may wipe them at once.
    */
   commit(operations: readonly Operation[]): Promise<void> {
     return this.#enqueue(operations, 'now')
@@ -235,7 +249,9 @@ export class Records {
   /** Runs without a pause up to the returned promise: calls are queued in their order. */
   async #enqueue(operations: readonly Operation[], pace: Pace): Promise<void> {
     if (this.#closed) throw new StoreError('ERR_CLOSED')
-    const sealed = operations.map((operation) => this.#seal(operation))
+    const sealed = operations.map((operation) =>
+      operation.type === 'put' ? this.#seal(operation.key, operation.value) : operation,
+    )
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#queue.push({ operations: sealed, pace, resolve, reject })
     if (pace === 'now') this.#start()
@@ -257,7 +273,7 @@ export class Records {
 
   /** Writes one batch, and more while a commit waits. Never rejects. */
   async #write(): Promise<void> {
-    await Promise.resolve() // commits of this turn travel together
+    await this.#gather()
     do {
       const groups = this.#take()
       try {
@@ -269,6 +285,14 @@ export class Records {
     } while (this.#queue.some(({ pace }) => pace === 'now'))
     this.#writing = undefined
     if (this.#queue.length > 0) this.#startLater()
+  }
+
+  /** What follows without a pause travels together: a request that was read with others is a few promises behind them. */
+  async #gather(): Promise<void> {
+    for (let before = -1; before < this.#queue.length;) {
+      before = this.#queue.length
+      for (let turn = 0; turn < GATHER_TURNS; turn++) await Promise.resolve()
+    }
   }
 
   /** The next batch: whole groups, oldest first, within the bounds, at least one. */
@@ -288,12 +312,14 @@ export class Records {
   }
 
   async #batch(groups: readonly Group[]): Promise<void> {
-    const operations = groups.flatMap((group) => group.operations)
+    this.#begun = []
+    const operations = this.#writes(groups.flatMap((group) => group.operations))
     if (operations.length === 0) return
     if (this.#mustReopen) await this.#openAgain()
     const options: BatchOptions = { sync: groups.some(({ pace }) => pace !== 'lazy') }
     const began = this.#watch?.now() ?? 0
-    await this.#store.batch(operations.slice(), options)
+    this.#begun = operations
+    await this.#store.batch([...operations], options)
     this.#batches++
     if (options.sync) this.#synced++
     if (options.sync) this.#watch?.synced(this.#watch.now() - began)
@@ -329,8 +355,7 @@ export class Records {
     const behind = this.#queue
     this.#queue = []
     if (!this.#mustReopen) {
-      const failed = groups.flatMap(({ operations }) => operations)
-      this.#doubtful = failed.find(({ type }) => type === 'put')
+      this.#doubtful = this.#begun.find(({ type }) => type === 'put')
     }
     this.#mustReopen = true
     for (const listener of this.#listeners) listener(error)
@@ -347,9 +372,20 @@ export class Records {
     }
   }
 
-  #seal(operation: Operation): Operation {
-    if (operation.type === 'del') return operation
-    const { key, value } = operation
+  /** Of several states of one key the last, in its place. */
+  #writes(operations: readonly Operation[]): readonly Write[] {
+    const newest = new Map<string, Operation>()
+    for (const operation of operations) {
+      if (operation.type === 'state') newest.set(operation.key, operation)
+    }
+    return operations.flatMap((operation) => {
+      if (operation.type !== 'state') return [operation]
+      const { key, value } = operation
+      return newest.get(key) === operation ? [this.#seal(key, value())] : []
+    })
+  }
+
+  #seal(key: string, value: Uint8Array): Write {
     return { type: 'put', key, value: sealValue(this.#dataKey, key, value, this.#random) }
   }
 }

@@ -2,7 +2,7 @@
  * Values at rest: nonce[24] ‖ XChaCha20-Poly1305(data key, nonce, ad = the record's key, value). The key of the record is
  * authenticated with it, so that a value cannot be moved to another place.
  */
-import { concat, utf8 } from '../protocol/bytes.ts'
+import { utf8 } from '../protocol/bytes.ts'
 import { openBytes, sealBytes } from '../protocol/crypto.ts'
 import { StoreError } from './store-error.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
@@ -18,7 +18,9 @@ export function sealValue(
   random: RandomBytes,
 ): Uint8Array {
   const nonce = random(NONCE_BYTES)
-  return concat(nonce, sealBytes(dataKey, nonce, utf8(key), value))
+  const sealed = sealBytes(dataKey, nonce, utf8(key), value, NONCE_BYTES)
+  sealed.set(nonce)
+  return sealed
 }
 
 /** Throws `StoreError` ERR_CORRUPT, with the key, when it was not sealed for this key by this data key. */

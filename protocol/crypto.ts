@@ -127,14 +127,18 @@ export function aeadOpen(
   return open(key, sized(salt, SALT_BYTES), ad, sealed)
 }
 
-/** XChaCha20-Poly1305 with a whole random nonce of 24 bytes: for what is stored under a long-lived key. */
+/**
+ * XChaCha20-Poly1305 with a whole random nonce of 24 bytes: for what is stored under a long-lived key. The result begins with
+ * `room` zero bytes.
+ */
 export function sealBytes(
   key: Secret,
   nonce: Uint8Array,
   ad: Uint8Array,
   text: Uint8Array,
+  room = 0,
 ): Uint8Array {
-  return seal(key, sized(nonce, NONCE_BYTES), ad, text, 0)
+  return seal(key, sized(nonce, NONCE_BYTES), ad, text, room)
 }
 
 /** The text of `sealBytes`. Throws `CryptoError` ERR_AEAD. */

@@ -148,7 +148,7 @@ export class Members {
     const next: LevelMember = { ...member, ...counters }
     this.#bytes += next.bytes - (this.#byNumber.get(next.number)?.bytes ?? 0)
     this.#byNumber.set(next.number, next)
-    return put(keys.member(next.number), encodeMember(next))
+    return { type: 'state', key: keys.member(next.number), value: () => encodeMember(next) }
   }
 
   /**

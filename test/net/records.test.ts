@@ -107,6 +107,39 @@ describe.each([
     expect(await textOf(records, 'a')).toBe('199')
   })
 
+  test('commits that follow each other within a few promises share a batch', async () => {
+    const records = create()
+    const commits: Promise<void>[] = []
+    for (let at = 0; at < 50; at++) {
+      commits.push(records.commit([put(`c/${at}`, 'x')]))
+      for (let turn = 0; turn < 8; turn++) await Promise.resolve()
+    }
+    await Promise.all(commits)
+    expect(records.counts).toEqual({ batches: 1, synced: 1 })
+    expect(await keysOf(records.range('c/'))).toHaveLength(50)
+  })
+
+  test('of several states of one key in a batch the last is asked for, and no other', async () => {
+    const records = create()
+    const asked: string[] = []
+    const state = (key: string, text: string): Operation => ({
+      type: 'state',
+      key,
+      value: () => {
+        asked.push(text)
+        return utf8(text)
+      },
+    })
+    const first = records.commit([state('a', 'one'), state('b', 'other')])
+    await Promise.all([first, records.commit([state('a', 'two'), put('c', 'beside')])])
+    expect(asked.toSorted()).toEqual(['other', 'two'])
+    expect(await textOf(records, 'a')).toBe('two')
+    await records.commit([state('a', 'three'), { type: 'del', key: 'a' }])
+    expect(await textOf(records, 'a')).toBeUndefined()
+    await records.commit([{ type: 'del', key: 'a' }, state('a', 'four')])
+    expect(await textOf(records, 'a')).toBe('four')
+  })
+
   test('what can wait rides with the next commit, in the order of the calls', async () => {
     const records = create()
     void records.later([put('a', 'first'), put('b', 'kept')])
@@ -144,8 +177,7 @@ describe.each([
   test('what can wait does not make a batch of its own behind a commit', async () => {
     const records = create()
     const commit = records.commit([put('a', '1')])
-    await Promise.resolve()
-    await Promise.resolve()
+    for (let turn = 0; turn < 64; turn++) await Promise.resolve() // it is being written by then
     void records.later([put('b', '2')])
     await commit
     await settle(50)
