@@ -1,8 +1,8 @@
 /** How every libp2p node of sotto's connects: TCP and WebSockets, Noise, Yamux. */
-import { noise } from '@chainsafe/libp2p-noise'
 import { tcp } from '@libp2p/tcp'
 import { webSockets } from '@libp2p/websockets'
 import { yamux } from '@libp2p/yamux'
+import { noiseInOnePiece } from './noise.ts'
 import type { Libp2pOptions } from 'libp2p'
 
 const MAX_STREAMS = 128
@@ -19,7 +19,7 @@ export function transports(): Required<
 > {
   return {
     transports: [tcp(), webSockets()],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [noiseInOnePiece()],
     streamMuxers: [
       yamux({
         maxInboundStreams: MAX_STREAMS,
