@@ -3,7 +3,7 @@ import { platformRandom as random } from '../../net/platform/random.ts'
 import { accountFromSeed } from '../../protocol/account.ts'
 import { generateSecret, ready } from '../../protocol/crypto.ts'
 import { takeOrders } from '../orders.ts'
-import { joined, within } from './meeting.ts'
+import { joined, patient } from './meeting.ts'
 import { ENVELOPE_BYTES } from './orders.ts'
 import { ownerWire } from './owner-wire.ts'
 import type { Account } from '../../protocol/account.ts'
@@ -43,7 +43,7 @@ async function fill(
     for (let count = 0; count < envelopes; count++) {
       const envelope = random(ENVELOPE_BYTES)
       envelope.set([1, 1])
-      await client.deposit({ owner, depositId: random(16), envelope }, within())
+      await client.deposit({ owner, depositId: random(16), envelope }, patient)
     }
   })
   await client.close()
@@ -55,7 +55,7 @@ async function wait(meeting: Meeting, owners: readonly Account[]): Promise<void>
   await inLanes(owners, async (owner) => {
     const { wire } = await ownerWire(owner)
     const client = await joined(meeting, { wire, owner })
-    await client.fetch(within())
+    await client.fetch(patient)
   })
 }
 

@@ -6,7 +6,7 @@ import { throwAwayWires } from '../../net/platform/throw-away.ts'
 import { Records } from '../../net/records.ts'
 import { accountKey } from '../../protocol/account.ts'
 import { fromHex, toHex } from '../../protocol/bytes.ts'
-import { clientOf, joined, within } from './meeting.ts'
+import { clientOf, joined, patient } from './meeting.ts'
 import { ownerWire } from './owner-wire.ts'
 import { work } from './worker.ts'
 import type { MailboxClient, MailboxItem } from '../../net/mailbox-client.ts'
@@ -48,13 +48,13 @@ async function drain(
     )
     await client.acknowledge(
       items.map(({ id }) => id),
-      within(),
+      patient,
     )
     left -= items.length
     if (left <= 0) resolve()
   }
   const client = clientFor((items) => void take(items).catch(reject))
-  await client.fetch(within())
+  await client.fetch(patient)
   await done
   await client.close()
 }
@@ -67,7 +67,7 @@ async function leave(text: string): Promise<Leave> {
   const onClosed = (): void => (client = undefined) // other subjects had their turn for too long
   return async (envelope) => {
     client ??= clientOf(found, { wire, onClosed })
-    await client.deposit({ owner, depositId: random(16), envelope }, within())
+    await client.deposit({ owner, depositId: random(16), envelope }, patient)
   }
 }
 
