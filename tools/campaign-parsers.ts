@@ -1,5 +1,5 @@
 /**
- * Campaigns: generated inputs for every parser that is exposed to bytes from outside, until each has had its share.
+ * Generated inputs for every parser that is exposed to bytes from outside, until each has had its share.
  *
  *   npm run campaign -- parsers [--inputs 1000000] [--for 10m] [--seed S] [--state FILE] [--only NAME] [--replay NUMBER]
  *

@@ -1,5 +1,5 @@
 // A mailbox in a process of its own that is killed and started again on the same folder and port.
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -21,28 +21,38 @@ export interface RunningMailbox {
 
 export class KilledMailbox {
   readonly #folder: string
+  readonly #began: number
   #listen = '/ip4/127.0.0.1/tcp/0'
   #running: ChildProcess | undefined
   /** The next process, with its modules loaded. */
   #next: Promise<ChildProcess>
 
-  private constructor(folder: string) {
+  private constructor(folder: string, began: number) {
     this.#folder = folder
+    this.#began = began
     this.#next = this.#load()
   }
 
-  static async create(): Promise<KilledMailbox> {
-    return new KilledMailbox(await mkdtemp(join(tmpdir(), 'sotto-killed-')))
+  /** Its clock, a hurried one, began then. */
+  static async create(began: number): Promise<KilledMailbox> {
+    return new KilledMailbox(await mkdtemp(join(tmpdir(), 'sotto-killed-')), began)
   }
 
   async start(): Promise<RunningMailbox> {
     const child = await this.#next
     this.#running = child
-    child.send({ dir: join(this.#folder, 'box'), listen: this.#listen })
+    child.send({ dir: join(this.#folder, 'box'), listen: this.#listen, began: this.#began })
     const [running] = await Promise.race([once(child, 'message'), failure(child)])
     this.#listen = String(running.addresses[0]).replace(/\/p2p\/.*/, '')
     this.#next = this.#load()
     return running
+  }
+
+  /** MiB that it has resident; 0 when it does not run. */
+  memory(): number {
+    if (this.#running?.pid === undefined) return 0
+    const { stdout } = spawnSync('ps', ['-o', 'rss=', '-p', String(this.#running.pid)])
+    return Number(stdout.toString()) / 1024
   }
 
   /** SIGKILL: nothing is finished, nothing is flushed. */

@@ -1,0 +1,288 @@
+// A real mailbox process on a real folder is killed again and again while mail is left, fetched and acknowledged, one-time pairs are
+// taken, and the time runs so fast that mail and pairs expire.
+import { MailboxClient } from '../../net/mailbox-client.ts'
+import { accountOf } from '../../net/peer-name.ts'
+import { platformRandom as random } from '../../net/platform/random.ts'
+import { decodeMailboxLink } from '../../protocol/link.ts'
+import { textOf } from '../mailbox/world.ts'
+import { testAccount, testBundle, testPairs } from './accounts.ts'
+import { hurriedClock } from './hurried-clock.ts'
+import { Ledger } from './kill-ledger.ts'
+import { KilledMailbox } from './killed-mailbox.ts'
+import { testPeer } from './network.ts'
+import type { MailboxItem } from '../../net/mailbox-client.ts'
+import type { Clock } from '../../net/ports.ts'
+import type { Owner } from './kill-ledger.ts'
+import type { RunningMailbox } from './killed-mailbox.ts'
+import type { TestPeer } from './network.ts'
+
+/** Deposits of one sender that wait for their receipt. */
+const LANES = 12
+
+/** Answers of the longest life. */
+const MOST_ANSWERS = 130
+
+/** What became of one mailbox over its lives. */
+export interface KillReport {
+  /** Each a promise that was broken. */
+  readonly faults: readonly string[]
+  readonly promised: number
+  readonly received: number
+  /** Acknowledged and confirmed. */
+  readonly settled: number
+  /** Promises that ended before their owner came. */
+  readonly expired: number
+  readonly pairs: number
+  /** MiB, the most that any life had resident. */
+  readonly memory: number
+}
+
+/** `below(limit)` decides after how many answers each life ends. */
+export async function killMailbox(
+  kills: number,
+  below: (limit: number) => number,
+): Promise<KillReport> {
+  const began = Date.now()
+  const mailbox = await KilledMailbox.create(began)
+  const campaign = new Campaign(mailbox, hurriedClock(began))
+  try {
+    await campaign.start()
+    for (let kill = 0; kill < kills; kill++) await campaign.life(5 + below(MOST_ANSWERS))
+    return await campaign.end()
+  } finally {
+    await campaign.stop()
+    await mailbox.end()
+  }
+}
+
+/** One run of the mailbox, which ends after so many answers. */
+class Life {
+  readonly box: RunningMailbox
+  readonly #over = new AbortController()
+  #left: number
+
+  constructor(box: RunningMailbox, answers: number) {
+    this.box = box
+    this.#left = answers
+  }
+
+  get signal(): AbortSignal {
+    return this.#over.signal
+  }
+
+  get over(): boolean {
+    return this.#over.signal.aborted
+  }
+
+  /** Something was answered. */
+  count(): void {
+    if (--this.#left <= 0) this.end()
+  }
+
+  end(): void {
+    this.#over.abort(new Error('killed'))
+  }
+}
+
+interface ClientParts {
+  readonly owner?: Owner
+  readonly onItems?: (items: readonly MailboxItem[]) => void
+}
+
+class Campaign {
+  readonly #mailbox: KilledMailbox
+  readonly #clock: Clock
+  readonly #ledger = new Ledger()
+  readonly #peers: TestPeer[] = []
+  #sequence = 0
+  #memory = 0
+
+  constructor(mailbox: KilledMailbox, clock: Clock) {
+    this.#mailbox = mailbox
+    this.#clock = clock
+  }
+
+  /** The owners, and two who leave mail. */
+  async start(): Promise<void> {
+    const { home, away } = this.#ledger
+    const accounts = [home.account, away.account, testAccount(random), testAccount(random)]
+    for (const account of accounts) this.#peers.push(await testPeer({ account, listen: [] }))
+  }
+
+  async life(answers: number): Promise<void> {
+    const life = new Life(await this.#run(), answers)
+    const [home, away, first, second] = this.#peers as [TestPeer, TestPeer, TestPeer, TestPeer]
+    if (this.#sequence === 0) await this.#join(life, away)
+    const work = [this.#own(life, home), this.#leave(life, first), this.#leave(life, second)]
+    await Promise.all([...work, this.#take(life, second), this.#dying(life)])
+  }
+
+  /** Everything that is still due must come now. */
+  async end(): Promise<KillReport> {
+    const { home, away, faults, unpromised, taken } = this.#ledger
+    const life = new Life(await this.#run(), Number.POSITIVE_INFINITY)
+    const [homePeer, awayPeer, sender] = this.#peers as [TestPeer, TestPeer, TestPeer]
+    const { client, o } = this.#client(life, sender)
+    for (const { owner, deposit } of unpromised.splice(0)) {
+      const { keptUntil } = await client.deposit(deposit, o)
+      owner.promised.set(textOf(deposit.envelope), keptUntil)
+    }
+    await client.close()
+    await this.#empty(life, homePeer, home)
+    await this.#empty(life, awayPeer, away)
+    const now = this.#clock.now()
+    life.end()
+    const missing = [...home.missing(now), ...away.missing(now)]
+    const sum = (of: (owner: Owner) => number): number => of(home) + of(away)
+    return {
+      faults: [...faults, ...missing.map((text) => `${text} was promised and never came`)],
+      promised: sum(({ promised }) => promised.size),
+      received: sum(({ received }) => received.size),
+      settled: sum(({ settled }) => settled.size),
+      expired: sum((owner) => owner.expired(now)),
+      pairs: taken.size,
+      memory: this.#memory,
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const peer of this.#peers) await peer.stop()
+  }
+
+  async #run(): Promise<RunningMailbox> {
+    const running = await this.#mailbox.start()
+    this.#ledger.addUp(running)
+    return running
+  }
+
+  async #dying(life: Life): Promise<void> {
+    if (!life.over) {
+      await new Promise<void>((resolve) => life.signal.addEventListener('abort', () => resolve()))
+    }
+    this.#memory = Math.max(this.#memory, this.#mailbox.memory())
+    await this.#mailbox.kill()
+  }
+
+  #client({ box, signal }: Life, { wire }: TestPeer, { owner, ...parts }: ClientParts = {}) {
+    const at = { wire, mailbox: box.peer, addresses: box.addresses, clock: this.#clock, random }
+    const named = owner === undefined ? {} : { owner: owner.account }
+    return { client: new MailboxClient({ ...at, ...named, ...parts }), o: { signal } }
+  }
+
+  async #join(life: Life, peer: TestPeer): Promise<void> {
+    const { client, o } = this.#client(life, peer, { owner: this.#ledger.away })
+    await client.join(decodeMailboxLink(life.box.link).joinSecret, o)
+    await client.close()
+  }
+
+  /** The owner who is there: joins, keeps the shelf filled, fetches and acknowledges until the life is over. */
+  async #own(life: Life, peer: TestPeer): Promise<void> {
+    const { home } = this.#ledger
+    const drained = this.#drain(life, peer, home)
+    try {
+      await this.#furnish(drained.client, life)
+      await drained.client.fetch({ signal: life.signal })
+      while (!life.over) await drained.acknowledge()
+    } catch (cause) {
+      if (!life.over) throw cause
+    } finally {
+      await drained.client.close()
+    }
+  }
+
+  /** Takes all that waits. */
+  async #empty(life: Life, peer: TestPeer, owner: Owner): Promise<void> {
+    const { client, acknowledge } = this.#drain(life, peer, owner)
+    const o = { signal: life.signal }
+    await client.fetch(o)
+    for (let status = await client.status(o); status.waiting > 0; status = await client.status(o)) {
+      await acknowledge()
+    }
+    const { usedBytes, oneTimePairs } = await client.status(o)
+    if (usedBytes !== 0) this.#ledger.faults.push(`an empty box has ${usedBytes} bytes`)
+    if (oneTimePairs + this.#ledger.taken.size > this.#ledger.uploaded) {
+      this.#ledger.faults.push('there are more pairs than were uploaded')
+    }
+    await client.close()
+  }
+
+  #drain(life: Life, peer: TestPeer, owner: Owner) {
+    const arrived: MailboxItem[] = []
+    let wake = Promise.withResolvers<void>()
+    const onItems = (items: readonly MailboxItem[]): void => {
+      this.#ledger.receive(owner, items)
+      arrived.push(...items)
+      wake.resolve()
+    }
+    life.signal.addEventListener('abort', () => wake.resolve())
+    const { client, o } = this.#client(life, peer, { owner, onItems })
+    const acknowledge = async (): Promise<void> => {
+      if (arrived.length === 0) await wake.promise
+      wake = Promise.withResolvers()
+      if (life.over) return
+      const items = arrived.splice(0)
+      const ids = items.map(({ id }) => id)
+      await client.acknowledge(ids, o)
+      for (const item of items) owner.settled.add(textOf(item.envelope))
+      life.count()
+    }
+    return { client, acknowledge }
+  }
+
+  /** Everything an owner does after coming back, all of it again after each kill. */
+  async #furnish(client: MailboxClient, life: Life): Promise<void> {
+    const o = { signal: life.signal }
+    const { home } = this.#ledger
+    const now = this.#clock.now()
+    const sequence = ++this.#sequence
+    await client.join(decodeMailboxLink(life.box.link).joinSecret, o)
+    await client.putBundle(testBundle(home.account, { sequence, now }, random).bytes, o)
+    const { oneTimePairs } = await client.status(o)
+    if (oneTimePairs >= 10) return
+    const pairs = testPairs(home.account, accountOf(life.box.peer), { count: 40, now }, random)
+    this.#ledger.uploaded += pairs.length
+    await client.putPrekeys(
+      pairs.map(({ signed }) => signed),
+      o,
+    )
+  }
+
+  /** A sender with many deposits on their way. */
+  async #leave(life: Life, from: TestPeer): Promise<void> {
+    const { client, o } = this.#client(life, from)
+    const lane = async (): Promise<void> => {
+      while (!life.over) {
+        const pending = this.#ledger.next()
+        try {
+          const { keptUntil } = await client.deposit(pending.deposit, o)
+          pending.owner.promised.set(textOf(pending.deposit.envelope), keptUntil)
+          life.count()
+        } catch {
+          this.#ledger.unpromised.push(pending) // killed, or the owner has not joined yet
+          if (!life.over) await turn()
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: LANES }, lane))
+    await client.close()
+  }
+
+  /** A stranger who takes one pair after another. */
+  async #take(life: Life, from: TestPeer): Promise<void> {
+    const { client, o } = this.#client(life, from)
+    while (!life.over) {
+      try {
+        const { pair } = await client.takePrekey(this.#ledger.home.account.key, o)
+        if (pair !== undefined) this.#ledger.take(pair.id)
+        life.count()
+      } catch {
+        if (!life.over) await turn() // there is no bundle yet
+      }
+    }
+    await client.close()
+  }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}

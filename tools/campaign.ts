@@ -1,0 +1,15 @@
+/**
+ * Campaigns, each of which runs for as long as it is given:
+ *
+ *   npm run campaign -- parsers ...        generated inputs for every parser that is exposed to bytes from outside
+ *   npm run campaign -- mailbox-kills ...  a mailbox that is killed while it works
+ *
+ * The flags stand at the top of `campaign-parsers.ts` and `campaign-kills.ts`.
+ */
+const [, , name] = process.argv
+if (name === 'parsers') await import('./campaign-parsers.ts')
+else if (name === 'mailbox-kills') await import('./campaign-kills.ts')
+else {
+  process.stderr.write('npm run campaign -- parsers|mailbox-kills ...\n')
+  process.exitCode = 2
+}
