@@ -17,7 +17,15 @@ import type { NodeClockFlags } from './node-clock.ts'
 import type { SendFlags } from './send.ts'
 import type { TestnetUpFlags } from './testnet.ts'
 import type { UpFlags } from './up.ts'
-import { addressFlags, argument, count, networkFlags, off, optionalText } from './parameters.ts'
+import {
+  addressFlags,
+  monitorFlags,
+  argument,
+  count,
+  networkFlags,
+  off,
+  optionalText,
+} from './parameters.ts'
 
 /** What a command did: its exit code, or why it failed. Empty when only help was shown or the line was not understood. */
 export interface Outcome {
@@ -208,7 +216,7 @@ function mailboxCommands(load: Load): RouteMap<CliContext> {
       host: buildCommand<MailboxHostFlags, [], CliContext>({
         docs: { brief: 'Hold messages for people who are away; runs until a signal' },
         loader: load(() => import('./mailbox-host.ts')),
-        parameters: { flags: addressFlags },
+        parameters: { flags: { ...addressFlags, ...monitorFlags } },
       }),
       use: buildCommand<object, [string], CliContext>({
         docs: { brief: 'Let a mailbox hold my messages while I am away' },

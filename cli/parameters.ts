@@ -47,6 +47,18 @@ export const addressFlags = {
   },
 } as const
 
+/** How a mailbox is watched. */
+export const monitorFlags = {
+  metrics: optionalText(
+    'HOST:PORT',
+    'Serve health and metrics over HTTP, for instance at 127.0.0.1:9464',
+  ),
+  log: optionalText(
+    'LEVEL',
+    'Write a log to stdout, a line of JSON each: error, warn, info, debug',
+  ),
+} as const
+
 /** The same for a chat node. */
 export const networkFlags = {
   ...addressFlags,

@@ -162,6 +162,31 @@ test.each([
   expect(ran.stderr.trimEnd().split('\n').length).toBeLessThanOrEqual(2)
 })
 
+test('a mailbox serves health and metrics where it is told to, and its log follows its link', async () => {
+  const home = await temporaryFolder()
+  const argv = ['mailbox', 'host', '--json', '--listen', '/ip4/127.0.0.1/tcp/0']
+  const watch = ['--metrics', '127.0.0.1:0', '--log', 'info']
+  const mailbox = start(['--home', home, ...argv, ...watch])
+  const { monitor } = JSON.parse(await firstLine(mailbox)) as { readonly monitor: string }
+  const ready = await fetch(`${monitor}/readyz`)
+  expect([ready.status, await ready.text()]).toEqual([200, 'ok\n'])
+  expect(await (await fetch(`${monitor}/metrics`)).text()).toContain('sotto_mailbox_balance 0')
+  mailbox.child.kill('SIGINT')
+  const { stdout } = await mailbox.ended
+  const [, ...lines] = stdout.trimEnd().split('\n')
+  const events = lines.map((line) => (JSON.parse(line) as { readonly event: string }).event)
+  expect(events).toEqual(['start', 'stop'])
+})
+
+test.each([
+  ['--metrics', 'nowhere'],
+  ['--log', 'loud'],
+])('%s %s is refused', async (flag, value) => {
+  const home = await temporaryFolder()
+  const ran = await program(['--home', home, 'mailbox', 'host', flag, value])
+  expect(ran).toMatchObject({ exit: 2, stdout: '', stderr: expect.stringContaining(flag) })
+})
+
 test('a reader that goes away is no reason for a stack trace', async () => {
   const version = start(['--version'])
   version.child.stdout?.destroy()
