@@ -1,7 +1,13 @@
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
 import { ProtocolCounts } from './test/support/protocol-counts.ts'
-import { CHROMIUM_ARGUMENTS, findChromium, findStrace } from './tools/programs.ts'
+import {
+  CHROMIUM_ARGUMENTS,
+  findChromium,
+  findPromtool,
+  findStrace,
+  findSystemdAnalyze,
+} from './tools/programs.ts'
 
 /** Where `npm run verify` wants the counts as JSON. */
 const report = process.env['SOTTO_TEST_REPORT']
@@ -20,6 +26,19 @@ if (strace === undefined) {
     'No strace found: test/traced does not run. Install it (Debian: apt-get install strace).\n',
   )
 }
+
+const promtool = findPromtool()
+if (promtool === undefined) {
+  process.stderr.write(
+    'No promtool found: test/ops/promtool does not run. Install it (Debian: apt-get install prometheus).\n',
+  )
+}
+
+/** Tests of programs that are not here. Without systemd there is nothing to check a unit for. */
+const MISSING = [
+  ...(promtool === undefined ? ['test/ops/promtool.test.ts'] : []),
+  ...(findSystemdAnalyze() === undefined ? ['test/ops/systemd.test.ts'] : []),
+]
 
 /**
  * Tests with processes or whole networks of their own: one file at a time, after the others, so that they measure what they
@@ -78,7 +97,7 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: ALONE,
+          exclude: [...ALONE, ...MISSING],
           testTimeout: 60_000,
         },
       },

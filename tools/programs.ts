@@ -25,6 +25,16 @@ export function findStrace(): string | undefined {
   return onPath(['strace'])
 }
 
+/** Prometheus's own checks of rules and configuration; undefined where there is none. */
+export function findPromtool(): string | undefined {
+  return onPath(['promtool'])
+}
+
+/** The checks of systemd; undefined where there is none. */
+export function findSystemdAnalyze(): string | undefined {
+  return onPath(['systemd-analyze'])
+}
+
 function onPath(names: readonly string[]): string | undefined {
   return (process.env['PATH'] ?? '')
     .split(':')

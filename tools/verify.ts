@@ -9,7 +9,7 @@ import { once } from 'node:events'
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findChromium, findStrace } from './programs.ts'
+import { findChromium, findPromtool, findStrace } from './programs.ts'
 import { ensureTools, root } from './tools.ts'
 import { type Counts, readReport } from './test-report.ts'
 
@@ -33,6 +33,7 @@ const steps: readonly Step[] = [
   { name: 'types', run: plain(() => command('npm', ['run', '-s', 'typecheck'], 3)) },
   { name: 'Chromium', run: plain(checkChromium) },
   { name: 'strace', run: plain(checkStrace) },
+  { name: 'promtool', run: plain(checkPromtool) },
   { name: 'tests', run: () => tests('tests', ['test']) },
   { name: 'demo', run: plain(() => command('npm', ['run', '-s', 'demo'], 2)) },
   { name: 'package', run: () => tests('package', ['run', 'test:package']) },
@@ -131,6 +132,12 @@ function checkChromium(): void {
 function checkStrace(): void {
   const found = findStrace()
   if (found === undefined) throw new Error('missing: test/traced must run too')
+  process.stdout.write(`${found}\n`)
+}
+
+function checkPromtool(): void {
+  const found = findPromtool()
+  if (found === undefined) throw new Error('missing: test/ops/promtool must run too')
   process.stdout.write(`${found}\n`)
 }
 
