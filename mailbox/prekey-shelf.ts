@@ -5,6 +5,7 @@ import { verifyOneTimePair } from '../protocol/prekeys.ts'
 import { PAIR_SHELF_MS, TAKEN_PAIR_MS } from './limits.ts'
 import type { Account, AccountKey } from '../protocol/account.ts'
 import type { Clock } from '../net/ports.ts'
+import type { Restored } from './restored.ts'
 import type { MailboxStore, NewPair } from './store.ts'
 import type { TimeBase } from './time-base.ts'
 
@@ -13,6 +14,7 @@ export interface PrekeyShelfInit {
   readonly store: MailboxStore
   readonly clock: Clock
   readonly time: TimeBase
+  readonly restored: Restored
 }
 
 /** A pair on its way to the one who asked, with the mailbox's signed note that it was handed out. */
@@ -29,13 +31,15 @@ export class PrekeyShelf {
   }
 
   /**
-   * Verifies and keeps all of the pairs, or none. Those that are here already, or were handed out, are passed over: an upload
-   * can be repeated. Throws `RecordError` or `DecodeError` for a pair that is not this owner's for this mailbox, `Refusal` quota
+   * Verifies and keeps all of the pairs, or none. Those that are here already, or were handed out, or may have been handed out
+   * before a restore, are passed over: an upload can be repeated. Throws `RecordError` or `DecodeError` for a pair that is not this owner's for this mailbox, `Refusal` quota
    * when the shelf is full.
    */
   async put(owner: AccountKey, signedPairs: readonly Uint8Array[]): Promise<void> {
-    const { store, time } = this.#init
-    const pairs = signedPairs.map((signed) => this.#verify(owner, signed))
+    const { store, time, restored } = this.#init
+    const pairs = signedPairs
+      .map((signed) => this.#verify(owner, signed))
+      .filter(({ issuedAt }) => !restored.hasForgotten(issuedAt))
     await store.putPairs(owner, pairs, time.now() + PAIR_SHELF_MS)
   }
 
@@ -54,10 +58,10 @@ export class PrekeyShelf {
     return { pair: pair.signed, note: signHandOut(account, { owner, keyId: pair.id, at, nonce }) }
   }
 
-  #verify(owner: AccountKey, signed: Uint8Array): NewPair {
+  #verify(owner: AccountKey, signed: Uint8Array): NewPair & { readonly issuedAt: number } {
     const { account, clock } = this.#init
     const expected = { account: owner, mailbox: account.key, now: clock.now() }
-    const { id, expiresAt } = verifyOneTimePair(signed, expected)
-    return { id, expiresAt, signed }
+    const { id, issuedAt, expiresAt } = verifyOneTimePair(signed, expected)
+    return { id, issuedAt, expiresAt, signed }
   }
 }

@@ -20,6 +20,7 @@ import type { MailboxObserver } from './observer.ts'
 import type { Guest, Presence } from './presence.ts'
 import type { PrekeyShelf } from './prekey-shelf.ts'
 import type { Outlets } from './push.ts'
+import type { Restored } from './restored.ts'
 import type { Joining } from './rules.ts'
 import type { TimeBase } from './time-base.ts'
 import type { Admission, MailboxStore, Member, QueuedRun } from './store.ts'
@@ -57,6 +58,7 @@ export interface RequestsInit {
   readonly limits: MailboxLimits
   readonly joining: Joining
   readonly observer: MailboxObserver
+  readonly restored: Restored
 }
 
 const DONE: MailboxBodyInit = { case: 'done', value: {} }
@@ -259,7 +261,7 @@ export class Requests {
 
   async #status(visitor: Visitor): Promise<MailboxBodyInit> {
     const { account, bytes, messages, pairs, quota } = await this.#member(visitor)
-    const { limits, bundles, presence, clock } = this.#init
+    const { limits, bundles, presence, clock, restored } = this.#init
     const bundle = await bundles.get(account)
     const value = {
       usedBytes: BigInt(bytes),
@@ -270,6 +272,7 @@ export class Requests {
       bundleSequence: BigInt(bundle?.sequence ?? 0),
       otherInstances: visitor.guest === undefined ? 0 : presence.othersOf(visitor.guest),
       time: BigInt(Math.max(0, clock.now())),
+      restoredAt: BigInt(restored.at),
     }
     return { case: 'status', value }
   }

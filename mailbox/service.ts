@@ -16,6 +16,7 @@ import { PrekeyShelf } from './prekey-shelf.ts'
 import { Outlets } from './push.ts'
 import { Republisher } from './republish.ts'
 import { Requests } from './requests.ts'
+import { Restored } from './restored.ts'
 import { Rules } from './rules.ts'
 import { TimeBase } from './time-base.ts'
 import { Visit } from './visit.ts'
@@ -61,6 +62,8 @@ export interface MailboxServiceStatus {
   readonly acknowledged: number
   readonly expired: number
   readonly republished: number
+  /** Unix ms of the last restore from a backup; 0 for none. */
+  readonly restoredAt: number
   /** Records that were found damaged and left out: mail, pairs or members that are lost. Above 0, look at the disk. */
   readonly damaged: number
 }
@@ -78,6 +81,7 @@ export class MailboxService {
   readonly #observer: MailboxObserver
   readonly #store: MailboxStore
   readonly #time: TimeBase
+  readonly #restored: Restored
   readonly #outlets = new Outlets()
   readonly #presence: Presence
   readonly #requests: Requests
@@ -96,8 +100,10 @@ export class MailboxService {
     this.#limits = limits
     this.#observer = observer
     const time = new TimeBase({ store, clock })
-    const base = { account, store, clock, time, limits }
+    const restored = new Restored(store)
+    const base = { account, store, clock, time, limits, restored }
     this.#store = store
+    this.#restored = restored
     this.#time = time
     this.#presence = new Presence((owner) => void this.#left(owner))
     const parts = { ...base, bundles: new Bundles(base), presence: this.#presence }
@@ -122,6 +128,7 @@ export class MailboxService {
     await ready
     await this.#store.start()
     await this.#time.start()
+    await this.#restored.load()
     const { joinSecret, wire } = this.#init
     if (joinSecret !== undefined) {
       await makeFirstInvitation(this.#store, joinSecret, this.#time.now())
@@ -164,6 +171,7 @@ export class MailboxService {
       removed: acknowledged + expired + removed,
       channels: this.#visits.size,
       republished: this.#republisher?.published ?? 0,
+      restoredAt: this.#restored.at,
     }
   }
 

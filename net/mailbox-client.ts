@@ -98,6 +98,8 @@ export interface MailboxStatus {
   readonly otherInstances: number
   /** Unix ms by the mailbox's clock, 0 where it does not tell. */
   readonly time: number
+  /** Unix ms of its last restore from a backup, 0 for none: what it did before and after the backup, it has forgotten. */
+  readonly restoredAt: number
 }
 
 /** Many times what a mailbox leases by default: above this it does not keep to the window at all. */
@@ -174,6 +176,7 @@ export class MailboxClient {
       bundleSequence: Number(status.bundleSequence),
       otherInstances: status.otherInstances,
       time: Number(status.time),
+      restoredAt: Number(status.restoredAt),
     }
   }
 

@@ -54,6 +54,7 @@ const SETTINGS: Readonly<Record<SettingName, string>> = {
   'join-secret': keys.joinSecret,
   'first-invitation': keys.firstInvitation,
   address: keys.address,
+  restored: keys.restored,
 }
 
 /** The number of nobody: a look for what a stranger asks costs the same, and finds nothing. */

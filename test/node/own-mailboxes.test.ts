@@ -304,6 +304,7 @@ const easyClient: OwnMailboxClient = {
       bundleSequence: 0,
       otherInstances: 0,
       time: 0,
+      restoredAt: 0,
     }),
 }
 
