@@ -17,6 +17,7 @@ import type { NodeClockFlags } from './node-clock.ts'
 import type { SendFlags } from './send.ts'
 import type { TestnetUpFlags } from './testnet.ts'
 import type { UpFlags } from './up.ts'
+import { backupCommands } from './backup-commands.ts'
 import {
   addressFlags,
   monitorFlags,
@@ -38,12 +39,15 @@ interface CommandModule<Flags, Args extends BaseArgs> {
 }
 
 /** Turns a module with `run` into what the parser calls, loaded then. */
-type Load = <Flags extends Readonly<Partial<Record<keyof Flags, unknown>>>, Args extends BaseArgs>(
+export type Load = <
+  Flags extends Readonly<Partial<Record<keyof Flags, unknown>>>,
+  Args extends BaseArgs,
+>(
   module: () => Promise<CommandModule<Flags, Args>>,
 ) => () => Promise<CommandFunction<Flags, Args, CliContext>>
 
 /** Words that stand before another word. */
-export const NOUNS: readonly string[] = ['contact', 'mailbox', 'node', 'testnet']
+export const NOUNS: readonly string[] = ['contact', 'mailbox', 'mailbox backup', 'node', 'testnet']
 
 /** Builds the application; `outcome` tells afterwards what happened. */
 export function buildApp(outcome: Outcome): Application<CliContext> {
@@ -229,6 +233,7 @@ function mailboxCommands(load: Load): RouteMap<CliContext> {
         },
       }),
       ...ownMailboxCommands(load),
+      backup: backupCommands(load),
     },
   })
 }

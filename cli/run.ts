@@ -124,8 +124,9 @@ async function runCommand(
 function helpLine(rest: readonly string[]): readonly string[] {
   const end = rest.findIndex((word) => word.startsWith('-'))
   const words = end < 0 ? rest : rest.slice(0, end)
-  const nested = NOUNS.includes(words[0] ?? '')
-  return [...words.slice(0, nested ? 2 : 1), '--help']
+  let depth = 1
+  while (depth < words.length && NOUNS.includes(words.slice(0, depth).join(' '))) depth++
+  return [...words.slice(0, depth), '--help']
 }
 
 function misunderstood(said: string, rest: readonly string[]): SottoError {

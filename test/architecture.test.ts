@@ -21,6 +21,7 @@ const EDGES: readonly RegExp[] = [
   /^node\/(?:create-node|chat|home-problem)\.ts$/,
   /^mailbox\/(?:main|host|folder)\.ts$/,
   /^mailbox\/monitor\//,
+  /^mailbox\/backup\/(?:backup|backup-error|source)\.ts$/,
 ]
 
 /** The only importer of libsodium. */
@@ -85,7 +86,7 @@ test('the core imports only the packages on its list, and nothing of Node', () =
 
 test('the mailbox knows its store by the interface alone', () => {
   const makers = ['mailbox/host.ts', 'mailbox/folder.ts', 'mailbox/index.ts']
-  const inside = /^mailbox\/(?:level|conditional)\//
+  const inside = /^mailbox\/(?:level|conditional|backup)\//
   const parts = /^mailbox\/(?:level|conditional)\/|^net\/(?:records|sealed-value|record-range)\.ts$/
   const wrong = sourcesOf('mailbox')
     .filter(({ path }) => !inside.test(path) && !makers.includes(path))

@@ -90,11 +90,7 @@ export async function createHome(dir: string, options: CreateHomeOptions = {}): 
       // What lies in the store could not be read with another key: the identity was lost, and must be brought back.
       if (!(await isEmpty(stores.records))) throw new HomeError('ERR_CORRUPT')
       const identity = newIdentity()
-      const file = await sealIdentity(identity, { ...options, random: platformRandom })
-      await writeDurably(join(dir, 'FORMAT'), utf8(FORMAT))
-      await writeDurably(identityPath(dir), file)
-      // The folder itself is new. Its parent may belong to somebody who lets nobody open it.
-      await syncFolder(dirname(resolve(dir))).catch(() => undefined)
+      await writeIdentity(dir, identity, options)
       return home(dir, identity, { stores, sealed: options.passphrase !== undefined })
     })
   } catch (cause) {
@@ -120,6 +116,41 @@ export async function openHome(dir: string, options: OpenHomeOptions = {}): Prom
     return await withStores(dir, async (stores) => {
       return home(dir, await openIdentity(file, asking(options.unlock)), { stores, sealed })
     })
+  } catch (cause) {
+    if (cause instanceof Unanswered) throw cause.cause
+    throw homeError(cause)
+  }
+}
+
+/**
+ * Makes a folder the home of this identity: from now on it is one. Throws `HomeError` ERR_BAD_PASSPHRASE for one that is empty or
+ * too long, and as the disk fails.
+ */
+export async function writeIdentity(
+  dir: string,
+  identity: Identity,
+  options: CreateHomeOptions,
+): Promise<void> {
+  const file = await sealIdentity(identity, { ...options, random: platformRandom })
+  await writeDurably(join(dir, 'FORMAT'), utf8(FORMAT))
+  await writeDurably(identityPath(dir), file)
+  // The folder itself is new. Its parent may belong to somebody who lets nobody open it.
+  await syncFolder(dirname(resolve(dir))).catch(() => undefined)
+}
+
+/**
+ * The identity of a folder that another process has open; the caller wipes it. Throws like `openHome`.
+ */
+export async function readHomeIdentity(
+  dir: string,
+  unlock: OpenHomeOptions['unlock'],
+): Promise<{ readonly identity: Identity; readonly sealed: boolean }> {
+  await ready
+  try {
+    if (!(await homeExists(dir))) throw new HomeError('ERR_NOT_FOUND')
+    await checkFormat(dir)
+    const file = await readIdentity(dir)
+    return { identity: await openIdentity(file, asking(unlock)), sealed: isSealed(file) }
   } catch (cause) {
     if (cause instanceof Unanswered) throw cause.cause
     throw homeError(cause)

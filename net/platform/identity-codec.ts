@@ -37,6 +37,11 @@ export function decodeIdentity(bytes: Uint8Array): Identity {
   return { accountSeed, dataKey }
 }
 
+/** 32 secret bytes, for a backup that is sealed at once: the caller overwrites them. */
+export function encodeAccountSeed(seed: Secret<'AccountSeed'>): Uint8Array {
+  return Secret.reveal(seed).slice()
+}
+
 /** The account's key in libp2p's form. libp2p keeps it for as long as the node lives. */
 export function libp2pKey(account: Account): Promise<Ed25519PrivateKey> {
   return generateKeyPairFromSeed('Ed25519', Secret.reveal(account.seed).slice())

@@ -1,6 +1,7 @@
 /** Every parser that is exposed to bytes from outside. */
 import { ready } from '../../protocol/crypto.ts'
 import type { Parser } from './parser.ts'
+import { backupParsers } from './parsers/backups.ts'
 import { formatParsers } from './parsers/formats.ts'
 import { localParsers } from './parsers/local.ts'
 import { netParsers } from './parsers/net.ts'
@@ -16,6 +17,7 @@ export async function allParsers(): Promise<readonly Parser[]> {
     ...[...formatParsers(), ...recordParsers(), ...sessionParsers()],
     ...[...(await netParsers()), ...storeParsers(), ...localParsers()],
     ...operatorParsers(),
+    ...(await backupParsers()),
   ]
   return parsers.toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }

@@ -18,15 +18,20 @@ const READS =
 
 /** What is named so and reads nothing from outside, or has its bytes read by one of the others. */
 const OTHERS: Readonly<Record<string, string>> = {
+  'cli readKey': 'hands lines on to age',
   'cli readLink': 'hands a line on',
   'cli readPassphrase': 'hands bytes on',
+  'cli readSeal': 'hands bytes on',
   'cli readSettings': 'parseSettings, with a file',
   'cli openOwnNode': 'opens a node',
   'mailbox openMailbox': 'opens a folder',
+  'mailbox openSource': 'opens a folder',
   'mailbox readDue': 'names of our own records',
   'mailbox readExpiryName': 'names of our own records',
+  'mailbox verifyBackup': 'decodeBackup, with a file',
   'net openHome': 'opens a folder',
   'net openLevel': 'opens a database',
+  'net readHomeIdentity': 'openIdentity, with a file',
   'net readVersion': 'our own package.json',
   'node takeLost': 'ranges that decodeContent has checked',
   'node openEnvelope': 'openMessage and acceptSession, with a store',
