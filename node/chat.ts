@@ -9,6 +9,7 @@ import { systemClock } from '../net/platform/clock.ts'
 import { accountOfKey } from '../net/platform/identity-codec.ts'
 import { platformRandom, pooled } from '../net/platform/random.ts'
 import { throwAwayWires } from '../net/platform/throw-away.ts'
+import type { DialPolicy } from '../net/dial-policy.ts'
 import type { Clock, Directory, PeerName, Store, ThrowAwayWires } from '../net/ports.ts'
 import { Records } from '../net/records.ts'
 import { libp2pWire, type WireComponents } from '../net/wire.ts'
@@ -34,6 +35,13 @@ export interface ChatInit {
   readonly throwAway?: ThrowAwayWires
   /** With how many mailboxes of a contact a message is left, 1 to 4. @default 2 */
   readonly copies?: number
+  /**
+   * Asked before mailboxes of others are dialled, and told which addresses the user has given. The gater of the libp2p node should
+   * ask it as well (`connectionGater`).
+   *
+   * @default everything is dialled
+   */
+  readonly dialPolicy?: DialPolicy
   /** Shown to contacts; kept in the store. */
   readonly name?: string
   /** What `node.stop()` ends after the chat itself, for instance the libp2p node. */
@@ -113,6 +121,8 @@ class HostedChat implements Chat, Startable {
     const { privateKey, addressManager, connectionManager } = this.#components
     const { dataKey: key, copies } = this.#init
     const dataKey = key instanceof Secret ? key : importSecret('DataKey', key.slice())
+    const { dialPolicy } = this.#init
+    const policy = dialPolicy === undefined ? {} : { dialPolicy }
     const salts = pooled(random)
     const sealed = { store, dataKey, clock, random: salts }
     const records = new Records(reopen === undefined ? sealed : { ...sealed, reopen })
@@ -120,11 +130,12 @@ class HostedChat implements Chat, Startable {
       account: accountOfKey(privateKey),
       records,
       wire: libp2pWire(this.#components, clock),
-      throwAway: this.#init.throwAway ?? throwAwayWires({ clock, random }),
+      throwAway: this.#init.throwAway ?? throwAwayWires({ clock, random, ...policy }),
       directory,
       clock,
       random,
       salts,
+      ...policy,
       ...(copies === undefined ? {} : { copies }),
     })
     const node = new ChatNode({

@@ -14,7 +14,10 @@ import { logDamage } from './log-damage.ts'
 import { isUsableName } from './names.ts'
 import { recoverContact } from './recover-contact.ts'
 
-export type ContactBookInit = Omit<ConversationInit, 'contact' | 'mayBeCalled'>
+export interface ContactBookInit extends Omit<ConversationInit, 'contact' | 'mayBeCalled'> {
+  /** Told of the addresses in links of contacts: the user has given them. @default nobody */
+  readonly permit?: (addresses: readonly string[]) => void
+}
 
 /** People who have written to us and whom we have neither added nor answered. */
 const MAX_REQUESTS = 500
@@ -115,6 +118,8 @@ export class ContactBook {
   }
 
   register(conversation: Conversation): void {
+    const { addresses, mailboxes } = conversation.contact
+    this.#init.permit?.([...addresses, ...mailboxes.flatMap((mailbox) => mailbox.addresses)])
     this.#byId.set(conversation.id, conversation)
     this.#byAccount.set(toHex(conversation.contact.account), conversation)
   }

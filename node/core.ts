@@ -3,6 +3,7 @@
 
 import type { Account, AccountKey } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
+import type { DialPolicy } from '../net/dial-policy.ts'
 import type { Clock, Directory, PeerName, ThrowAwayWires, Timer, Wire } from '../net/ports.ts'
 import { peerName } from '../net/peer-name.ts'
 import type { Records } from '../net/records.ts'
@@ -47,6 +48,8 @@ export interface CoreInit {
   readonly salts?: RandomBytes
   /** With how many mailboxes of a contact a message is left. @default 2 */
   readonly copies?: number
+  /** Told of addresses that the user has given: they are dialled wherever they are. */
+  readonly dialPolicy?: Pick<DialPolicy, 'permit'>
   /** Told of listeners that throw. */
   readonly onListenerError?: (error: unknown) => void
 }
@@ -104,7 +107,9 @@ export class ChatCore {
       damages,
     })
     this.#announcements = new Announcements(this.events, clock)
+    const permit = (addresses: readonly string[]): void => init.dialPolicy?.permit(addresses)
     this.book = new ContactBook({
+      permit,
       damages,
       records,
       events: this.events,
@@ -173,6 +178,7 @@ export class ChatCore {
       },
     })
     this.ownMailboxes = new OwnMailboxes({
+      permit,
       damages,
       account,
       records,

@@ -10,6 +10,7 @@ import { memoryHome } from '../net/platform/memory-home.ts'
 import { systemClock } from '../net/platform/clock.ts'
 import { platformRandom } from '../net/platform/random.ts'
 import { peerName } from '../net/peer-name.ts'
+import { dialPolicy } from '../net/dial-policy.ts'
 import { Records } from '../net/records.ts'
 import { StoreError } from '../net/store-error.ts'
 import { encodeContactLink } from '../protocol/link.ts'
@@ -90,13 +91,18 @@ async function startNode(home: Home, options: NodeOptions): Promise<Node> {
   const { account, dataKey, store, datastore, reopen } = home
   const { replication } = network
   const dht = directory({ clock, ...(replication === undefined ? {} : { replication }) })
-  const libp2p = await startNetwork({
-    account,
-    datastore,
+  const places = {
     listen: network.listen ?? DEFAULT_LISTEN,
     announce: network.announce ?? [],
     bootstrap: network.bootstrap ?? [],
     lan: network.lan ?? false,
+  }
+  const policy = dialPolicy(places)
+  const libp2p = await startNetwork({
+    account,
+    datastore,
+    ...places,
+    dialPolicy: policy,
     dht: dht.service,
     services: {
       chat: chat({
@@ -104,6 +110,7 @@ async function startNode(home: Home, options: NodeOptions): Promise<Node> {
         dataKey,
         reopen,
         directory: dht.directory,
+        dialPolicy: policy,
         clock,
         random,
         close: async () => {

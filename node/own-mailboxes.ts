@@ -36,6 +36,8 @@ export interface OwnMailboxesInit {
   readonly random: RandomBytes
   readonly account: Account
   readonly keys: OwnKeys
+  /** Told of the addresses of mailboxes: the user has given them. @default nobody */
+  readonly permit?: (addresses: readonly string[]) => void
   /** Told of damaged records. @default nobody */
   readonly damages?: Damages
   readonly onItems: TakeItems
@@ -310,7 +312,9 @@ export class OwnMailboxes {
   /** By a connection of its own: until we are a member, there is nothing else to ask. */
   async #join(peer: PeerName, link: MailboxLink, signal: AbortSignal | undefined): Promise<void> {
     const ignore = { onItems: () => undefined, onClosed: () => undefined }
-    const client = this.#connect(peer, addressTexts(link.addresses), ignore)
+    const addresses = addressTexts(link.addresses)
+    this.#init.permit?.(addresses)
+    const client = this.#connect(peer, addresses, ignore)
     const { clock } = this.#init
     try {
       await withDeadline({ clock, timeout: JOIN_TIMEOUT, signal }, (inner) =>
@@ -324,6 +328,7 @@ export class OwnMailboxes {
   #add(enrolment: Enrolment): OwnMailbox {
     const { wire, clock, random, keys, onItems } = this.#init
     const { account, addresses, refilledAt } = enrolment
+    this.#init.permit?.(addressTexts(addresses))
     const mailbox = new OwnMailbox({
       wire,
       clock,

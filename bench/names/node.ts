@@ -1,5 +1,6 @@
 import type { Libp2p } from '@libp2p/interface'
 import { directory } from '../../net/platform/dht.ts'
+import { dialPolicy } from '../../net/dial-policy.ts'
 import { startNetwork } from '../../net/platform/libp2p.ts'
 import { platformRandom } from '../../net/platform/random.ts'
 import type { Clock, Wire } from '../../net/ports.ts'
@@ -17,6 +18,7 @@ export async function startNode(
   const node = await startNetwork({
     account: accountFromSeed(generateSecret('AccountSeed', 32, platformRandom)),
     listen,
+    dialPolicy: dialPolicy({ listen: ['/ip4/127.0.0.1/tcp/0'] }),
     bootstrap: [],
     lan: false,
     dht: directory({ clock }).service,

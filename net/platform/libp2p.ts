@@ -5,8 +5,10 @@ import { ping } from '@libp2p/ping'
 import { createLibp2p } from 'libp2p'
 import { ready } from '../../protocol/crypto.ts'
 import { AGENT, MDNS_SERVICE_TAG } from '../names.ts'
+import { dialPolicy, type DialPolicy } from '../dial-policy.ts'
 import { keepDialling } from './bootstrap.ts'
 import { systemClock } from './clock.ts'
+import { gated } from './dial-gater.ts'
 import { libp2pKey } from './identity-codec.ts'
 import { platformRandom } from './random.ts'
 import { silentLogger } from './silent-logger.ts'
@@ -36,6 +38,8 @@ export interface NetworkOptions<Services extends Record<string, unknown>> {
   readonly datastore?: Datastore
   /** The service half of `directory`. */
   readonly dht: (components: KadDHTComponents) => KadDHT
+  /** Which addresses that were learnt from others are dialled. @default by what is listened on, announced and bootstrapped from */
+  readonly dialPolicy?: DialPolicy
   /** More services, for instance `chat` or `mailbox`. */
   readonly services?: ServiceFactoryMap<Services>
   /**
@@ -94,13 +98,16 @@ export async function startNetwork<Services extends Record<string, unknown>>(
 async function configuration<Services extends Record<string, unknown>>(
   options: NetworkOptions<Services>,
 ): Promise<Parameters<typeof createLibp2p<NetworkServices & Services>>[0]> {
+  const { gater, maxPeerAddrsToDial } = gated(options.dialPolicy ?? dialPolicy(options))
   return {
     privateKey: await libp2pKey(options.account),
     nodeInfo: { name: AGENT, version: '1', userAgent: AGENT },
     logger: options.logger ?? silentLogger,
     addresses: { listen: [...options.listen], announce: [...(options.announce ?? [])] },
     ...transports(),
+    connectionGater: gater,
     connectionManager: {
+      maxPeerAddrsToDial,
       maxConnections: options.maxConnections ?? 300,
       inboundConnectionThreshold: options.inboundConnectionThreshold ?? 1000,
       maxIncomingPendingConnections: options.maxPendingConnections ?? 10,

@@ -6,10 +6,12 @@ import { createLibp2p } from 'libp2p'
 import { accountFromSeed } from '../../protocol/account.ts'
 import { generateSecret, ready } from '../../protocol/crypto.ts'
 import { libp2pWire } from '../wire.ts'
+import { gated } from './dial-gater.ts'
 import { libp2pKey } from './identity-codec.ts'
 import { silentLogger } from './silent-logger.ts'
 import { transports } from './transports.ts'
 import type { RandomBytes } from '../../protocol/bytes.ts'
+import type { DialPolicy } from '../dial-policy.ts'
 import type { Clock, ThrowAwayWire, ThrowAwayWires, Wire } from '../ports.ts'
 import type { WireComponents } from '../wire.ts'
 
@@ -17,6 +19,8 @@ export interface ThrowAwayInit {
   readonly clock: Clock
   /** The platform's generator: every name is a new key. */
   readonly random: RandomBytes
+  /** Which addresses are dialled. @default all */
+  readonly dialPolicy?: Pick<DialPolicy, 'mayDial'>
 }
 
 /** Over TCP and WebSockets. */
@@ -24,9 +28,14 @@ export function throwAwayWires(init: ThrowAwayInit): ThrowAwayWires {
   return { make: () => make(init) }
 }
 
-async function make({ clock, random }: ThrowAwayInit): Promise<ThrowAwayWire> {
+async function make({
+  clock,
+  random,
+  dialPolicy = { mayDial: () => true },
+}: ThrowAwayInit): Promise<ThrowAwayWire> {
   await ready
   const account = accountFromSeed(generateSecret('AccountSeed', 32, random))
+  const { gater, maxPeerAddrsToDial } = gated(dialPolicy)
   let wire: Wire | undefined
   const node = await createLibp2p({
     privateKey: await libp2pKey(account),
@@ -34,6 +43,8 @@ async function make({ clock, random }: ThrowAwayInit): Promise<ThrowAwayWire> {
     addresses: { listen: [] },
     connectionMonitor: { enabled: false }, // whoever waits for an answer has a deadline
     ...transports(),
+    connectionGater: gater,
+    connectionManager: { maxPeerAddrsToDial },
     services: {
       wire: (components: WireComponents) => {
         wire = libp2pWire(components, clock)

@@ -10,6 +10,7 @@ import { MailboxClient } from '../../net/mailbox-client.ts'
 import { accountOf, peerName } from '../../net/peer-name.ts'
 import { systemClock } from '../../net/platform/clock.ts'
 import { directory } from '../../net/platform/dht.ts'
+import { dialPolicy } from '../../net/dial-policy.ts'
 import { startNetwork } from '../../net/platform/libp2p.ts'
 import { platformRandom } from '../../net/platform/random.ts'
 import { throwAwayWires } from '../../net/platform/throw-away.ts'
@@ -92,6 +93,7 @@ async function dialler(account: Account): Promise<{ readonly wire: Wire; stop():
   const node = await startNetwork({
     account,
     listen: [],
+    dialPolicy: dialPolicy({ listen: ['/ip4/127.0.0.1/tcp/0'] }),
     bootstrap: [],
     lan: false,
     dht: directory({ clock }).service,

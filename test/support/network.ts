@@ -2,6 +2,7 @@
 import type { Libp2p } from '@libp2p/interface'
 import { systemClock } from '../../net/platform/clock.ts'
 import { directory, type DirectoryOptions } from '../../net/platform/dht.ts'
+import { dialPolicy, type DialPolicy } from '../../net/dial-policy.ts'
 import { startNetwork, type NetworkOptions } from '../../net/platform/libp2p.ts'
 import { platformRandom } from '../../net/platform/random.ts'
 import { libp2pWire, type WireComponents } from '../../net/wire.ts'
@@ -24,6 +25,8 @@ export interface TestPeerOptions extends Partial<
   Pick<NetworkOptions<Record<string, never>>, 'listen' | 'bootstrap' | 'datastore' | 'lan'>
 > {
   readonly account?: Account
+  /** @default as for somebody who listens on this machine; `undefined` is what a node has by itself */
+  readonly dialPolicy?: DialPolicy | undefined
   readonly dht?: Partial<DirectoryOptions>
 }
 
@@ -32,6 +35,7 @@ export async function testPeer(options: TestPeerOptions = {}): Promise<TestPeer>
   await ready
   const { account = randomAccount(), listen = [TCP], bootstrap = [], lan = false } = options
   const dht = directory({ clock: systemClock, ...options.dht })
+  const policy = 'dialPolicy' in options ? options.dialPolicy : dialPolicy({ listen: [TCP] })
   let components: WireComponents | undefined
   const node = await startNetwork({
     account,
@@ -45,6 +49,7 @@ export async function testPeer(options: TestPeerOptions = {}): Promise<TestPeer>
         return {}
       },
     },
+    ...(policy && { dialPolicy: policy }),
     ...(options.datastore === undefined ? {} : { datastore: options.datastore }),
   })
   if (components === undefined) throw new Error('the node has no components')
