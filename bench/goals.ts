@@ -68,6 +68,11 @@ const GOALS: Readonly<Record<string, readonly Goal[]>> = {
     rate('deposit-64', 'redis', undefined, 0.8),
     rate('deposit-64', 'jetstream', undefined, 2),
   ],
+  oracle: ['deposit', 'bundle'].map((subject) => ({
+    of: { job: 'worst', subject },
+    must: 0.6,
+    bound: 'most',
+  })),
   flood: [
     {
       of: { job: 'flooded-p99', subject: 'sotto' },

@@ -15,6 +15,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   ratchet: async () => (await import('./ratchet.ts')).ratchetBench(),
   delivery: async () => (await import('./delivery.ts')).deliveryBench(),
   mailbox: async () => (await import('./mailbox.ts')).mailboxBench(),
+  oracle: async () => (await import('./oracle.ts')).oracleBench(),
   names: async () => (await import('./names.ts')).namesBench(),
   flood: async () => (await import('./flood.ts')).floodBench(),
 }

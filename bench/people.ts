@@ -26,8 +26,7 @@ export interface Published {
   readonly pair: Uint8Array
 }
 
-export function newPerson(): Person {
-  const now = Date.now()
+export function newPerson(now = Date.now()): Person {
   const account = accountFromSeed(generateSecret('AccountSeed', 32, platformRandom))
   const identityKeyPair = x25519KeyPair(generateSecret('IdentityKey', 32, platformRandom))
   const certificate = certifyDevice(account, {

@@ -11,6 +11,12 @@ import type { HeldBundle, MailboxStore } from './store.ts'
 /** Verified bundles that are remembered: verifying one takes longer than reading it. */
 const MAX_VERIFIED = 1000
 
+/** A bundle that is of no use is looked at again after so long: it may have been replaced elsewhere, or the clock been wrong. */
+const USELESS_MS = 60_000
+
+/** A look into the store that finds nothing. */
+const NOBODY = new Uint8Array(32)
+
 export interface BundlesInit {
   readonly store: MailboxStore
   readonly clock: Clock
@@ -20,6 +26,9 @@ export class Bundles {
   readonly #init: BundlesInit
   /** By account, those of late. Counts only as long as the store has the same bytes. */
   readonly #verified = new Map<string, VerifiedBundle>()
+
+  /** By account, when its bundle was found to be of no use: it is then answered as one that is not there, in the same time. */
+  readonly #useless = new Map<string, number>()
 
   constructor(init: BundlesInit) {
     this.#init = init
@@ -39,15 +48,27 @@ export class Bundles {
         if (!equalBytes(bundle.bytes, held.bytes)) throw new RecordError('ERR_OLD_SEQUENCE')
         return
       }
-      if (await store.replaceBundle(account, bundle.bytes, instead?.bytes)) return
+      if (!(await store.replaceBundle(account, bundle.bytes, instead?.bytes))) continue
+      this.#useless.delete(toHex(account))
+      return
     }
   }
 
   /** The bundle of a member, unless it has expired: then it is passed over, not deleted, as the clock may be wrong. */
   async get(account: Uint8Array): Promise<VerifiedBundle | undefined> {
-    const held = await this.#init.store.bundle(account)
-    const bundle = held === undefined ? undefined : this.#verify(held)
-    return bundle === undefined || bundle.expiresAt <= this.#init.clock.now() ? undefined : bundle
+    const { store, clock } = this.#init
+    const name = toHex(account)
+    const held = await store.bundle(this.#isUseless(name) ? NOBODY : account)
+    if (held === undefined) return undefined
+    const bundle = this.#verify(held)
+    if (bundle !== undefined && bundle.expiresAt > clock.now()) return bundle
+    this.#useless.set(name, clock.now())
+    return undefined
+  }
+
+  #isUseless(name: string): boolean {
+    const since = this.#init.clock.now() - (this.#useless.get(name) ?? Number.NEGATIVE_INFINITY)
+    return since >= 0 && since < USELESS_MS
   }
 
   #verify(held: HeldBundle): VerifiedBundle | undefined {

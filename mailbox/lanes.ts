@@ -1,18 +1,27 @@
 // Who left an envelope, as far as a mailbox can tell, and how much room there is for it. A box has two lanes: those who hold a
 // token of the owner share the owner's quota; strangers have a small part of it, so that no number of them keeps others out.
 
-import { equalBytes } from '../protocol/crypto.ts'
+import { toHex } from '../protocol/bytes.ts'
 import type { DeliveryToken, Quota, StoreLimits } from './store.ts'
 
 /** Slot of an envelope without a token that is known. */
 export const STRANGER = 0
 
-/** The slot of a token. Every token is compared, each in constant time: how long it takes does not tell how near one came. */
+/** Slots by hash, of lists that were asked about. */
+const known = new WeakMap<readonly DeliveryToken[], ReadonlyMap<string, number>>()
+
+/**
+ * The slot of a token. It is looked for by its hash, which whoever shows a token cannot choose: how long that takes tells neither
+ * how near one came nor how many there are.
+ */
 export function slotOf(tokens: readonly DeliveryToken[], hash: Uint8Array | undefined): number {
   if (hash === undefined) return STRANGER
-  let found = STRANGER
-  for (const token of tokens) if (equalBytes(token.hash, hash)) found = token.slot
-  return found
+  let slots = known.get(tokens)
+  if (slots === undefined) {
+    slots = new Map(tokens.map((token) => [toHex(token.hash), token.slot]))
+    known.set(tokens, slots)
+  }
+  return slots.get(toHex(hash)) ?? STRANGER
 }
 
 /** What waits in a box: in all, and of that from strangers. */

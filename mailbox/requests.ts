@@ -282,7 +282,7 @@ export class Requests {
     try {
       return { case: 'custody', value: { signed: await this.#init.deposits.accept(deposit) } }
     } catch (cause) {
-      throw cause instanceof Refusal && cause.reason === 'quota' && !isOwner(visitor, deposit.owner)
+      throw isTold(cause) && !isOwner(visitor, deposit.owner)
         ? new Refusal('unavailable', { cause })
         : cause
     }
@@ -327,6 +327,11 @@ export class Requests {
 function signedIn({ guest }: Visitor): AccountKey {
   if (guest === undefined) throw new Refusal('loginNeeded')
   return guest.account
+}
+
+/** Whatever is told as not available is told by an error of its own: making one for a full box alone would take longer than for others. */
+function isTold(cause: unknown): boolean {
+  return cause instanceof Refusal && (cause.reason === 'quota' || cause.reason === 'unavailable')
 }
 
 function isOwner(visitor: Visitor, owner: Uint8Array): boolean {

@@ -13,7 +13,7 @@ import { keys } from './keys.ts'
 import { Members } from './members.ts'
 import { Queue } from './queue.ts'
 import { Shelf } from './shelf.ts'
-import { SoundRecords } from './sound-records.ts'
+import { Damaged, SoundRecords } from './sound-records.ts'
 import { decodeTime, encodeTime } from './stored.ts'
 import { wipeBox } from './wipe.ts'
 import type { AccountKey } from '../../protocol/account.ts'
@@ -71,6 +71,8 @@ export class LevelMailboxStore implements MailboxStore {
   readonly #shelf: Shelf
   readonly #expiry: Expiry
   readonly #lock = new KeyedLock()
+  /** Members whose bundle does not open: finding that out again would take longer than finding none. */
+  readonly #lost = new Set<number>()
   readonly #failureListeners: (() => void)[] = []
   readonly #mailListeners: ((owner: AccountKey) => void)[] = []
   #stopped = false
@@ -201,10 +203,11 @@ export class LevelMailboxStore implements MailboxStore {
   async bundle(account: Uint8Array): Promise<HeldBundle | undefined> {
     await this.#reloading
     const member = this.#members.find(account)
-    const bytes = await this.#cells.get(keys.bundle(member?.number ?? NOBODY))
-    return member === undefined || bytes === undefined
-      ? undefined
-      : { owner: member.account, bytes }
+    const number = member === undefined || this.#lost.has(member.number) ? NOBODY : member.number
+    const bytes = await this.#sound.get(keys.bundle(number), (value) => value)
+    if (bytes instanceof Damaged) this.#lost.add(number)
+    if (member === undefined || bytes === undefined || bytes instanceof Damaged) return undefined
+    return { owner: member.account, bytes }
   }
 
   async replaceBundle(
@@ -213,6 +216,7 @@ export class LevelMailboxStore implements MailboxStore {
     instead?: Uint8Array,
   ): Promise<boolean> {
     const number = await this.#numberOf(account)
+    this.#lost.delete(number)
     return await this.#cells.update(keys.bundle(number), (held) => {
       if (this.#members.get(number) === undefined) throw new Refusal('unavailable')
       return isSame(held, instead) ? bundle : undefined
