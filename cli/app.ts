@@ -135,7 +135,7 @@ function identityCommands(load: Load) {
 
 function contactCommands(load: Load): RouteMap<CliContext> {
   return buildRouteMap<string, CliContext>({
-    docs: { brief: 'People: add, list, verify' },
+    docs: { brief: 'People: add, list, verify, block' },
     aliases: { ls: 'list' },
     routes: {
       add: buildCommand<ContactAddFlags, [string], CliContext>({
@@ -159,6 +159,20 @@ function contactCommands(load: Load): RouteMap<CliContext> {
         loader: load(() => import('./contact-verify.ts')),
         parameters: {
           flags: { number: optionalText('DIGITS', 'The number the other side shows') },
+          positional: { kind: 'tuple', parameters: [argument('CONTACT', 'Name, id or peer')] },
+        },
+      }),
+      block: buildCommand<object, [string], CliContext>({
+        docs: { brief: 'Take nothing from a contact any more' },
+        loader: load(() => import('./contact-block.ts')),
+        parameters: {
+          positional: { kind: 'tuple', parameters: [argument('CONTACT', 'Name, id or peer')] },
+        },
+      }),
+      unblock: buildCommand<object, [string], CliContext>({
+        docs: { brief: 'Let a blocked contact in again' },
+        loader: load(() => import('./contact-unblock.ts')),
+        parameters: {
           positional: { kind: 'tuple', parameters: [argument('CONTACT', 'Name, id or peer')] },
         },
       }),

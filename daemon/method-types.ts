@@ -26,6 +26,8 @@ export interface MethodTypes {
   'contact.get': Method<ContactParams, ContactView>
   'contact.safetyNumber': Method<ContactParams, SafetyNumberView>
   'contact.confirm': Method<ConfirmParams, ContactView>
+  'contact.block': Method<ContactParams, ContactView>
+  'contact.unblock': Method<ContactParams, ContactView>
   'message.send': Method<SendParams, SentView>
   'message.get': Method<{ readonly id: string }, MessageView>
   'message.list': Method<

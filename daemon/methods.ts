@@ -63,6 +63,8 @@ const eventTypes = oneOf<EventType>(
   'message.gap',
   'contact.added',
   'contact.requested',
+  'contact.blocked',
+  'contact.unblocked',
   'node.damaged',
   'contact.trust',
   'contact.session',
@@ -130,6 +132,16 @@ export const methods: Table = {
     const checks = { ...contactOnly, method: oneOf('number'), value: text(MAX_REF) }
     const { contact, value } = readParams(params, checks)
     return contactView(await node.contacts.verify(contact, value))
+  },
+
+  'contact.block': async ({ node }, params) => {
+    const { contact } = readParams(params, contactOnly)
+    return contactView(await node.contacts.block(contact))
+  },
+
+  'contact.unblock': async ({ node }, params) => {
+    const { contact } = readParams(params, contactOnly)
+    return contactView(await node.contacts.unblock(contact))
   },
 
   'message.send': async ({ node, signal }, params) => {

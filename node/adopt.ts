@@ -14,7 +14,7 @@ import { contradicts, handshakeOpened, sendingSession } from '../protocol/sessio
 import { currentEntries, type Composer } from './compose.ts'
 import { contactShort, trustNumber } from './contact.ts'
 import type { Draft } from './draft.ts'
-import { noteBeginning } from './fresh-start.ts'
+import { isFreshStart, noteBeginning } from './fresh-start.ts'
 import { noteBeside } from './irregular.ts'
 import { hasSaidEnough, keepRecords, type Opener } from './open.ts'
 import { unsealed } from './outbox.ts'
@@ -23,6 +23,7 @@ import { protectionIn } from './protection.ts'
 import { lookForLost, mayTake, noteLate, noteSpoken, noteTaken } from './renewal.ts'
 import type { CameAs } from './seen-envelopes.ts'
 import { takeContent } from './take-content.ts'
+import { forgetTold } from './their-tokens.ts'
 
 /** Sessions begun by each side that are kept per contact (docs/protocol.md, "Limits"). */
 const MAX_SESSIONS_A_SIDE = 5
@@ -36,12 +37,13 @@ export async function adoptSession(
   const { handshake } = accepted.session
   if (!deviceHolds(draft, accepted.theirs)) return 'not-authentic'
   if (repeatsOrdinal(draft, handshake)) return 'not-authentic'
-  if (hasSaidEnough(draft.contact)) return 'blocked'
+  if (draft.contact.state === 'blocked' || hasSaidEnough(draft.contact)) return 'blocked'
   if (!mayTake(draft.contact, draft.now)) return 'store-full'
   noteDevice(draft, opener, accepted.theirs)
   const { handshakes } = draft.contact
   const late = handshake.ordinal < handshakes.seen
   if (!late) noteBeginning(draft, accepted.session, accepted.items)
+  if (isFreshStart(draft.contact, accepted.session)) forgetTold(draft)
   addSession(draft, late ? receiveOnly(accepted.session) : accepted.session)
   if (late) noteLate(draft)
   draft.spent.push(...accepted.spent)
@@ -108,6 +110,7 @@ export function noteDevice(draft: Draft, outbox: Outbox, certificate: DeviceCert
 
 /** The sessions with the old device send no more, and what they have not delivered is encrypted again, under the same ids. */
 function leaveDevice(draft: Draft, { outbox }: Outbox): void {
+  forgetTold(draft)
   draft.sessions = draft.sessions.map((session) =>
     session.phase === 'receive-only' ? session : receiveOnly(session),
   )

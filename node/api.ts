@@ -118,8 +118,8 @@ export interface Contact {
   readonly name: string
   readonly peer: PeerName
   readonly trust: Trust
-  /** 'requested': they wrote first and we have neither added them nor answered. */
-  readonly state: 'requested' | 'accepted'
+  /** 'requested': they wrote first and we have neither added them nor answered. 'blocked': nothing of theirs is taken. */
+  readonly state: 'requested' | 'accepted' | 'blocked'
   readonly path: PathWord
   readonly addedAt: number
   readonly verifiedAt: number | null
@@ -267,6 +267,8 @@ export type NodeEvent = EventBase &
       }
     | { readonly type: 'contact.added'; readonly contact: ContactShort }
     | { readonly type: 'contact.requested'; readonly contact: ContactShort }
+    | { readonly type: 'contact.blocked'; readonly contact: ContactShort }
+    | { readonly type: 'contact.unblocked'; readonly contact: ContactShort }
     /** Records of the store are damaged. Ephemeral where `contact` is null and it was met while reading. */
     | {
         readonly type: 'node.damaged'
@@ -436,6 +438,13 @@ export interface Contacts {
   safetyNumber(ref: string): string
   /** Marks as verified when `number` equals the safety number (spaces ignored), else SottoError SAFETY_NUMBER_MISMATCH. */
   verify(ref: string, number: string): Promise<Contact>
+  /**
+   * Nothing of theirs is taken any more, shown or confirmed, and nothing is sent to them: what was queued fails with reason
+   * 'blocked'. Their delivery tokens end.
+   */
+  block(ref: string): Promise<Contact>
+  /** They are again what they were. What their node still wants to deliver then comes. */
+  unblock(ref: string): Promise<Contact>
 }
 
 export interface Messages {

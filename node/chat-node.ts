@@ -90,7 +90,7 @@ export class ChatNode implements Node {
   }
 
   rotateKeys(): Promise<void> {
-    return plainly(this.#core.ownKeys.rotate())
+    return plainly(this.#core.rotate())
   }
 
   confirmClock(): Promise<void> {

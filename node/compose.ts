@@ -17,16 +17,20 @@ import {
   type Content,
   type MessageId,
 } from '../protocol/content.ts'
+import { deliveryTokenBytes } from '../protocol/delivery-token.ts'
 import { continuityItems } from '../protocol/continuity.ts'
 import { reader } from '../protocol/reader.ts'
 import { hasPassed } from '../protocol/riding.ts'
 import { encryptMessage, type Session } from '../protocol/session.ts'
 import { stateHandshake } from '../protocol/statement.ts'
+import type { ContactState } from './contact.ts'
 import type { Draft } from './draft.ts'
+import { contactBlocked } from './errors.ts'
 import { handOutItems } from './hand-out.ts'
 import { keys } from './keys.ts'
 import { encodeMessage, encodeStateChange, type StoredMessage } from './message.ts'
 import { mayRepeatIn } from './fresh-start.ts'
+import { toldToken, type IssuedToken } from './issued-tokens.ts'
 import { DAY } from './lifetimes.ts'
 import { MAX_ENVELOPES_AHEAD, unsealed, type OutboxEntry } from './outbox.ts'
 import { protectionIn } from './protection.ts'
@@ -42,6 +46,8 @@ export interface Composer {
   readonly nextOrder: () => number
   /** What contacts see as our name; empty: we tell none. */
   readonly ourName: string
+  /** Whether its mailbox knows a delivery token: not before that is it told to the contact. */
+  readonly isRegistered: (token: IssuedToken) => boolean
 }
 
 const NOTHING = new Uint8Array(0)
@@ -54,13 +60,14 @@ const UNANSWERED_AT_MOST = DAY
 const RECEIPT_AWAITED = DAY
 export const MAX_SEALED_AGAIN = 64
 
-/** One text: message, event and outbox entry. `done` gets the message with its number after the commit. */
+/** One text: message, event and outbox entry. `done` gets the message with its number after the commit. SottoError NOT_ALLOWED. */
 export function composeText(
   draft: Draft,
   composer: Composer,
   text: string,
   done: (message: StoredMessage) => void,
 ): void {
+  if (draft.contact.state === 'blocked') throw contactBlocked()
   const counter = draft.contact.sentCounter + 1
   draft.patch({ sentCounter: counter, state: 'accepted' })
   const id = createMessageId(composer.salts)
@@ -114,11 +121,45 @@ export function addText(
   })
 }
 
-/** Our name, once, before the first text to a contact. */
+/** Our name, once, before the first text to a contact, and delivery tokens that it does not know. */
 function composeProfile(draft: Draft, composer: Composer): void {
-  if (draft.contact.profileSent || composer.ourName === '') return
-  draft.patch({ profileSent: true })
-  addUnlisted(draft, composer, { kind: 'profile', name: composer.ourName })
+  const unnamed = !draft.contact.profileSent && composer.ourName !== ''
+  if (!unnamed && !mayTellTokens(draft.contact, composer)) return
+  draft.patch({ profileSent: draft.contact.profileSent || unnamed })
+  addProfile(draft, composer)
+}
+
+/** The delivery tokens that the contact does not know, if there are any, in a session that there is. False if it was not due. */
+export function composeTokens(draft: Draft, composer: Composer): boolean {
+  const { contact, sessions, now } = draft
+  if (!mayTellTokens(contact, composer)) return false
+  if (usableSession(sessions, contact, now) === undefined) return false
+  addProfile(draft, composer)
+  return true
+}
+
+/** Whether there are tokens to tell the contact of. */
+export function mayTellTokens(
+  { state, tokens }: ContactState,
+  { isRegistered }: Pick<Composer, 'isRegistered'>,
+): boolean {
+  return state === 'accepted' && tokens.some((token) => token.due && isRegistered(token))
+}
+
+/** Every token that its mailbox knows: a profile replaces the one before. The name only to those who have been told it. */
+function addProfile(draft: Draft, composer: Composer): void {
+  const { tokens, tokenRevision, profileSent } = draft.contact
+  const name = profileSent ? composer.ourName : ''
+  const told = tokens.filter(composer.isRegistered)
+  if (!told.some(({ due }) => due)) return addUnlisted(draft, composer, { kind: 'profile', name })
+  const revision = Math.max(tokenRevision + 1, draft.now)
+  draft.patch({
+    tokenRevision: revision,
+    tokens: tokens.map((issued) => (told.includes(issued) ? toldToken(issued, draft.now) : issued)),
+  })
+  const bytes = told.map(({ mailbox, token }) => ({ mailbox, token: deliveryTokenBytes(token) }))
+  const deliveryTokens = { revision, tokens: bytes }
+  addUnlisted(draft, composer, { kind: 'profile', name, deliveryTokens })
 }
 
 /** Receipts for their messages, as few contents as possible. */

@@ -31,6 +31,10 @@ import type { SendsSince } from './session-age.ts'
 import { readGap, storedGap } from './stored-gaps.ts'
 import { readRenewal, readSeries, storedRenewal, storedSeries } from './stored-renewal.ts'
 import { readHandshakes, storedHandshakes } from './stored-handshakes.ts'
+import { readTokens, storedTokens, type Tokens } from './stored-tokens.ts'
+import { secretsOfIssued } from './issued-tokens.ts'
+import { NO_TOKENS } from './their-tokens.ts'
+import type { Secret } from '../protocol/secret.ts'
 import { toInteger } from '../protocol/protobuf.ts'
 import { decodeRecord, RECORD_VERSION } from './stored-record.ts'
 
@@ -40,12 +44,14 @@ export interface KnownBundle {
   readonly from: PeerName
 }
 
-export interface ContactState {
+export interface ContactState extends Tokens {
   readonly id: ContactId
   readonly account: AccountKey
   readonly peer: PeerName
   readonly name: string
-  readonly state: 'requested' | 'accepted'
+  readonly state: 'requested' | 'accepted' | 'blocked'
+  /** What a blocked contact is again when it is let in; undefined for others. */
+  readonly blockedFrom: 'requested' | 'accepted' | undefined
   readonly trust: Trust
   readonly addedAt: number
   readonly verifiedAt: number
@@ -88,7 +94,7 @@ export interface ContactState {
 export interface NewContact {
   readonly account: AccountKey
   readonly name: string
-  readonly state: ContactState['state']
+  readonly state: 'requested' | 'accepted'
   readonly addresses: readonly string[]
   readonly mailboxes: readonly MailboxHint[]
   readonly now: number
@@ -102,6 +108,7 @@ export function newContact(init: NewContact, random: RandomBytes): ContactState 
     peer: peerName(init.account),
     name: init.name,
     state: init.state,
+    blockedFrom: undefined,
     trust: 'unverified',
     addedAt: init.now,
     verifiedAt: 0,
@@ -127,6 +134,9 @@ export function newContact(init: NewContact, random: RandomBytes): ContactState 
     handOut: undefined,
     fetched: [],
     doubts: [],
+    tokens: [],
+    tokenRevision: 0,
+    theirTokens: NO_TOKENS,
   }
 }
 
@@ -139,7 +149,7 @@ export function contactShort(contact: ContactState): ContactShort {
   return { id: contact.id, name: contact.name, trust: contact.trust }
 }
 
-const STATES = ['requested', 'accepted'] as const
+const STATES = ['requested', 'accepted', 'blocked'] as const
 const TRUST = ['unverified', 'verified', 'changed'] as const
 const PATHS = ['direct', 'mailbox', 'dht'] as const
 
@@ -160,6 +170,7 @@ export function encodeContact(contact: ContactState): Uint8Array {
       account: contact.account,
       name: contact.name,
       state: STATES.indexOf(contact.state) + 1,
+      blockedFrom: contact.blockedFrom === undefined ? 0 : STATES.indexOf(contact.blockedFrom) + 1,
       trust: trustNumber(contact.trust),
       addedAt: BigInt(contact.addedAt),
       verifiedAt: BigInt(contact.verifiedAt),
@@ -190,6 +201,7 @@ export function encodeContact(contact: ContactState): Uint8Array {
       ...(contact.handOut && { handOut: contact.handOut }),
       fetched: contact.fetched.map((mark) => ({ ...mark, counter: BigInt(mark.counter) })),
       doubts: contact.doubts.map((doubt) => ({ ...doubt, at: BigInt(doubt.at) })),
+      ...storedTokens(contact),
     }),
   )
 }
@@ -203,7 +215,7 @@ export function decodeContact(id: ContactId, bytes: Uint8Array, now: number): Co
     account,
     peer: peerName(account),
     name: record.name,
-    state: STATES[record.state - 1] ?? 'requested',
+    ...readState(record),
     trust: trustFrom(record.trust),
     addedAt: toInteger(record.addedAt),
     verifiedAt: toInteger(record.verifiedAt),
@@ -241,7 +253,13 @@ export function decodeContact(id: ContactId, bytes: Uint8Array, now: number): Co
       ...{ mailbox, messages },
       at: toInteger(at),
     })),
+    ...readTokens(record),
   }
+}
+
+/** The secrets in what is known of a contact. */
+export function contactSecrets({ tokens, theirTokens }: ContactState): readonly Secret[] {
+  return [...secretsOfIssued(tokens), ...theirTokens.tokens.map(({ token }) => token)]
 }
 
 function storedSince({
@@ -253,6 +271,15 @@ function storedSince({
 
 function readSince({ sessionId, since }: StoredIdleSession): IdleSession {
   return { sessionId, since: toInteger(since) }
+}
+
+function readState(record: {
+  readonly state: number
+  readonly blockedFrom: number
+}): Pick<ContactState, 'state' | 'blockedFrom'> {
+  const state = STATES[record.state - 1] ?? 'requested'
+  if (state !== 'blocked') return { state, blockedFrom: undefined }
+  return { state, blockedFrom: record.blockedFrom === 2 ? 'accepted' : 'requested' }
 }
 
 function readIrregularities(stored: StoredIrregularities | undefined): Irregularities {

@@ -6,11 +6,12 @@ import { equalBytes } from '../protocol/bytes.ts'
 import { peerName } from '../net/peer-name.ts'
 import type { Contact, Contacts } from './api.ts'
 import { parseAddress, type ParsedAddress } from './address.ts'
+import { unblockContact } from './block.ts'
 import { encryptWaiting } from './compose.ts'
 import { defaultName, trustNumber } from './contact.ts'
 import type { Conversation } from './conversation.ts'
 import type { ChatCore } from './core.ts'
-import { SottoError } from './errors.ts'
+import { contactBlocked, SottoError } from './errors.ts'
 import { checkContactName } from './names.ts'
 import { plainly } from './plainly.ts'
 import { doubtsNow } from './promises.ts'
@@ -55,6 +56,7 @@ export class ContactsFace implements Contacts {
     const conversation =
       known ?? book.fresh({ ...parsed, name: chosen ?? fallback, state: 'accepted' })
     await conversation.step((draft) => {
+      if (draft.contact.state === 'blocked') throw contactBlocked()
       const { id, state, name, addresses, mailboxes } = draft.contact
       const kept = conversation.mayBeCalled(name) ? name : fallback
       draft.patch({
@@ -84,6 +86,23 @@ export class ContactsFace implements Contacts {
         const trustTo = trustNumber('verified')
         const event = { type: 'contact.trust', at: draft.now, contact: id, trustFrom, trustTo }
         draft.events.push({ event })
+      }),
+    )
+    return this.describe(conversation)
+  }
+
+  async block(ref: string): Promise<Contact> {
+    const conversation = this.#core.book.find(ref)
+    await plainly(conversation.block())
+    return this.describe(conversation)
+  }
+
+  async unblock(ref: string): Promise<Contact> {
+    const conversation = this.#core.book.find(ref)
+    await plainly(
+      conversation.step((draft) => {
+        unblockContact(draft)
+        draft.committed.push(() => this.#core.welcome(conversation))
       }),
     )
     return this.describe(conversation)

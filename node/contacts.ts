@@ -134,9 +134,9 @@ export class ContactBook {
     return requests.length >= MAX_REQUESTS
   }
 
-  /** The accepted contact of this name. */
+  /** The contact of this name, who is no mere stranger: somebody blocked keeps it. */
   acceptedAs(name: string): Conversation | undefined {
-    return this.all().find(({ contact }) => contact.name === name && contact.state === 'accepted')
+    return this.all().find(({ contact }) => contact.name === name && contact.state !== 'requested')
   }
 
   byId(id: ContactId): Conversation | undefined {
@@ -152,7 +152,7 @@ export class ContactBook {
     const exact = this.#byId.get(ref) ?? this.all().find(({ contact }) => contact.peer === ref)
     if (exact !== undefined) return exact
     const all = this.all().filter(({ contact }) => contact.name === ref)
-    const accepted = all.filter(({ contact }) => contact.state === 'accepted')
+    const accepted = all.filter(({ contact }) => contact.state !== 'requested')
     const named = accepted.length > 0 ? accepted : all
     const [only] = named
     if (only === undefined) {

@@ -9,6 +9,7 @@ import type { ContactState } from './contact.ts'
 import type { Conversation } from './conversation.ts'
 import type { Damages } from './damage.ts'
 import type { EventLog } from './event-log.ts'
+import type { IssuedToken } from './issued-tokens.ts'
 import type { StoredMessage } from './message.ts'
 import type { Doubt } from './promises.ts'
 import type { CameAs } from './seen-envelopes.ts'
@@ -27,6 +28,8 @@ export interface ConversationInit {
   readonly ourName: () => string
   /** Whether a contact may be listed under a name that it has given itself. */
   readonly mayBeCalled: (name: string, contact: ContactId) => boolean
+  /** Whether a mailbox of ours knows a delivery token of the contact's. */
+  readonly isRegistered: (token: IssuedToken) => boolean
   /** Told after commits. */
   readonly listener: ConversationListener
 }
@@ -39,6 +42,8 @@ export interface ConversationListener {
   /** Messages came by way of a mailbox: their sender waits for a receipt. */
   readonly receiptsDue: (conversation: Conversation) => void
   readonly session: (conversation: Conversation, session: Session) => void
+  /** The contact was accepted, blocked or let in again. */
+  readonly standing: (conversation: Conversation) => void
   /** Messages of theirs may be missing, and have to be asked for at another time than before. */
   readonly gaps: (conversation: Conversation) => void
   /** A contact has told the time: Unix ms by their clock, just now. */

@@ -3,11 +3,11 @@
 
 import { toHex } from '../protocol/bytes.ts'
 import type { MessageId } from '../protocol/content.ts'
-import { wipeAll } from '../protocol/secret.ts'
+import { wipeAll, type Secret } from '../protocol/secret.ts'
 import { sessionSecrets, type Session } from '../protocol/session.ts'
 import { encodeSession, skippedKeyName } from '../protocol/session-codec.ts'
 import type { Operation, Records } from '../net/records.ts'
-import { encodeContact, type ContactState } from './contact.ts'
+import { contactSecrets, encodeContact, type ContactState } from './contact.ts'
 import type { DamagedRecord } from './damage.ts'
 import type { Draft } from './draft.ts'
 import { keys } from './keys.ts'
@@ -98,6 +98,7 @@ export class ConversationState {
   /** Everything as the store has it. Throws as `Records` does, and then nothing has changed. */
   async load(records: Records, now: number): Promise<void> {
     const loaded = await loadConversation(records, this.contact, now)
+    if (loaded.contact !== this.contact) wipeAll(contactSecrets(this.contact))
     this.contact = loaded.contact
     this.forgetSessions()
     this.sessions = loaded.sessions
@@ -117,9 +118,9 @@ export class ConversationState {
   }
 
   /** Wipes what a step has made that came to nothing, and nothing that it shares with the sessions as they are. */
-  dispose({ sessions, spent }: Draft): void {
-    const held = new Set(this.sessions.flatMap(sessionSecrets))
-    const made = [...sessions.flatMap(sessionSecrets), ...spent]
+  dispose({ sessions, contact, spent }: Draft): void {
+    const held = new Set(secretsOf(this))
+    const made = [...secretsOf({ sessions, contact }), ...spent]
     wipeAll(made.filter((secret) => !held.has(secret)))
   }
 
@@ -133,4 +134,8 @@ export class ConversationState {
     this.outbox.set(order, entry)
     if (entry.messageId.length > 0) this.#orders.set(toHex(entry.messageId), order)
   }
+}
+
+function secretsOf({ sessions, contact }: Pick<Draft, 'sessions' | 'contact'>): readonly Secret[] {
+  return [...sessions.flatMap(sessionSecrets), ...contactSecrets(contact)]
 }

@@ -13,13 +13,15 @@ import type { Records } from '../net/records.ts'
 import { StoreError } from '../net/store-error.ts'
 import type { ContactId, StateChange } from './api.ts'
 import { adoptSession } from './adopt.ts'
+import { blockContact } from './block.ts'
 import { expireSessions, redate } from './aging.ts'
-import { composeControl, composeReceipts, encryptWaiting } from './compose.ts'
+import { composeControl, composeReceipts, composeTokens, encryptWaiting } from './compose.ts'
 import type { ContactState } from './contact.ts'
 import type { Adoption, ConversationInit } from './conversation-init.ts'
 import { ConversationState } from './conversation-state.ts'
 import type { Draft } from './draft.ts'
 import { keys } from './keys.ts'
+import type { IssuedToken } from './issued-tokens.ts'
 import type { StoredMessage } from './message.ts'
 import { answerMissing, lookAtGaps } from './missing.ts'
 import { mend, type Mender } from './mend.ts'
@@ -114,6 +116,7 @@ export class Conversation implements Mender, Opener {
   get queued(): number {
     return this.#state.outbox.size + this.#texts.size
   }
+  readonly isRegistered = (token: IssuedToken): boolean => this.#init.isRegistered(token)
   readonly failedBodies = new Map<string, FailedBodies>()
   readonly unopened = new Map<string, string>()
   readonly nextOrder = (): number => this.#state.nextOrder()
@@ -243,12 +246,7 @@ export class Conversation implements Mender, Opener {
       const due = new Map(this.due.map((id) => [toHex(id), id]))
       if (due.size === 0) return
       composeReceipts(draft, this, 'delivery-receipt', [...due.values()])
-      for (const id of due.values()) {
-        draft.operations.push({ type: 'del', key: keys.receiptDue(this.id, id) })
-      }
-      draft.committed.push(() => {
-        this.#state.due = []
-      })
+      this.#settleDue(draft)
       encryptWaiting(draft, this)
     })
   }
@@ -288,6 +286,13 @@ export class Conversation implements Mender, Opener {
     })
   }
 
+  /** Tells the contact of delivery tokens that it does not know yet, if it can be told now. */
+  tellTokens(): Promise<void> {
+    return this.step((draft) => {
+      if (composeTokens(draft, this)) encryptWaiting(draft, this)
+    })
+  }
+
   /** They say on their own stream that they cannot open these. */
   refused(envelopes: readonly Uint8Array[]): Promise<void> {
     return this.step((draft) => {
@@ -308,6 +313,24 @@ export class Conversation implements Mender, Opener {
     return this.step((draft) => redate(draft, this.outbox, now))
   }
 
+  /** Nothing of the contact is taken any more, and nothing sent. */
+  block(): Promise<void> {
+    return this.step(async (draft) => {
+      await blockContact(draft, this)
+      this.#settleDue(draft)
+    })
+  }
+
+  /** No receipt is due any more: they were sent, or nobody is to get them. */
+  #settleDue(draft: Draft): void {
+    for (const id of this.due) {
+      draft.operations.push({ type: 'del', key: keys.receiptDue(this.id, id) })
+    }
+    draft.committed.push(() => {
+      this.#state.due = []
+    })
+  }
+
   /** Runs one step under the lock: `Steps.run`. */
   step<T>(run: (draft: Draft) => T | Promise<T>): Promise<T> {
     return this.#steps.run(run)
@@ -315,6 +338,7 @@ export class Conversation implements Mender, Opener {
 
   #tell(draft: Draft): void {
     const { listener } = this.#init
+    if (draft.contact.state !== draft.before.state) listener.standing(this)
     if (draft.due.length > 0) listener.receiptsDue(this)
     if (draft.theirTime !== undefined) listener.time(this, draft.theirTime)
     for (const { message, change } of draft.stateChanges) listener.state(message, change)

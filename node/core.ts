@@ -7,7 +7,7 @@ import type { DialPolicy } from '../net/dial-policy.ts'
 import type { Clock, Directory, PeerName, ThrowAwayWires, Timer, Wire } from '../net/ports.ts'
 import { peerName } from '../net/peer-name.ts'
 import type { Records } from '../net/records.ts'
-import type { MailboxStatus } from '../net/mailbox-client.ts'
+import type { MailboxItem, MailboxStatus } from '../net/mailbox-client.ts'
 import type { ClockState, DamageKind } from './api.ts'
 import { Announcements } from './announcements.ts'
 import { BundleFinder } from './bundle-finder.ts'
@@ -32,6 +32,7 @@ import { Publisher } from './publisher.ts'
 import { Reader } from './reader.ts'
 import { Receipts } from './receipts.ts'
 import { StateWaiters } from './state-waiters.ts'
+import { TokenDesk } from './token-desk.ts'
 import { Upkeep } from './upkeep.ts'
 
 export interface CoreInit {
@@ -76,6 +77,7 @@ export class ChatCore {
   readonly finder: BundleFinder
   readonly publisher: Publisher
   readonly ownMailboxes: OwnMailboxes
+  readonly tokens: TokenDesk
   readonly #init: CoreInit
   readonly #introducer: Introducer
   readonly #receipts: Receipts
@@ -108,7 +110,16 @@ export class ChatCore {
     })
     this.#announcements = new Announcements(this.events, clock)
     const permit = (addresses: readonly string[]): void => init.dialPolicy?.permit(addresses)
+    this.tokens = new TokenDesk({
+      book: () => this.book,
+      clock,
+      random,
+      mailboxes: () => this.ownMailboxes.accounts,
+      changed: () => this.ownMailboxes.wake(),
+    })
+    const { isRegistered } = this.tokens
     this.book = new ContactBook({
+      isRegistered,
       permit,
       damages,
       records,
@@ -122,7 +133,8 @@ export class ChatCore {
         state: (message) => this.waiters.changed(message),
         receiptsDue: (conversation) => this.#receipts.due(conversation),
         gaps: (conversation) => this.#gaps.look(conversation),
-        session: (conversation) => this.#announcements.session(conversation),
+        session: (conversation) => this.#hearSession(conversation),
+        standing: () => this.tokens.changed(),
         time: (conversation, time) => this.#hearTime(conversation, time),
         irregular: (conversation, what) => this.#announcements.irregular(conversation, what),
         doubted: (conversation, doubt) => this.#announcements.doubted(conversation, doubt),
@@ -148,7 +160,7 @@ export class ChatCore {
     })
     const onBrokenPromise = (mailbox: AccountKey): void => this.#distrust(mailbox)
     this.inbox = new Inbox({
-      ...{ book, records, ownKeys, clock, random, notes, onBrokenPromise },
+      ...{ book, records, ownKeys, clock, random, notes, onBrokenPromise, tokens: this.tokens },
     })
     this.#direct = new DirectService({ wire, clock, inbox: this.inbox })
     this.publisher = new Publisher({ wire, directory, clock, random: salts, keys: this.ownKeys })
@@ -162,10 +174,12 @@ export class ChatCore {
       random,
       met: () => [...this.#met],
       onFound: (...found) => this.#announcements.found(...found),
-      onSession: (conversation) => this.#announcements.session(conversation),
+      onSession: (conversation) => this.#hearSession(conversation),
       onBundle: (conversation) => this.#couriers.of(conversation).wake(),
     })
-    this.#upkeep = new Upkeep({ clock, records, book, ownKeys, introducer: this.#introducer })
+    this.#upkeep = new Upkeep({
+      ...{ clock, records, book, ownKeys, introducer: this.#introducer, tokens: this.tokens },
+    })
     this.#couriers = new Couriers({
       wire,
       pool: this.pool,
@@ -186,6 +200,7 @@ export class ChatCore {
       clock,
       random: salts,
       keys: this.ownKeys,
+      tokens: this.tokens,
       onItems: (mailbox, items) => this.#fetched(mailbox, items),
       onDrained: (mailbox, unmatched) => this.#announcements.drained(mailbox, unmatched),
       onConnected: (mailbox, connected) => this.#announcements.mailbox(mailbox, connected),
@@ -221,6 +236,12 @@ export class ChatCore {
 
   get clockState(): ClockState {
     return clockState(this.ownKeys.guard.jump)
+  }
+
+  /** Replaces prekeys and delivery tokens before their time. Rejects with `StoreError`. */
+  async rotate(): Promise<void> {
+    await this.ownKeys.rotate()
+    await this.tokens.rotate()
   }
 
   /** The user says that our clock is right. */
@@ -273,6 +294,7 @@ export class ChatCore {
     this.#gaps.stop()
     this.#couriers.stop()
     await this.ownMailboxes.stop()
+    await this.tokens.stop()
     await this.publisher.stop()
     await this.pool.stop()
     await this.#direct.stop()
@@ -299,7 +321,13 @@ export class ChatCore {
   /** Looks for a new contact at once. */
   welcome(conversation: Conversation): void {
     this.book.register(conversation)
+    this.tokens.changed()
     this.#wake(conversation)
+  }
+
+  #hearSession(conversation: Conversation): void {
+    this.#announcements.session(conversation)
+    this.tokens.tell(conversation)
   }
 
   async #storedName(): Promise<string> {
@@ -316,13 +344,11 @@ export class ChatCore {
     for (const conversation of this.book.all()) await conversation.leaveSession()
   }
 
-  async #fetched(
-    mailbox: PeerName,
-    items: readonly { readonly id: bigint; readonly envelope: Uint8Array }[],
-  ): Promise<readonly bigint[]> {
+  async #fetched(mailbox: PeerName, items: readonly MailboxItem[]): Promise<readonly bigint[]> {
     const outcomes = await this.inbox.fromMailbox(
       mailbox,
       items.map(({ envelope }) => envelope),
+      items.map(({ slot }) => slot),
     )
     return items
       .filter((_, index) => decide(outcomes[index] ?? 'store-full').mailboxMayDelete)

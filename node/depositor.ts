@@ -8,7 +8,7 @@ import { MailboxError } from '../net/mailbox-error.ts'
 import { accountOf, peerName } from '../net/peer-name.ts'
 import type { Clock, PeerName } from '../net/ports.ts'
 import type { Conversation } from './conversation.ts'
-import { mailboxesOf } from './introduce.ts'
+import { mailboxesOf, withToken } from './introduce.ts'
 import type { MailboxHint, MailboxPool } from './mailbox-pool.ts'
 import { liveCopies, type OutboxEntry } from './outbox.ts'
 import { doubtsNow } from './promises.ts'
@@ -136,7 +136,8 @@ export class Depositor {
     const name = nameOf(entry, mailbox)
     this.#underway.add(name)
     try {
-      const { keptUntil, receipt } = await pool.deposit([hint], request, { signal })
+      const shown = withToken(conversation.contact, hint)
+      const { keptUntil, receipt } = await pool.deposit([shown], request, { signal })
       this.#resting.delete(mailbox)
       const held = { mailbox: accountOf(mailbox), storedAt: clock.now(), keptUntil, receipt }
       await conversation.held(entry, held)

@@ -20,6 +20,8 @@ export interface PendingEvent {
 
 export class Draft {
   readonly now: number
+  /** As the contact was. */
+  readonly before: ContactState
   contact: ContactState
   sessions: readonly Session[]
   /** Written before events get their numbers. */
@@ -51,6 +53,7 @@ export class Draft {
   readonly due: MessageId[] = []
 
   constructor(contact: ContactState, sessions: readonly Session[], now: number) {
+    this.before = contact
     this.contact = contact
     this.sessions = sessions
     this.now = now

@@ -54,3 +54,10 @@ export class SottoError extends Error {
     return error instanceof SottoError && (code === undefined || error.code === code)
   }
 }
+
+/** What is asked for does not go with a block. */
+export function contactBlocked(): SottoError {
+  return new SottoError('NOT_ALLOWED', 'this contact is blocked', {
+    hint: 'let them in again: sotto contact unblock NAME',
+  })
+}

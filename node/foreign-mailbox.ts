@@ -59,7 +59,10 @@ export class Visitor implements ForeignMailbox {
     return this.#client.deposit(deposit, options)
   }
 
-  takePrekey(owner: AccountKey, options: CallOptions): Promise<TakenPrekeys> {
+  takePrekey(
+    owner: AccountKey,
+    options: CallOptions & { readonly token?: Uint8Array },
+  ): Promise<TakenPrekeys> {
     return this.#client.takePrekey(owner, options)
   }
 

@@ -10,6 +10,8 @@ export type Origin =
   | { readonly lane: 'contact'; readonly account: string }
   /** A direct stream of anybody else, who connects from this multiaddr. */
   | { readonly lane: 'stranger'; readonly account: string; readonly address: string }
+  /** A mailbox that says it was left with the delivery token of this slot. If it lies, contacts' mail waits for each other's. */
+  | { readonly lane: 'token'; readonly mailbox: string; readonly slot: number }
   /** A mailbox, which brings those of many people at once and limits strangers itself. */
   | { readonly lane: 'mailbox'; readonly mailbox: string }
 
@@ -20,6 +22,8 @@ const LIMITS = {
   /** Accounts cost nothing, addresses do. */
   address: { burst: 50, perSecond: 5 },
   strangers: { burst: 100, perSecond: 10 },
+  token: { burst: 10, perSecond: 2 },
+  tokens: { burst: 100, perSecond: 10 },
   mailbox: { burst: 100, perSecond: 10 },
   mailboxes: { burst: 200, perSecond: 20 },
 } as const
@@ -37,6 +41,8 @@ export class HandshakeLimits {
       stranger: throttle('stranger'),
       address: throttle('address'),
       strangers: throttle('strangers'),
+      token: throttle('token'),
+      tokens: throttle('tokens'),
       mailbox: throttle('mailbox'),
       mailboxes: throttle('mailboxes'),
     }
@@ -68,6 +74,11 @@ function bindingOn(origin: Origin): readonly (readonly [LimitName, string])[] {
         ['stranger', origin.account],
         ['address', addressPrefix(origin.address)],
         ['strangers', ''],
+      ]
+    case 'token':
+      return [
+        ['token', `${origin.mailbox} ${origin.slot}`],
+        ['tokens', ''],
       ]
     case 'mailbox':
       return [

@@ -26,8 +26,10 @@ import { CLOCK_MARGIN } from './lifetimes.ts'
 import type { NamedPrekeys, OwnKeys } from './own-keys.ts'
 import { outcomeOf, type Way } from './open.ts'
 import type { Outcome } from './outcome.ts'
+import { MailRoute } from './mail-route.ts'
 import { mayTake } from './renewal.ts'
 import { RECORD_VERSION } from './stored-record.ts'
+import type { TokenDesk } from './token-desk.ts'
 
 export interface InboxInit {
   readonly book: ContactBook
@@ -38,10 +40,11 @@ export interface InboxInit {
   readonly onBrokenPromise: (mailbox: AccountKey) => void
   readonly clock: Clock
   readonly random: RandomBytes
+  /** Who has which slot at a mailbox, and who is to be told of its token again. */
+  readonly tokens: Pick<TokenDesk, 'owners' | 'missed'>
 }
 
-/** After so many comparisons of an envelope with a conversation, the rest of a run from a mailbox has to come again. */
-const MAX_COMPARISONS = 20_000
+const NOBODY: ReadonlyMap<number, Conversation> = new Map()
 
 export class Inbox {
   readonly #init: InboxInit
@@ -72,54 +75,65 @@ export class Inbox {
     const origin: Origin = isContact
       ? { lane: 'contact', account }
       : { lane: 'stranger', account, address }
-    return this.#take(envelopes, { way: { arrival: 'direct' }, route, sender, origin })
+    const way: Way = { arrival: 'direct' }
+    const source: Source = { way, route, sender, origin, opened: () => undefined }
+    return this.#take(envelopes, () => source)
   }
 
-  /** Envelopes that a mailbox held. Whose they are shows by their tags. */
+  /** Envelopes that a mailbox held, each with the slot that it came with: whose they are shows by their tags. */
   async fromMailbox(
     mailbox: PeerName,
     envelopes: readonly Uint8Array[],
+    slots: readonly number[] = [],
   ): Promise<readonly Outcome[]> {
-    const route = this.#byTag()
-    const origin: Origin = { lane: 'mailbox', mailbox }
+    const { book, tokens } = this.#init
+    const owners = slots.length === 0 ? NOBODY : tokens.owners(mailbox)
+    const mail = new MailRoute({ all: () => book.all(), owners })
     const way: Way = { arrival: 'mailbox', mailbox: accountOf(mailbox) }
-    return this.#take(envelopes, { way, route, sender: undefined, origin })
+    const bare = new Set<Conversation>()
+    const outcomes = await this.#take(envelopes, (at) => {
+      const slot = slots[at] ?? 0
+      const owner = mail.ownerOf(slot)
+      return {
+        way,
+        route: (envelope) => mail.find(envelope, slot),
+        sender: undefined,
+        origin:
+          owner === undefined ? { lane: 'mailbox', mailbox } : { lane: 'token', mailbox, slot },
+        opened: (conversation) => void (conversation !== owner && bare.add(conversation)),
+      }
+    })
+    if (slots.length > 0) for (const conversation of bare) tokens.missed(conversation, mailbox)
+    return outcomes
   }
 
-  /** Finds conversations by the tags of envelopes. Begins with the one that had the last: mail comes in runs. */
-  #byTag(): Source['route'] {
-    let comparisons = 0
-    let last: Conversation | undefined
-    return (envelope) => {
-      if (last?.recognises(envelope) === true) return last
-      if (comparisons >= MAX_COMPARISONS) return 'store-full'
-      const found = this.#init.book.all().find((conversation) => {
-        comparisons++
-        return conversation.recognises(envelope)
-      })
-      last = found ?? last
-      return found
-    }
-  }
-
-  async #take(envelopes: readonly Uint8Array[], from: Source): Promise<readonly Outcome[]> {
+  async #take(
+    envelopes: readonly Uint8Array[],
+    sourceOf: (at: number) => Source,
+  ): Promise<readonly Outcome[]> {
     const outcomes: Outcome[] = []
     let run: Run | undefined
     const flush = async (): Promise<void> => {
       if (run === undefined) return
-      const { conversation, envelopes: together } = run
+      const { conversation, sources, envelopes: together, way } = run
       run = undefined
-      outcomes.push(...(await conversation.receive(together, from.way)))
+      const become = await conversation.receive(together, way)
+      for (const [at, outcome] of become.entries()) {
+        if (outcome === 'opened') sources[at]?.opened(conversation)
+      }
+      outcomes.push(...become)
     }
-    for (const bytes of envelopes) {
+    for (const [at, bytes] of envelopes.entries()) {
+      const from = sourceOf(at)
       const placed = place(bytes, from)
       if (typeof placed !== 'string' && placed.conversation !== undefined) {
         const { conversation, envelope } = placed
         if (run?.conversation !== conversation) {
           await flush()
-          run = { conversation, envelopes: [] }
+          run = { conversation, way: from.way, envelopes: [], sources: [] }
         }
         run.envelopes.push(envelope)
+        run.sources.push(from)
         continue
       }
       await flush()
@@ -159,7 +173,7 @@ export class Inbox {
     if ((await soundly(this.#init.records, marker)) !== undefined) return 'no-session'
     const prekeys = this.#prekeysFor(envelope, from)
     if (prekeys === undefined) return 'unknown-prekey'
-    if (this.#crowdedFor(from.sender)) return 'blocked'
+    if (this.#crowdedFor(from.sender) || this.#isBlocked(from.sender)) return 'blocked'
     if (this.#hasTakenEnoughFrom(from.sender)) return 'store-full'
     if (!this.#limits.take(from.origin)) return 'store-full'
     const accepted = this.#open(envelope, prekeys)
@@ -181,6 +195,10 @@ export class Inbox {
   #crowdedFor(account: AccountKey | undefined): boolean {
     const { book } = this.#init
     return account !== undefined && book.byAccount(account) === undefined && book.crowded
+  }
+
+  #isBlocked(account: AccountKey | undefined): boolean {
+    return account !== undefined && this.#init.book.byAccount(account)?.contact.state === 'blocked'
   }
 
   /** Before anything is computed, where the sender is known; by way of a mailbox the conversation finds out. */
@@ -247,12 +265,17 @@ interface Source {
   readonly sender: AccountKey | undefined
   /** What handshakes are limited by. */
   readonly origin: Origin
+  /** Told of mail of a contact that opened. */
+  readonly opened: (conversation: Conversation) => void
 }
 
 /** Envelopes in a row that belong to one conversation. */
 interface Run {
   readonly conversation: Conversation
+  readonly way: Way
   readonly envelopes: Envelope[]
+  /** Of each envelope. */
+  readonly sources: Source[]
 }
 
 interface Placed {

@@ -11,7 +11,8 @@ import { addSession, deviceHolds, noteDevice, type Outbox } from './adopt.ts'
 import type { BundlePath } from './api.ts'
 import type { BundleFinder, Found } from './bundle-finder.ts'
 import { encryptWaiting } from './compose.ts'
-import type { KnownBundle } from './contact.ts'
+import type { ContactState, KnownBundle } from './contact.ts'
+import { tokenFor } from './their-tokens.ts'
 import type { Conversation } from './conversation.ts'
 import type { Draft } from './draft.ts'
 import { carryNote } from './hand-out.ts'
@@ -82,6 +83,7 @@ export class Introducer {
    */
   async refresh(conversation: Conversation): Promise<void> {
     const { clock, finder } = this.#init
+    if (conversation.contact.state === 'blocked') return
     if (conversation.contact.bundle === undefined) return this.ensure(conversation)
     const now = clock.now()
     if (now - (this.#refreshed.get(conversation) ?? -Infinity) < REFRESH_INTERVAL) return
@@ -279,9 +281,19 @@ function hintsOf(conversation: Conversation): {
   return { addresses: conversation.contact.addresses, mailboxes: mailboxesOf(conversation) }
 }
 
-/** Mailboxes of a contact: those of the bundle, which is signed and newer, before those of the link. */
-export function mailboxesOf(conversation: Conversation): readonly MailboxHint[] {
-  const { bundle, mailboxes } = conversation.contact
+/** Mailboxes of a contact, each with what we may show there: those of the bundle, which is signed and newer, before those of the link. */
+export function mailboxesOf({ contact }: Conversation): readonly MailboxHint[] {
+  return named(contact).map((hint) => withToken(contact, hint))
+}
+
+/** With the token that counts now: the one in an older hint may have been replaced, and wiped. */
+export function withToken({ theirTokens }: ContactState, hint: MailboxHint): MailboxHint {
+  const { account, addresses } = hint
+  const token = tokenFor(theirTokens, account)
+  return { account, addresses, ...(token && { token }) }
+}
+
+function named({ bundle, mailboxes }: ContactState): readonly MailboxHint[] {
   if (bundle === undefined) return mailboxes
   return bundle.verified.mailboxes.map(({ account, addresses }) => ({
     account,

@@ -48,6 +48,10 @@ export const SKIPPED_KEYS_KEPT = 30 * DAY
 export const RECEIVE_ONLY_KEPT = 40 * DAY
 export const SEEN_MARKS_KEPT = 30 * DAY
 
+/** A delivery token is replaced at this age; the one before is good for so long after the contact was told. */
+export const TOKEN_RENEWED = { from: 25 * DAY, to: 35 * DAY } as const
+export const TOKEN_OVERLAP = DAY
+
 /** A session is replaced at this age: by who began it, and later by the other side, so that they do not cross. */
 export const SESSION_RENEWED = { ours: 90 * DAY, theirs: 93 * DAY } as const
 

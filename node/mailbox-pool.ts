@@ -7,6 +7,7 @@ import { between } from '../net/backoff.ts'
 import { MailboxError } from '../net/mailbox-error.ts'
 import { peerName } from '../net/peer-name.ts'
 import { withDeadline } from './deadline.ts'
+import { deliveryTokenBytes, type DeliveryToken } from '../protocol/delivery-token.ts'
 import { Visitor } from './foreign-mailbox.ts'
 import { DAY, HOUR } from './lifetimes.ts'
 import type { AccountKey } from '../protocol/account.ts'
@@ -19,6 +20,8 @@ import type { ForeignMailbox } from './foreign-mailbox.ts'
 export interface MailboxHint {
   readonly account: AccountKey
   readonly addresses: readonly string[]
+  /** What the owner gave us for this mailbox, and for no other. Absent: we come as a stranger. */
+  readonly token?: DeliveryToken
 }
 
 export interface MailboxPoolInit {
@@ -100,11 +103,13 @@ export class MailboxPool {
    */
   async deposit(
     hints: readonly MailboxHint[],
-    request: DepositInit,
+    request: Omit<DepositInit, 'token'>,
     { signal }: CallOptions,
   ): Promise<Deposited> {
+    const shown = tokensIn(hints)
     return this.#first(hints, signal, async (mailbox, client, inner) => {
-      const { keptUntil, signed } = await client.deposit(request, { signal: inner })
+      const deposit = { ...request, ...shown.get(mailbox) }
+      const { keptUntil, signed } = await client.deposit(deposit, { signal: inner })
       return { mailbox, keptUntil, receipt: signed }
     })
   }
@@ -115,10 +120,12 @@ export class MailboxPool {
     owner: AccountKey,
     { signal }: CallOptions,
   ): Promise<TakenPrekey> {
+    const shown = tokensIn(hints)
     let bare: TakenPrekey | undefined
     try {
       return await this.#first(hints, signal, async (mailbox, client, inner) => {
-        const taken = { ...(await client.takePrekey(owner, { signal: inner })), mailbox }
+        const options = { signal: inner, ...shown.get(mailbox) }
+        const taken = { ...(await client.takePrekey(owner, options)), mailbox }
         if (taken.pair !== undefined) return taken
         bare ??= taken
         throw new MailboxError('ERR_UNAVAILABLE')
@@ -248,6 +255,17 @@ export class MailboxPool {
     const closing = entry.client.close().finally(() => this.#closing.delete(closing))
     this.#closing.add(closing)
   }
+}
+
+/** Copies, made before anything is waited for: meanwhile the owner may give us others, and these are wiped. */
+function tokensIn(
+  hints: readonly MailboxHint[],
+): ReadonlyMap<PeerName, { readonly token: Uint8Array }> {
+  return new Map(
+    hints.flatMap(({ account, token }) =>
+      token === undefined ? [] : [[peerName(account), { token: deliveryTokenBytes(token) }]],
+    ),
+  )
 }
 
 /** Whether the mailbox has answered, so that its stream is as good as before. */

@@ -15,7 +15,7 @@ import type {
 import { composeReceipts, encryptWaiting } from './compose.ts'
 import type { Conversation } from './conversation.ts'
 import type { ChatCore } from './core.ts'
-import { SottoError } from './errors.ts'
+import { contactBlocked, SottoError } from './errors.ts'
 import { history } from './history.ts'
 import { keys } from './keys.ts'
 import { advance, encodeMessage, messageIdText, stateOf, type StoredMessage } from './message.ts'
@@ -64,6 +64,7 @@ export class MessagesFace implements Messages {
   ): Promise<SentMessage> {
     options.signal?.throwIfAborted()
     checkText(text)
+    if (conversation.contact.state === 'blocked') throw contactBlocked()
     checkTrust(conversation, options.requireVerified ?? false)
     if (conversation.queued >= MAX_OUTBOX_ENTRIES) throw outboxFull()
     return this.#sent(await plainly(conversation.send(text)))

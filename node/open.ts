@@ -62,6 +62,8 @@ export async function openEnvelope(
     if (envelope.kind === 'session') noteUnknown(draft)
     return 'no-session'
   }
+  // It is theirs, and that is all that matters: the session stays where it is, so that nothing is confirmed that was not kept.
+  if (draft.contact.state === 'blocked') return 'blocked'
   const { session } = match
   const opened = tryOpen(draft, match, opener)
   if (typeof opened === 'string') {

@@ -11,7 +11,7 @@ import { SESSION_MAIL_TTL } from './lifetimes.ts'
 import { PairRefill } from './pair-refill.ts'
 import type { AccountKey } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
-import type { MailboxClient, MailboxItem, MailboxStatus } from '../net/mailbox-client.ts'
+import type { MailboxClient, MailboxItem, MailboxStatus, TokenSlot } from '../net/mailbox-client.ts'
 import type { Clock, PeerName, Timer, Wire } from '../net/ports.ts'
 import type { MailboxInfo } from './api.ts'
 import type { OwnKeys } from './own-keys.ts'
@@ -28,12 +28,30 @@ export type TakeItems = (
 /** What we ask of our own mailbox. */
 export type OwnMailboxClient = Pick<
   MailboxClient,
-  'join' | 'leave' | 'putBundle' | 'putPrekeys' | 'fetch' | 'acknowledge' | 'status' | 'close'
+  | 'join'
+  | 'leave'
+  | 'putBundle'
+  | 'putPrekeys'
+  | 'putTokens'
+  | 'fetch'
+  | 'acknowledge'
+  | 'status'
+  | 'close'
 >
 
 export interface ClientListener {
   readonly onItems: (items: readonly MailboxItem[]) => void
   readonly onClosed: () => void
+}
+
+/** What is brought to every mailbox of ours: all delivery tokens at once, on each connection and after each change. */
+export interface TokenList {
+  /** Rises with each change. */
+  readonly version: number
+  /** Never rejects. */
+  readonly slots: (mailbox: AccountKey) => Promise<readonly TokenSlot[]>
+  /** The mailbox has these, and no others. */
+  readonly registered: (mailbox: AccountKey, slots: readonly TokenSlot[]) => void
 }
 
 /** Makes a client that opens its stream, and logs in, with the first request. */
@@ -61,6 +79,8 @@ export interface OwnMailboxInit {
   readonly onLeft: () => void
   /** Pairs were handed out for which no first message has come. */
   readonly onDrained: (unmatched: number) => void
+  /** The delivery tokens that it has to know. */
+  readonly tokens: TokenList
   readonly connect: ConnectOwn
   readonly onItems: TakeItems
   readonly onConnected: (mailbox: PeerName, connected: boolean) => void
@@ -102,6 +122,8 @@ export class OwnMailbox {
   /** `wake` was called since the last look at what is to do. */
   #woken = false
   #attempt = 0
+  /** Of the list that it got on this connection: it may have lost what it had before. */
+  #tokenVersion: number | undefined
   /** The runs that were handed over, one after another; resolves when all are dealt with. */
   #handling: Promise<void> = Promise.resolve()
   #inHand = 0
@@ -203,6 +225,7 @@ export class OwnMailbox {
   /** One connection, from its first request to its end. */
   async #connection(signal: AbortSignal): Promise<void> {
     let closed = false
+    this.#tokenVersion = undefined
     const client = this.#init.connect(this.peer, this.#addresses, {
       onItems: (items) => this.#take(client, items, signal),
       onClosed: () => {
@@ -239,6 +262,7 @@ export class OwnMailbox {
     if (this.#isDue() && this.#status.waiting === 0 && this.#inHand === 0) {
       return tolerating(() => this.#leave(client, signal))
     }
+    await tolerating(() => this.#putTokens(client, signal))
     await tolerating(() => this.#putPairs(client, signal))
   }
 
@@ -265,6 +289,16 @@ export class OwnMailbox {
     const { bytes, sequence } = this.#init.keys.bundle
     if (this.#status === undefined || this.#status.bundleSequence >= sequence) return
     await this.#request(signal, (inner) => client.putBundle(bytes, { signal: inner }))
+  }
+
+  async #putTokens(client: OwnMailboxClient, signal: AbortSignal): Promise<void> {
+    const { tokens, account } = this.#init
+    const { version } = tokens
+    if (this.#tokenVersion === version) return
+    const slots = await tokens.slots(account)
+    await this.#request(signal, (inner) => client.putTokens(slots, { signal: inner }))
+    this.#tokenVersion = version
+    tokens.registered(account, slots)
   }
 
   async #putPairs(client: OwnMailboxClient, signal: AbortSignal): Promise<void> {

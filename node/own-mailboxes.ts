@@ -24,7 +24,7 @@ import type { MailboxStatus } from '../net/mailbox-client.ts'
 import type { Clock, PeerName, Wire } from '../net/ports.ts'
 import type { Operation, Records } from '../net/records.ts'
 import type { MailboxInfo } from './api.ts'
-import type { ConnectOwn, TakeItems } from './own-mailbox.ts'
+import type { ConnectOwn, TakeItems, TokenList } from './own-mailbox.ts'
 import type { OwnKeys } from './own-keys.ts'
 import { toInteger } from '../protocol/protobuf.ts'
 import { decodeRecord, RECORD_VERSION } from './stored-record.ts'
@@ -40,6 +40,8 @@ export interface OwnMailboxesInit {
   readonly permit?: (addresses: readonly string[]) => void
   /** Told of damaged records. @default nobody */
   readonly damages?: Damages
+  /** The delivery tokens that every mailbox has to know. */
+  readonly tokens: TokenList
   readonly onItems: TakeItems
   /** Told when pairs were handed out for which no first message has come. */
   readonly onDrained?: (mailbox: PeerName, unmatched: number) => void
@@ -106,9 +108,7 @@ export class OwnMailboxes {
     const range = this.#init.records.range(keys.mailboxes, { damaged: (key) => gone.push(key) })
     for await (const { value } of range) this.#add(decode(value))
     await this.#mend(gone)
-    this.#unwatch = this.#init.keys.watch(() => {
-      for (const { mailbox } of this.#enrolled.values()) mailbox.wake()
-    })
+    this.#unwatch = this.#init.keys.watch(() => this.wake())
     for (const { mailbox } of this.#enrolled.values()) mailbox.start()
   }
 
@@ -142,6 +142,11 @@ export class OwnMailboxes {
     const mailboxes = [...this.#enrolled.values()]
     this.#enrolled.clear()
     await Promise.all(mailboxes.map(({ mailbox }) => mailbox.stop()))
+  }
+
+  /** There is something to bring to all of them. */
+  wake(): void {
+    for (const { mailbox } of this.#enrolled.values()) mailbox.wake()
   }
 
   /** Whether we have enrolled with this mailbox. */
@@ -326,7 +331,7 @@ export class OwnMailboxes {
   }
 
   #add(enrolment: Enrolment): OwnMailbox {
-    const { wire, clock, random, keys, onItems } = this.#init
+    const { wire, clock, random, keys, tokens, onItems } = this.#init
     const { account, addresses, refilledAt } = enrolment
     this.#init.permit?.(addressTexts(addresses))
     const mailbox = new OwnMailbox({
@@ -342,6 +347,7 @@ export class OwnMailboxes {
       onLeft: () => void this.#lock.run(LOCK, () => this.#forget(mailbox)),
       onDrained: (unmatched) => this.#init.onDrained?.(mailbox.peer, unmatched),
       saveRefill: (at) => this.#saveRefill(mailbox.peer, at),
+      tokens,
       connect: this.#connect,
       onItems,
       onConnected: (peer, connected) => this.#init.onConnected?.(peer, connected),

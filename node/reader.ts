@@ -87,6 +87,8 @@ export class Reader {
         return record.gap && { ...base, type: record.type, ...readGapState(record.gap) }
       case 'contact.added':
       case 'contact.requested':
+      case 'contact.blocked':
+      case 'contact.unblocked':
         return { ...base, type: record.type }
       case 'contact.trust':
         return {

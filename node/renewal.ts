@@ -69,8 +69,9 @@ function isOfSeries(reason: RenewalReason): boolean {
 }
 
 /** Whether we may begin another session with this contact today. */
-export function mayBegin({ renewal, trust }: ContactState, now: number): boolean {
-  return trust !== 'changed' && withinDay(renewal.begun, now).length < MAX_BEGUN
+export function mayBegin({ renewal, trust, state }: ContactState, now: number): boolean {
+  if (trust === 'changed' || state === 'blocked') return false
+  return withinDay(renewal.begun, now).length < MAX_BEGUN
 }
 
 /** Whether another session that this contact has begun is taken over today. */

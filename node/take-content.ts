@@ -18,6 +18,7 @@ import {
 } from './message.ts'
 import { noteCounter, takeLost } from './missing.ts'
 import { noteFetched } from './promises.ts'
+import { noteTheirTokens } from './their-tokens.ts'
 import { oweReceipt, type CameAs, type SeenEnvelopes } from './seen-envelopes.ts'
 
 /** How an envelope reached us, and what the session that opened it is worth. */
@@ -56,6 +57,7 @@ export async function takeContent(
     case 'read-receipt':
       return takeReceipt(draft, taker, content.body.messageIds, 'read', came.arrival)
     case 'profile':
+      if (content.body.deliveryTokens) noteTheirTokens(draft, content.body.deliveryTokens)
       return takeProfile(draft, taker, content.body.name)
     case 'missing':
       draft.missing = content.body.ranges

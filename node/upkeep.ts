@@ -7,6 +7,7 @@ import { correctTimes, expireOld } from './expire.ts'
 import type { Introducer } from './introduce.ts'
 import { HOUR } from './lifetimes.ts'
 import type { OwnKeys } from './own-keys.ts'
+import type { TokenDesk } from './token-desk.ts'
 
 export interface UpkeepInit {
   readonly clock: Clock
@@ -14,6 +15,7 @@ export interface UpkeepInit {
   readonly book: ContactBook
   readonly ownKeys: OwnKeys
   readonly introducer: Introducer
+  readonly tokens: Pick<TokenDesk, 'maintain'>
 }
 
 /** Sessions that are gone here and that are replaced in one such look: a store that lost many shall not ask for all at once. */
@@ -52,9 +54,10 @@ export class Upkeep {
 
   /** Never rejects: what fails now is tried again in an hour. */
   async #run(): Promise<void> {
-    const { book, ownKeys, introducer } = this.#init
+    const { book, ownKeys, introducer, tokens } = this.#init
     try {
       await ownKeys.maintain()
+      await tokens.maintain()
       await this.#expire()
       let lost = 0
       for (const conversation of book.all()) {

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file store.proto.
  */
 export const file_store: GenFile = /*@__PURE__*/
-  fileDesc("CgtzdG9yZS5wcm90bxIIc290dG8udjEiswgKDUNvbnRhY3RSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIPCgdhY2NvdW50GAIgASgMEgwKBG5hbWUYAyABKAkSDQoFc3RhdGUYBCABKA0SDQoFdHJ1c3QYBSABKA0SEAoIYWRkZWRfYXQYBiABKAQSEwoLdmVyaWZpZWRfYXQYByABKAQSEQoJYWRkcmVzc2VzGAggAygJEioKCW1haWxib3hlcxgJIAMoCzIXLnNvdHRvLnYxLlN0b3JlZE1haWxib3gSDgoGYnVuZGxlGAogASgMEhMKC2J1bmRsZV9wYXRoGAsgASgNEhMKC2J1bmRsZV9mcm9tGAwgASgJEhcKD2J1bmRsZV9zZXF1ZW5jZRgNIAEoBBIcChRjZXJ0aWZpY2F0ZV9zZXF1ZW5jZRgOIAEoBBIUCgxpZGVudGl0eV9rZXkYDyABKAwSFQoNdGhlaXJfb3JkaW5hbBgRIAEoBBIUCgxuYW1lZF9mb3JfdXMYEiABKAQSFAoMc2VudF9jb3VudGVyGBMgASgEEhgKEHJlY2VpdmVkX2NvdW50ZXIYFCABKAQSEgoKdW5hbnN3ZXJlZBgVIAEoDRIUCgxwcm9maWxlX3NlbnQYFiABKAgSMAoNb3VyX2hhbmRzaGFrZRgXIAEoCzIZLnNvdHRvLnYxLlN0b3JlZEhhbmRzaGFrZRIyCg90aGVpcl9oYW5kc2hha2UYGCABKAsyGS5zb3R0by52MS5TdG9yZWRIYW5kc2hha2USKAoHc3RhdGluZxgZIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFN0YXRpbmcSKAoHcmVuZXdhbBgaIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFJlbmV3YWwSMAoMZnJlc2hfc3RhcnRzGBsgAygLMhouc290dG8udjEuU3RvcmVkRnJlc2hTdGFydBImCgZzZXJpZXMYHCABKAsyFi5zb3R0by52MS5TdG9yZWRTZXJpZXMSGAoQdW5hbnN3ZXJlZF9zaW5jZRgdIAEoBBIpCgRpZGxlGB4gAygLMhsuc290dG8udjEuU3RvcmVkSWRsZVNlc3Npb24SIQoEZ2FwcxgfIAMoCzITLnNvdHRvLnYxLlN0b3JlZEdhcBI2Cg5pcnJlZ3VsYXJpdGllcxgkIAEoCzIeLnNvdHRvLnYxLlN0b3JlZElycmVndWxhcml0aWVzEikKCGhhbmRfb3V0GCUgASgLMhcuc290dG8udjEuU3RvcmVkSGFuZE91dBIoCgdmZXRjaGVkGCwgAygLMhcuc290dG8udjEuU3RvcmVkRmV0Y2hlZBIlCgZkb3VidHMYLSADKAsyFS5zb3R0by52MS5TdG9yZWREb3VidBIqCgVzZW5kcxgyIAEoCzIbLnNvdHRvLnYxLlN0b3JlZElkbGVTZXNzaW9uSgQIEBARIjEKDVN0b3JlZEZldGNoZWQSDwoHbWFpbGJveBgBIAEoDBIPCgdjb3VudGVyGAIgASgEIjwKC1N0b3JlZERvdWJ0Eg8KB21haWxib3gYASABKAwSEAoIbWVzc2FnZXMYAiABKA0SCgoCYXQYAyABKAQiMQoNU3RvcmVkSGFuZE91dBISCgpzZXNzaW9uX2lkGAEgASgMEgwKBG5vdGUYAiABKAwiSQoUU3RvcmVkSXJyZWd1bGFyaXRpZXMSEAoIY29udGVudHMYASABKA0SDQoFaXRlbXMYAiABKA0SEAoIZGl2ZXJnZWQYAyABKA0iVAoMU3RvcmVkU2VyaWVzEhIKCnN0YXJ0ZWRfYXQYASABKAQSDwoHbGFzdF9hdBgCIAEoBBIPCgdyZWZ1c2VkGAMgASgNEg4KBnVzZV9ieRgEIAEoBCI2ChFTdG9yZWRJZGxlU2Vzc2lvbhISCgpzZXNzaW9uX2lkGAEgASgMEg0KBXNpbmNlGAIgASgEIp4BCglTdG9yZWRHYXASDQoFZmlyc3QYASABKAQSDAoEbGFzdBgCIAEoBBINCgVzaW5jZRgDIAEoBBISCgpzZXNzaW9uX2lkGAQgASgMEgwKBGFza3MYBSABKA0SEAoIYXNrZWRfYXQYBiABKAQSDQoFY2hhaW4YByABKA0SEAoIaGVhcmRfYXQYCCABKAQSEAoIcmVwbGFjZWQYCSABKAgiMgoQU3RvcmVkRnJlc2hTdGFydBISCgpzZXNzaW9uX2lkGAEgASgMEgoKAmF0GAIgASgEInMKDVN0b3JlZFJlbmV3YWwSDgoGcmVhc29uGAEgASgNEhIKCnNlc3Npb25faWQYAiABKAwSDAoEbWFkZRgDIAMoBBISCgpsYXRlX3NpbmNlGAQgASgEEg0KBWJlZ3VuGAUgAygEEg0KBXRha2VuGAYgAygEIj4KD1N0b3JlZEhhbmRzaGFrZRIPCgdvcmRpbmFsGAEgASgEEgwKBHNlZW4YAiABKAQSDAoEbWFyaxgDIAEoDCJXCg1TdG9yZWRTdGF0aW5nEhIKCnNlc3Npb25faWQYASABKAwSDwoHb3JkaW5hbBgCIAEoBBISCgpmcm9tX2NoYWluGAMgASgNEg0KBWtub3duGAQgASgIIjMKDVN0b3JlZE1haWxib3gSDwoHYWNjb3VudBgBIAEoDBIRCglhZGRyZXNzZXMYAiADKAkiiwIKDU1lc3NhZ2VSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRISCgptZXNzYWdlX2lkGAIgASgMEhAKCG91dGdvaW5nGAMgASgIEgsKA3NlcRgEIAEoBBIPCgdjb3VudGVyGAUgASgEEgwKBHNlZW4YBiABKAQSDwoHc2VudF9hdBgHIAEoBBITCgtyZWNvcmRlZF9hdBgIIAEoBBIMCgR0ZXh0GAkgASgJEgwKBGxhdGUYCiABKAgSJQoGc3RhdGVzGAsgAygLMhUuc290dG8udjEuU3RvcmVkU3RhdGUSLgoKcHJvdGVjdGlvbhgMIAEoCzIaLnNvdHRvLnYxLlN0b3JlZFByb3RlY3Rpb24igQEKEFN0b3JlZFByb3RlY3Rpb24SEAoIb25lX3RpbWUYASABKAgSFAoMcG9zdF9xdWFudHVtGAIgASgIEhcKD2hlYWxpbmdfc3RhbGxlZBgDIAEoCBITCgtmcmVzaF9zdGFydBgEIAEoCBIXCg9vbGRlcl9oYW5kc2hha2UYBSABKAgiWgoLU3RvcmVkU3RhdGUSDQoFc3RhdGUYASABKA0SCgoCYXQYAiABKAQSDAoEcGF0aBgDIAEoDRISCgprZXB0X3VudGlsGAQgASgEEg4KBnJlYXNvbhgFIAEoCSLuAQoMT3V0Ym94UmVjb3JkEg8KB3ZlcnNpb24YASABKA0SEgoKbWVzc2FnZV9pZBgCIAEoDBIPCgdjb250ZW50GAMgASgMEhAKCGVudmVsb3BlGAQgASgMEhIKCnNlc3Npb25faWQYBSABKAwSEgoKY3JlYXRlZF9hdBgGIAEoBBIRCglzZWFsZWRfYXQYCiABKAQSLgoKcHJvdGVjdGlvbhgLIAEoCzIaLnNvdHRvLnYxLlN0b3JlZFByb3RlY3Rpb24SJQoEaGVsZBgMIAMoCzIXLnNvdHRvLnYxLlN0b3JlZEN1c3RvZHlKBAgHEAoieQoNU3RvcmVkQ3VzdG9keRIPCgdtYWlsYm94GAEgASgMEhEKCXN0b3JlZF9hdBgCIAEoBBISCgprZXB0X3VudGlsGAMgASgEEg8KB3JlY2VpcHQYBCABKAwSDwoHY291bnRlchgFIAEoBBIOCgZicm9rZW4YBiABKAgirAIKC0V2ZW50UmVjb3JkEg8KB3ZlcnNpb24YASABKA0SCgoCYXQYAiABKAQSDAoEdHlwZRgDIAEoCRIPCgdjb250YWN0GAQgASgJEhIKCm1lc3NhZ2VfaWQYBSABKAwSIwoEZnJvbRgGIAEoCzIVLnNvdHRvLnYxLlN0b3JlZFN0YXRlEiEKAnRvGAcgASgLMhUuc290dG8udjEuU3RvcmVkU3RhdGUSEgoKdHJ1c3RfZnJvbRgIIAEoDRIQCgh0cnVzdF90bxgJIAEoDRIQCghvdXRnb2luZxgKIAEoCBIlCgNnYXAYCyABKAsyGC5zb3R0by52MS5TdG9yZWRHYXBTdGF0ZRImCgZkYW1hZ2UYDCABKAsyFi5zb3R0by52MS5TdG9yZWREYW1hZ2UiKwoMU3RvcmVkRGFtYWdlEgwKBHdoYXQYASABKA0SDQoFY291bnQYAiABKA0iPAoOU3RvcmVkR2FwU3RhdGUSDQoFZmlyc3QYASABKAQSDAoEbGFzdBgCIAEoBBINCgVzdGF0ZRgDIAEoDSJ4Cg9IYW5kc2hha2VSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIPCgdjb250YWN0GAIgASgJEhIKCnNlc3Npb25faWQYAyABKAwSGAoQc2lnbmVkX3ByZWtleV9pZBgEIAEoDRIVCg1rZW1fcHJla2V5X2lkGAUgASgNYgZwcm90bzM");
+  fileDesc("CgtzdG9yZS5wcm90bxIIc290dG8udjEi3gkKDUNvbnRhY3RSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIPCgdhY2NvdW50GAIgASgMEgwKBG5hbWUYAyABKAkSDQoFc3RhdGUYBCABKA0SDQoFdHJ1c3QYBSABKA0SEAoIYWRkZWRfYXQYBiABKAQSEwoLdmVyaWZpZWRfYXQYByABKAQSEQoJYWRkcmVzc2VzGAggAygJEioKCW1haWxib3hlcxgJIAMoCzIXLnNvdHRvLnYxLlN0b3JlZE1haWxib3gSDgoGYnVuZGxlGAogASgMEhMKC2J1bmRsZV9wYXRoGAsgASgNEhMKC2J1bmRsZV9mcm9tGAwgASgJEhcKD2J1bmRsZV9zZXF1ZW5jZRgNIAEoBBIcChRjZXJ0aWZpY2F0ZV9zZXF1ZW5jZRgOIAEoBBIUCgxpZGVudGl0eV9rZXkYDyABKAwSFQoNdGhlaXJfb3JkaW5hbBgRIAEoBBIUCgxuYW1lZF9mb3JfdXMYEiABKAQSFAoMc2VudF9jb3VudGVyGBMgASgEEhgKEHJlY2VpdmVkX2NvdW50ZXIYFCABKAQSEgoKdW5hbnN3ZXJlZBgVIAEoDRIUCgxwcm9maWxlX3NlbnQYFiABKAgSMAoNb3VyX2hhbmRzaGFrZRgXIAEoCzIZLnNvdHRvLnYxLlN0b3JlZEhhbmRzaGFrZRIyCg90aGVpcl9oYW5kc2hha2UYGCABKAsyGS5zb3R0by52MS5TdG9yZWRIYW5kc2hha2USKAoHc3RhdGluZxgZIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFN0YXRpbmcSKAoHcmVuZXdhbBgaIAEoCzIXLnNvdHRvLnYxLlN0b3JlZFJlbmV3YWwSMAoMZnJlc2hfc3RhcnRzGBsgAygLMhouc290dG8udjEuU3RvcmVkRnJlc2hTdGFydBImCgZzZXJpZXMYHCABKAsyFi5zb3R0by52MS5TdG9yZWRTZXJpZXMSGAoQdW5hbnN3ZXJlZF9zaW5jZRgdIAEoBBIpCgRpZGxlGB4gAygLMhsuc290dG8udjEuU3RvcmVkSWRsZVNlc3Npb24SIQoEZ2FwcxgfIAMoCzITLnNvdHRvLnYxLlN0b3JlZEdhcBI2Cg5pcnJlZ3VsYXJpdGllcxgkIAEoCzIeLnNvdHRvLnYxLlN0b3JlZElycmVndWxhcml0aWVzEikKCGhhbmRfb3V0GCUgASgLMhcuc290dG8udjEuU3RvcmVkSGFuZE91dBIoCgdmZXRjaGVkGCwgAygLMhcuc290dG8udjEuU3RvcmVkRmV0Y2hlZBIlCgZkb3VidHMYLSADKAsyFS5zb3R0by52MS5TdG9yZWREb3VidBIqCgVzZW5kcxgyIAEoCzIbLnNvdHRvLnYxLlN0b3JlZElkbGVTZXNzaW9uEisKBnRva2VucxgmIAMoCzIbLnNvdHRvLnYxLlN0b3JlZElzc3VlZFRva2VuEhYKDnRva2VuX3JldmlzaW9uGCcgASgEEjAKDHRoZWlyX3Rva2VucxgoIAMoCzIaLnNvdHRvLnYxLlN0b3JlZFRoZWlyVG9rZW4SHAoUdGhlaXJfdG9rZW5fcmV2aXNpb24YKSABKAQSFAoMYmxvY2tlZF9mcm9tGCogASgNSgQIEBARIjEKDVN0b3JlZEZldGNoZWQSDwoHbWFpbGJveBgBIAEoDBIPCgdjb3VudGVyGAIgASgEIjwKC1N0b3JlZERvdWJ0Eg8KB21haWxib3gYASABKAwSEAoIbWVzc2FnZXMYAiABKA0SCgoCYXQYAyABKAQimwEKEVN0b3JlZElzc3VlZFRva2VuEg8KB21haWxib3gYASABKAwSDAoEc2xvdBgCIAEoDRINCgV0b2tlbhgDIAEoDBIQCghyZW5ld19hdBgEIAEoBBILCgNkdWUYBSABKAgSDwoHdG9sZF9hdBgGIAEoBBIQCghwcmV2aW91cxgHIAEoDBIWCg5wcmV2aW91c191bnRpbBgIIAEoBCIyChBTdG9yZWRUaGVpclRva2VuEg8KB21haWxib3gYASABKAwSDQoFdG9rZW4YAiABKAwiMQoNU3RvcmVkSGFuZE91dBISCgpzZXNzaW9uX2lkGAEgASgMEgwKBG5vdGUYAiABKAwiSQoUU3RvcmVkSXJyZWd1bGFyaXRpZXMSEAoIY29udGVudHMYASABKA0SDQoFaXRlbXMYAiABKA0SEAoIZGl2ZXJnZWQYAyABKA0iVAoMU3RvcmVkU2VyaWVzEhIKCnN0YXJ0ZWRfYXQYASABKAQSDwoHbGFzdF9hdBgCIAEoBBIPCgdyZWZ1c2VkGAMgASgNEg4KBnVzZV9ieRgEIAEoBCI2ChFTdG9yZWRJZGxlU2Vzc2lvbhISCgpzZXNzaW9uX2lkGAEgASgMEg0KBXNpbmNlGAIgASgEIp4BCglTdG9yZWRHYXASDQoFZmlyc3QYASABKAQSDAoEbGFzdBgCIAEoBBINCgVzaW5jZRgDIAEoBBISCgpzZXNzaW9uX2lkGAQgASgMEgwKBGFza3MYBSABKA0SEAoIYXNrZWRfYXQYBiABKAQSDQoFY2hhaW4YByABKA0SEAoIaGVhcmRfYXQYCCABKAQSEAoIcmVwbGFjZWQYCSABKAgiMgoQU3RvcmVkRnJlc2hTdGFydBISCgpzZXNzaW9uX2lkGAEgASgMEgoKAmF0GAIgASgEInMKDVN0b3JlZFJlbmV3YWwSDgoGcmVhc29uGAEgASgNEhIKCnNlc3Npb25faWQYAiABKAwSDAoEbWFkZRgDIAMoBBISCgpsYXRlX3NpbmNlGAQgASgEEg0KBWJlZ3VuGAUgAygEEg0KBXRha2VuGAYgAygEIj4KD1N0b3JlZEhhbmRzaGFrZRIPCgdvcmRpbmFsGAEgASgEEgwKBHNlZW4YAiABKAQSDAoEbWFyaxgDIAEoDCJXCg1TdG9yZWRTdGF0aW5nEhIKCnNlc3Npb25faWQYASABKAwSDwoHb3JkaW5hbBgCIAEoBBISCgpmcm9tX2NoYWluGAMgASgNEg0KBWtub3duGAQgASgIIjMKDVN0b3JlZE1haWxib3gSDwoHYWNjb3VudBgBIAEoDBIRCglhZGRyZXNzZXMYAiADKAkiiwIKDU1lc3NhZ2VSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRISCgptZXNzYWdlX2lkGAIgASgMEhAKCG91dGdvaW5nGAMgASgIEgsKA3NlcRgEIAEoBBIPCgdjb3VudGVyGAUgASgEEgwKBHNlZW4YBiABKAQSDwoHc2VudF9hdBgHIAEoBBITCgtyZWNvcmRlZF9hdBgIIAEoBBIMCgR0ZXh0GAkgASgJEgwKBGxhdGUYCiABKAgSJQoGc3RhdGVzGAsgAygLMhUuc290dG8udjEuU3RvcmVkU3RhdGUSLgoKcHJvdGVjdGlvbhgMIAEoCzIaLnNvdHRvLnYxLlN0b3JlZFByb3RlY3Rpb24igQEKEFN0b3JlZFByb3RlY3Rpb24SEAoIb25lX3RpbWUYASABKAgSFAoMcG9zdF9xdWFudHVtGAIgASgIEhcKD2hlYWxpbmdfc3RhbGxlZBgDIAEoCBITCgtmcmVzaF9zdGFydBgEIAEoCBIXCg9vbGRlcl9oYW5kc2hha2UYBSABKAgiWgoLU3RvcmVkU3RhdGUSDQoFc3RhdGUYASABKA0SCgoCYXQYAiABKAQSDAoEcGF0aBgDIAEoDRISCgprZXB0X3VudGlsGAQgASgEEg4KBnJlYXNvbhgFIAEoCSLuAQoMT3V0Ym94UmVjb3JkEg8KB3ZlcnNpb24YASABKA0SEgoKbWVzc2FnZV9pZBgCIAEoDBIPCgdjb250ZW50GAMgASgMEhAKCGVudmVsb3BlGAQgASgMEhIKCnNlc3Npb25faWQYBSABKAwSEgoKY3JlYXRlZF9hdBgGIAEoBBIRCglzZWFsZWRfYXQYCiABKAQSLgoKcHJvdGVjdGlvbhgLIAEoCzIaLnNvdHRvLnYxLlN0b3JlZFByb3RlY3Rpb24SJQoEaGVsZBgMIAMoCzIXLnNvdHRvLnYxLlN0b3JlZEN1c3RvZHlKBAgHEAoieQoNU3RvcmVkQ3VzdG9keRIPCgdtYWlsYm94GAEgASgMEhEKCXN0b3JlZF9hdBgCIAEoBBISCgprZXB0X3VudGlsGAMgASgEEg8KB3JlY2VpcHQYBCABKAwSDwoHY291bnRlchgFIAEoBBIOCgZicm9rZW4YBiABKAgirAIKC0V2ZW50UmVjb3JkEg8KB3ZlcnNpb24YASABKA0SCgoCYXQYAiABKAQSDAoEdHlwZRgDIAEoCRIPCgdjb250YWN0GAQgASgJEhIKCm1lc3NhZ2VfaWQYBSABKAwSIwoEZnJvbRgGIAEoCzIVLnNvdHRvLnYxLlN0b3JlZFN0YXRlEiEKAnRvGAcgASgLMhUuc290dG8udjEuU3RvcmVkU3RhdGUSEgoKdHJ1c3RfZnJvbRgIIAEoDRIQCgh0cnVzdF90bxgJIAEoDRIQCghvdXRnb2luZxgKIAEoCBIlCgNnYXAYCyABKAsyGC5zb3R0by52MS5TdG9yZWRHYXBTdGF0ZRImCgZkYW1hZ2UYDCABKAsyFi5zb3R0by52MS5TdG9yZWREYW1hZ2UiKwoMU3RvcmVkRGFtYWdlEgwKBHdoYXQYASABKA0SDQoFY291bnQYAiABKA0iPAoOU3RvcmVkR2FwU3RhdGUSDQoFZmlyc3QYASABKAQSDAoEbGFzdBgCIAEoBBINCgVzdGF0ZRgDIAEoDSJ4Cg9IYW5kc2hha2VSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIPCgdjb250YWN0GAIgASgJEhIKCnNlc3Npb25faWQYAyABKAwSGAoQc2lnbmVkX3ByZWtleV9pZBgEIAEoDRIVCg1rZW1fcHJla2V5X2lkGAUgASgNYgZwcm90bzM");
 
 /**
  * @generated from message sotto.v1.ContactRecord
@@ -34,7 +34,7 @@ export type ContactRecord = Message<"sotto.v1.ContactRecord"> & {
   name: string;
 
   /**
-   * 1 = requested (they wrote first), 2 = accepted.
+   * 1 = requested (they wrote first), 2 = accepted, 3 = blocked.
    *
    * @generated from field: uint32 state = 4;
    */
@@ -224,6 +224,37 @@ export type ContactRecord = Message<"sotto.v1.ContactRecord"> & {
    * @generated from field: sotto.v1.StoredIdleSession sends = 50;
    */
   sends?: StoredIdleSession | undefined;
+
+  /**
+   * Delivery tokens of ours for the contact, and the revision of the last profile that told of them.
+   *
+   * @generated from field: repeated sotto.v1.StoredIssuedToken tokens = 38;
+   */
+  tokens: StoredIssuedToken[];
+
+  /**
+   * @generated from field: uint64 token_revision = 39;
+   */
+  tokenRevision: bigint;
+
+  /**
+   * Those that the contact has given us, and the highest revision that it has said.
+   *
+   * @generated from field: repeated sotto.v1.StoredTheirToken their_tokens = 40;
+   */
+  theirTokens: StoredTheirToken[];
+
+  /**
+   * @generated from field: uint64 their_token_revision = 41;
+   */
+  theirTokenRevision: bigint;
+
+  /**
+   * The state before a block; 0 otherwise.
+   *
+   * @generated from field: uint32 blocked_from = 42;
+   */
+  blockedFrom: number;
 };
 
 /**
@@ -285,6 +316,98 @@ export const StoredDoubtSchema: GenMessage<StoredDoubt> = /*@__PURE__*/
   messageDesc(file_store, 2);
 
 /**
+ * @generated from message sotto.v1.StoredIssuedToken
+ */
+export type StoredIssuedToken = Message<"sotto.v1.StoredIssuedToken"> & {
+  /**
+   * Account key of a mailbox of ours.
+   *
+   * @generated from field: bytes mailbox = 1;
+   */
+  mailbox: Uint8Array;
+
+  /**
+   * Above 0.
+   *
+   * @generated from field: uint32 slot = 2;
+   */
+  slot: number;
+
+  /**
+   * 32 bytes.
+   *
+   * @generated from field: bytes token = 3;
+   */
+  token: Uint8Array;
+
+  /**
+   * Unix ms.
+   *
+   * @generated from field: uint64 renew_at = 4;
+   */
+  renewAt: bigint;
+
+  /**
+   * The contact has to be told.
+   *
+   * @generated from field: bool due = 5;
+   */
+  due: boolean;
+
+  /**
+   * Unix ms; 0: never.
+   *
+   * @generated from field: uint64 told_at = 6;
+   */
+  toldAt: bigint;
+
+  /**
+   * The token before, which is good beside it for a while; empty: none. Until when, Unix ms; 0: not known yet.
+   *
+   * @generated from field: bytes previous = 7;
+   */
+  previous: Uint8Array;
+
+  /**
+   * @generated from field: uint64 previous_until = 8;
+   */
+  previousUntil: bigint;
+};
+
+/**
+ * Describes the message sotto.v1.StoredIssuedToken.
+ * Use `create(StoredIssuedTokenSchema)` to create a new message.
+ */
+export const StoredIssuedTokenSchema: GenMessage<StoredIssuedToken> = /*@__PURE__*/
+  messageDesc(file_store, 3);
+
+/**
+ * @generated from message sotto.v1.StoredTheirToken
+ */
+export type StoredTheirToken = Message<"sotto.v1.StoredTheirToken"> & {
+  /**
+   * Account key of a mailbox of theirs.
+   *
+   * @generated from field: bytes mailbox = 1;
+   */
+  mailbox: Uint8Array;
+
+  /**
+   * 32 bytes.
+   *
+   * @generated from field: bytes token = 2;
+   */
+  token: Uint8Array;
+};
+
+/**
+ * Describes the message sotto.v1.StoredTheirToken.
+ * Use `create(StoredTheirTokenSchema)` to create a new message.
+ */
+export const StoredTheirTokenSchema: GenMessage<StoredTheirToken> = /*@__PURE__*/
+  messageDesc(file_store, 4);
+
+/**
  * @generated from message sotto.v1.StoredHandOut
  */
 export type StoredHandOut = Message<"sotto.v1.StoredHandOut"> & {
@@ -304,7 +427,7 @@ export type StoredHandOut = Message<"sotto.v1.StoredHandOut"> & {
  * Use `create(StoredHandOutSchema)` to create a new message.
  */
 export const StoredHandOutSchema: GenMessage<StoredHandOut> = /*@__PURE__*/
-  messageDesc(file_store, 3);
+  messageDesc(file_store, 5);
 
 /**
  * @generated from message sotto.v1.StoredIrregularities
@@ -331,7 +454,7 @@ export type StoredIrregularities = Message<"sotto.v1.StoredIrregularities"> & {
  * Use `create(StoredIrregularitiesSchema)` to create a new message.
  */
 export const StoredIrregularitiesSchema: GenMessage<StoredIrregularities> = /*@__PURE__*/
-  messageDesc(file_store, 4);
+  messageDesc(file_store, 6);
 
 /**
  * @generated from message sotto.v1.StoredSeries
@@ -369,7 +492,7 @@ export type StoredSeries = Message<"sotto.v1.StoredSeries"> & {
  * Use `create(StoredSeriesSchema)` to create a new message.
  */
 export const StoredSeriesSchema: GenMessage<StoredSeries> = /*@__PURE__*/
-  messageDesc(file_store, 5);
+  messageDesc(file_store, 7);
 
 /**
  * @generated from message sotto.v1.StoredIdleSession
@@ -393,7 +516,7 @@ export type StoredIdleSession = Message<"sotto.v1.StoredIdleSession"> & {
  * Use `create(StoredIdleSessionSchema)` to create a new message.
  */
 export const StoredIdleSessionSchema: GenMessage<StoredIdleSession> = /*@__PURE__*/
-  messageDesc(file_store, 6);
+  messageDesc(file_store, 8);
 
 /**
  * @generated from message sotto.v1.StoredGap
@@ -452,7 +575,7 @@ export type StoredGap = Message<"sotto.v1.StoredGap"> & {
  * Use `create(StoredGapSchema)` to create a new message.
  */
 export const StoredGapSchema: GenMessage<StoredGap> = /*@__PURE__*/
-  messageDesc(file_store, 7);
+  messageDesc(file_store, 9);
 
 /**
  * @generated from message sotto.v1.StoredFreshStart
@@ -474,7 +597,7 @@ export type StoredFreshStart = Message<"sotto.v1.StoredFreshStart"> & {
  * Use `create(StoredFreshStartSchema)` to create a new message.
  */
 export const StoredFreshStartSchema: GenMessage<StoredFreshStart> = /*@__PURE__*/
-  messageDesc(file_store, 8);
+  messageDesc(file_store, 10);
 
 /**
  * @generated from message sotto.v1.StoredRenewal
@@ -525,7 +648,7 @@ export type StoredRenewal = Message<"sotto.v1.StoredRenewal"> & {
  * Use `create(StoredRenewalSchema)` to create a new message.
  */
 export const StoredRenewalSchema: GenMessage<StoredRenewal> = /*@__PURE__*/
-  messageDesc(file_store, 9);
+  messageDesc(file_store, 11);
 
 /**
  * @generated from message sotto.v1.StoredHandshake
@@ -554,7 +677,7 @@ export type StoredHandshake = Message<"sotto.v1.StoredHandshake"> & {
  * Use `create(StoredHandshakeSchema)` to create a new message.
  */
 export const StoredHandshakeSchema: GenMessage<StoredHandshake> = /*@__PURE__*/
-  messageDesc(file_store, 10);
+  messageDesc(file_store, 12);
 
 /**
  * @generated from message sotto.v1.StoredStating
@@ -586,7 +709,7 @@ export type StoredStating = Message<"sotto.v1.StoredStating"> & {
  * Use `create(StoredStatingSchema)` to create a new message.
  */
 export const StoredStatingSchema: GenMessage<StoredStating> = /*@__PURE__*/
-  messageDesc(file_store, 11);
+  messageDesc(file_store, 13);
 
 /**
  * @generated from message sotto.v1.StoredMailbox
@@ -608,7 +731,7 @@ export type StoredMailbox = Message<"sotto.v1.StoredMailbox"> & {
  * Use `create(StoredMailboxSchema)` to create a new message.
  */
 export const StoredMailboxSchema: GenMessage<StoredMailbox> = /*@__PURE__*/
-  messageDesc(file_store, 12);
+  messageDesc(file_store, 14);
 
 /**
  * @generated from message sotto.v1.MessageRecord
@@ -682,7 +805,7 @@ export type MessageRecord = Message<"sotto.v1.MessageRecord"> & {
  * Use `create(MessageRecordSchema)` to create a new message.
  */
 export const MessageRecordSchema: GenMessage<MessageRecord> = /*@__PURE__*/
-  messageDesc(file_store, 13);
+  messageDesc(file_store, 15);
 
 /**
  * The class of the session in which a message was sealed or opened.
@@ -723,7 +846,7 @@ export type StoredProtection = Message<"sotto.v1.StoredProtection"> & {
  * Use `create(StoredProtectionSchema)` to create a new message.
  */
 export const StoredProtectionSchema: GenMessage<StoredProtection> = /*@__PURE__*/
-  messageDesc(file_store, 14);
+  messageDesc(file_store, 16);
 
 /**
  * @generated from message sotto.v1.StoredState
@@ -764,7 +887,7 @@ export type StoredState = Message<"sotto.v1.StoredState"> & {
  * Use `create(StoredStateSchema)` to create a new message.
  */
 export const StoredStateSchema: GenMessage<StoredState> = /*@__PURE__*/
-  messageDesc(file_store, 15);
+  messageDesc(file_store, 17);
 
 /**
  * @generated from message sotto.v1.OutboxRecord
@@ -833,7 +956,7 @@ export type OutboxRecord = Message<"sotto.v1.OutboxRecord"> & {
  * Use `create(OutboxRecordSchema)` to create a new message.
  */
 export const OutboxRecordSchema: GenMessage<OutboxRecord> = /*@__PURE__*/
-  messageDesc(file_store, 16);
+  messageDesc(file_store, 18);
 
 /**
  * @generated from message sotto.v1.StoredCustody
@@ -883,7 +1006,7 @@ export type StoredCustody = Message<"sotto.v1.StoredCustody"> & {
  * Use `create(StoredCustodySchema)` to create a new message.
  */
 export const StoredCustodySchema: GenMessage<StoredCustody> = /*@__PURE__*/
-  messageDesc(file_store, 17);
+  messageDesc(file_store, 19);
 
 /**
  * @generated from message sotto.v1.EventRecord
@@ -961,7 +1084,7 @@ export type EventRecord = Message<"sotto.v1.EventRecord"> & {
  * Use `create(EventRecordSchema)` to create a new message.
  */
 export const EventRecordSchema: GenMessage<EventRecord> = /*@__PURE__*/
-  messageDesc(file_store, 18);
+  messageDesc(file_store, 20);
 
 /**
  * @generated from message sotto.v1.StoredDamage
@@ -985,7 +1108,7 @@ export type StoredDamage = Message<"sotto.v1.StoredDamage"> & {
  * Use `create(StoredDamageSchema)` to create a new message.
  */
 export const StoredDamageSchema: GenMessage<StoredDamage> = /*@__PURE__*/
-  messageDesc(file_store, 19);
+  messageDesc(file_store, 21);
 
 /**
  * @generated from message sotto.v1.StoredGapState
@@ -1014,7 +1137,7 @@ export type StoredGapState = Message<"sotto.v1.StoredGapState"> & {
  * Use `create(StoredGapStateSchema)` to create a new message.
  */
 export const StoredGapStateSchema: GenMessage<StoredGapState> = /*@__PURE__*/
-  messageDesc(file_store, 20);
+  messageDesc(file_store, 22);
 
 /**
  * An accepted first message: its ephemeral key goes to this session and never makes another.
@@ -1053,5 +1176,5 @@ export type HandshakeRecord = Message<"sotto.v1.HandshakeRecord"> & {
  * Use `create(HandshakeRecordSchema)` to create a new message.
  */
 export const HandshakeRecordSchema: GenMessage<HandshakeRecord> = /*@__PURE__*/
-  messageDesc(file_store, 21);
+  messageDesc(file_store, 23);
 

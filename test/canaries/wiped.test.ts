@@ -2,6 +2,7 @@
 import { beforeEach, expect, test, vi } from 'vitest'
 import { sessionSecrets } from '../../protocol/session.ts'
 import type { Secret } from '../../protocol/secret.ts'
+import { contactSecrets } from '../../node/contact.ts'
 import { ChatWorld, envelopes, introduce, type Person } from '../support/chat-world.ts'
 import { ManualClock, until } from '../support/manual-clock.ts'
 
@@ -68,6 +69,7 @@ function heldBy({ core, account }: Person): readonly Secret[] {
     ownKeys.device.identityKeyPair.privateKey,
     ...(named === undefined ? [] : [named.signed.keyPair.privateKey, named.kem.seed]),
     ...sessions.flatMap(sessionSecrets),
+    ...book.all().flatMap(({ contact }) => contactSecrets(contact)),
   ]
 }
 

@@ -55,6 +55,8 @@ test.each([
   ['contact list', 'contact list', withBob],
   ['contact verify', 'contact verify bob', withBob],
   ['contact verify --number', `contact verify bob --number ${NUMBER}`, withBob],
+  ['contact block', 'contact block bob', withBob],
+  ['contact unblock', 'contact unblock bob', withBob],
   ['send', 'send bob hello --wait delivered', withBob],
   ['inbox', 'inbox', withUnread],
   ['mailbox use', 'mailbox use SOTTO:M/1/BOX', withBob],
@@ -80,6 +82,7 @@ test.each([
 test.each([
   ['unknown contact', 'send nobody hi', 3, 'CONTACT_NOT_FOUND'],
   ['bad link', 'contact add HTTP://x', 2, 'INVALID_ARGUMENT'],
+  ['blocking somebody unknown', 'contact block nobody', 3, 'CONTACT_NOT_FOUND'],
   ['wrong number', 'contact verify bob --number 123', 4, 'SAFETY_NUMBER_MISMATCH'],
 ])('%s fails the same in both ways', async (_, line, exit, code) => {
   const [daemon, embedded] = await both(withBob, ['--json', ...line.split(' ')])

@@ -71,10 +71,16 @@ export class FakeNode implements Node {
       if (number.replaceAll(' ', '') !== NUMBER) {
         throw new SottoError('SAFETY_NUMBER_MISMATCH', 'the numbers differ')
       }
-      const contact: Contact = { ...this.#contact(ref), trust: 'verified', verifiedAt: NOW }
-      this.#contacts.set(contact.name, contact)
-      return contact
+      return this.#change(ref, { trust: 'verified', verifiedAt: NOW })
     },
+    block: async (ref) => this.#change(ref, { state: 'blocked' }),
+    unblock: async (ref) => this.#change(ref, { state: 'accepted' }),
+  }
+
+  #change(ref: string, change: Partial<Contact>): Contact {
+    const contact: Contact = { ...this.#contact(ref), ...change }
+    this.#contacts.set(contact.name, contact)
+    return contact
   }
 
   readonly messages: Node['messages'] = {

@@ -11,7 +11,7 @@ import { HOUR, OwnWorld } from './own-world.ts'
 import type { Guest } from '../mailbox/world.ts'
 import type { MemoryWire } from '../support/memory-wire.ts'
 import type { MailboxInfo } from '../../node/api.ts'
-import type { ConnectOwn, OwnMailboxClient } from '../../node/own-mailbox.ts'
+import type { ConnectOwn, OwnMailboxClient, TokenList } from '../../node/own-mailbox.ts'
 import type { AccountKey } from '../../protocol/account.ts'
 import type { MailboxLimits } from '../../mailbox/limits.ts'
 
@@ -291,6 +291,7 @@ const easyClient: OwnMailboxClient = {
   leave: () => Promise.resolve(),
   putBundle: () => Promise.resolve(),
   putPrekeys: () => Promise.resolve(),
+  putTokens: () => Promise.resolve(),
   fetch: () => Promise.resolve(),
   acknowledge: () => Promise.resolve(),
   close: () => Promise.resolve(),
@@ -325,6 +326,13 @@ async function restart(): Promise<void> {
   await mailboxes.start()
 }
 
+/** Nobody has any. */
+const tokens: TokenList = {
+  version: 0,
+  slots: () => Promise.resolve([]),
+  registered: () => undefined,
+}
+
 function make(connect?: ConnectOwn): OwnMailboxes {
   const { records, clock, random, account, keys } = here
   return new OwnMailboxes({
@@ -334,6 +342,7 @@ function make(connect?: ConnectOwn): OwnMailboxes {
     random,
     account,
     keys,
+    tokens,
     onItems: (mailbox, items) => {
       expect(mailbox).toBe(there.wire.self)
       taken.push(...items.map((item) => textOf(item.envelope)))

@@ -86,6 +86,8 @@ function conversations(key: AccountKey): readonly Parser[] {
   const contact = exampleMessage(ContactRecordSchema, dice, {
     ...{ version, account: key, mailboxes: [{ account: key, addresses: ['/ip4/1.2.3.4/tcp/1'] }] },
     ...{ state: 2, trust: 2, bundlePath: 1, bundle: person('responder').bundle.bytes },
+    tokens: [{ mailbox: key, slot: 1, token: dice.bytes(32), previous: dice.bytes(32) }],
+    theirTokens: [{ mailbox: key, token: dice.bytes(32) }],
   })
   const messageId = new Uint8Array(16)
   const outboxKey = 'outbox/c_1/000000000000000a'
@@ -95,7 +97,7 @@ function conversations(key: AccountKey): readonly Parser[] {
       covers: [
         ...['node decodeContact', 'node readHandshakes'],
         ...['node readRenewal', 'node readSeries'],
-        'node readGap',
+        ...['node readGap', 'node readTokens'],
       ],
       read: (input) => decodeContact('c_1', input, NOW),
       write: encodeContact,

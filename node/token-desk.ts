@@ -1,0 +1,205 @@
+// Issues delivery tokens to contacts, has them known at our mailboxes, and then tells the contacts (docs/protocol.md, "Delivery
+// tokens"):
+//
+//   issued, in the store ── the mailbox has the whole list ──> registered ── in a profile, in the outbox ──> told
+//
+// After a restart every mailbox gets the list again, so what is registered is remembered for one run only.
+
+import { equalBytes, toHex, type RandomBytes } from '../protocol/bytes.ts'
+import { deliveryTokenHash } from '../protocol/delivery-token.ts'
+import type { AccountKey } from '../protocol/account.ts'
+import { MAX_TOKENS } from '../net/mailbox-messages.ts'
+import type { TokenSlot } from '../net/mailbox-client.ts'
+import { accountOf } from '../net/peer-name.ts'
+import type { Clock, PeerName } from '../net/ports.ts'
+import { mayTellTokens } from './compose.ts'
+import type { ContactBook } from './contacts.ts'
+import type { Conversation } from './conversation.ts'
+import type { Draft } from './draft.ts'
+import {
+  endedPrevious,
+  issueToken,
+  renewToken,
+  replaceTokens,
+  slotsOf,
+  tokenAt,
+  type IssuedToken,
+} from './issued-tokens.ts'
+import { TOKEN_OVERLAP } from './lifetimes.ts'
+
+export interface TokenDeskInit {
+  readonly book: () => ContactBook
+  readonly clock: Clock
+  /** The platform's generator. */
+  readonly random: RandomBytes
+  /** All mailboxes that we have enrolled with. */
+  readonly mailboxes: () => readonly AccountKey[]
+  /** The list has changed: `OwnMailboxes` is to bring it to every mailbox. */
+  readonly changed: () => void
+}
+
+export class TokenDesk {
+  readonly #init: TokenDeskInit
+  /** Hashes that a mailbox has accepted in this run, in hex, by the hex of its account. */
+  readonly #registered = new Map<string, ReadonlySet<string>>()
+  #version = 0
+  #running: Promise<unknown> = Promise.resolve()
+  #stopped = false
+
+  constructor(init: TokenDeskInit) {
+    this.#init = init
+  }
+
+  /** Rises when a mailbox has to get the list again. */
+  get version(): number {
+    return this.#version
+  }
+
+  /** Resolves when nothing of it runs any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await this.#running
+  }
+
+  readonly isRegistered = ({ mailbox, token }: IssuedToken): boolean =>
+    this.#registered.get(toHex(mailbox))?.has(toHex(deliveryTokenHash(token))) ?? false
+
+  /** Whether a contact should have tokens, or should not, has changed. */
+  changed(): void {
+    this.#version++
+    this.#init.changed()
+  }
+
+  /**
+   * Everything that the mailbox has to know, once every contact that should has a token for it: at most 1024. In the order of the
+   * hashes, which says nothing. Never rejects: while the store refuses new ones, those that there are are good.
+   */
+  async slots(mailbox: AccountKey): Promise<readonly TokenSlot[]> {
+    await this.#issue(mailbox).catch(() => undefined)
+    const lists = this.#issued(mailbox).map(slotsOf)
+    const current = lists.flatMap((list) => list.slice(0, 1))
+    const previous = lists.flatMap((list) => list.slice(1))
+    const named = (slot: TokenSlot) => ({ slot, name: toHex(slot.hash) })
+    return [...current, ...previous]
+      .slice(0, MAX_TOKENS)
+      .map(named)
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+      .map(({ slot }) => slot)
+  }
+
+  /** The mailbox has these now, and no others: the contacts may be told. */
+  registered(mailbox: AccountKey, slots: readonly TokenSlot[]): void {
+    this.#registered.set(toHex(mailbox), new Set(slots.map(({ hash }) => toHex(hash))))
+    for (const conversation of this.#all()) this.tell(conversation)
+  }
+
+  /** Tells a contact of its tokens, if there is something new and a session to say it in. */
+  tell(conversation: Conversation): void {
+    if (this.#stopped || !mayTellTokens(conversation.contact, this)) return
+    this.#run(() => conversation.tellTokens())
+  }
+
+  /** Who has this slot at the mailbox. */
+  owners(mailbox: PeerName): ReadonlyMap<number, Conversation> {
+    const account = accountOf(mailbox)
+    return new Map(
+      this.#all().flatMap((conversation) => {
+        const issued = tokenAt(conversation.contact.tokens, account)
+        return issued === undefined ? [] : [[issued.slot, conversation]]
+      }),
+    )
+  }
+
+  /** Mail of this contact came from the mailbox without its token: it may have lost it, and is told again, once a day. */
+  missed(conversation: Conversation, mailbox: PeerName): void {
+    const account = accountOf(mailbox)
+    const now = this.#init.clock.now()
+    const issued = tokenAt(conversation.contact.tokens, account)
+    if (issued === undefined || issued.due || Math.abs(now - issued.toldAt) < TOKEN_OVERLAP) return
+    this.#run(async () => {
+      await conversation.step((draft) => {
+        const tokens = draft.contact.tokens.map((held) =>
+          held.slot === issued.slot ? { ...held, due: true } : held,
+        )
+        draft.patch({ tokens })
+      })
+      await conversation.tellTokens()
+    })
+  }
+
+  /** What time makes due: tokens are replaced, and those before them end. Rejects with `StoreError`. */
+  async maintain(): Promise<void> {
+    await this.#renew((issued, now) => issued.renewAt <= now)
+  }
+
+  /** Replaces all of them before their time. Rejects with `StoreError`. */
+  async rotate(): Promise<void> {
+    await this.#renew(() => true)
+  }
+
+  async #renew(isDue: IsDue): Promise<void> {
+    const now = this.#init.clock.now()
+    const old = this.#all().filter(({ contact }) =>
+      contact.tokens.some((issued) => this.#isOld(issued, isDue, now)),
+    )
+    await Promise.all(
+      old.map((conversation) => conversation.step((draft) => this.#replaceOld(draft, isDue))),
+    )
+    const lacking = this.#init.mailboxes().some((mailbox) => this.#lacking(mailbox).length > 0)
+    if (old.length > 0 || lacking) this.changed()
+  }
+
+  #replaceOld(draft: Draft, isDue: IsDue): void {
+    const { random } = this.#init
+    const { now } = draft
+    const next = draft.contact.tokens
+      .filter(({ mailbox }) => this.#isOurs(mailbox))
+      .map((issued) => endedPrevious(issued, now))
+      .map((issued) => (isDue(issued, now) ? renewToken(issued, now, random) : issued))
+    replaceTokens(draft, next)
+  }
+
+  #isOld(issued: IssuedToken, isDue: IsDue, now: number): boolean {
+    if (!this.#isOurs(issued.mailbox) || isDue(issued, now)) return true
+    return endedPrevious(issued, now) !== issued
+  }
+
+  #isOurs(mailbox: AccountKey): boolean {
+    return this.#init.mailboxes().some((one) => equalBytes(one, mailbox))
+  }
+
+  /** Contacts that should have a token for this mailbox and have none, those that we know longest first. */
+  #lacking(mailbox: AccountKey): readonly Conversation[] {
+    const all = this.#all().filter(({ contact }) => contact.state === 'accepted')
+    const lacking = all.filter(({ contact }) => tokenAt(contact.tokens, mailbox) === undefined)
+    const room = MAX_TOKENS - (all.length - lacking.length)
+    const byAge = lacking.toSorted((a, b) => a.contact.addedAt - b.contact.addedAt)
+    return byAge.slice(0, Math.max(0, room))
+  }
+
+  async #issue(mailbox: AccountKey): Promise<void> {
+    const { random } = this.#init
+    const issue = (draft: Draft): void => {
+      const { state, tokens } = draft.contact
+      if (state !== 'accepted' || tokenAt(tokens, mailbox) !== undefined) return
+      draft.patch({ tokens: [...tokens, issueToken(mailbox, draft.now, random)] })
+    }
+    await Promise.all(this.#lacking(mailbox).map((conversation) => conversation.step(issue)))
+  }
+
+  #issued(mailbox: AccountKey): readonly IssuedToken[] {
+    return this.#all().flatMap(({ contact }) => tokenAt(contact.tokens, mailbox) ?? [])
+  }
+
+  #all(): readonly Conversation[] {
+    return this.#init.book().all()
+  }
+
+  /** Never rejects: what the store refuses is done with the next list, or in an hour. */
+  #run(task: () => Promise<void>): void {
+    if (this.#stopped) return
+    this.#running = Promise.all([this.#running, task().catch(() => undefined)])
+  }
+}
+
+type IsDue = (issued: IssuedToken, now: number) => boolean
