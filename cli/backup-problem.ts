@@ -13,6 +13,16 @@ const PROBLEMS: Readonly<Record<BackupErrorCode, readonly [SottoErrorCode, strin
     'there is no mailbox in this folder',
     'name the folder of the mailbox with --home',
   ],
+  ERR_NO_SOCKET: [
+    'STORE_LOCKED',
+    'a mailbox serves from this folder, whose name is too long for a socket',
+    'stop it first, or move the folder',
+  ],
+  ERR_INTERRUPTED: [
+    'STORE_LOCKED',
+    'the mailbox ended, or makes another backup at this moment',
+    'try again',
+  ],
   ERR_NO_FILE: [
     'INVALID_ARGUMENT',
     'there is no such file, or no folder to make it in',

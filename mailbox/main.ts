@@ -6,6 +6,7 @@ import { openHome } from '../net/platform/home.ts'
 import { startNetwork } from '../net/platform/libp2p.ts'
 import { memoryHome } from '../net/platform/memory-home.ts'
 import { platformRandom } from '../net/platform/random.ts'
+import { serveSnapshots } from './backup/snapshot-socket.ts'
 import { mailbox } from './host.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import { Monitor } from './monitor/monitor.ts'
@@ -15,6 +16,7 @@ import type { Clock, PeerName } from '../net/ports.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Connection, Libp2p } from '@libp2p/interface'
 import type { Mailbox } from './host.ts'
+import type { SnapshotServer } from './backup/snapshot-socket.ts'
 import type { MailboxLimits } from './limits.ts'
 import type { Endpoint } from './monitor/http.ts'
 import type { MonitorOptions, Watched } from './monitor/monitor.ts'
@@ -133,8 +135,10 @@ async function serve(home: Home, options: HostMailboxOptions): Promise<MailboxHo
   })
   const { mailbox: running } = node.services
   let stopping: Promise<void> | undefined
+  const snapshots = await snapshotsOf(home)
   const stop = async (): Promise<void> => {
     try {
+      await snapshots?.close()
       await monitor?.ending()
       await node.stop()
     } finally {
@@ -146,6 +150,7 @@ async function serve(home: Home, options: HostMailboxOptions): Promise<MailboxHo
     await running.rememberAddress()
     await monitor?.start(watched(node, running, monitor))
   } catch (cause) {
+    await snapshots?.close()
     await monitor?.stop()
     await node.stop()
     throw cause
@@ -166,6 +171,11 @@ async function serve(home: Home, options: HostMailboxOptions): Promise<MailboxHo
     stop: () => (stopping ??= stop()),
     [Symbol.asyncDispose]: () => (stopping ??= stop()),
   }
+}
+
+/** For backups. A folder that can hold no socket is backed up while nobody serves from it. */
+async function snapshotsOf({ dir, store }: Home): Promise<SnapshotServer | undefined> {
+  return dir === undefined ? undefined : await serveSnapshots(dir, store).catch(() => undefined)
 }
 
 function watched(node: Libp2p, running: Mailbox, monitor: Monitor): Watched {

@@ -21,7 +21,7 @@ const EDGES: readonly RegExp[] = [
   /^node\/(?:create-node|chat|home-problem)\.ts$/,
   /^mailbox\/(?:main|host|folder)\.ts$/,
   /^mailbox\/monitor\//,
-  /^mailbox\/backup\/(?:backup|backup-error|source)\.ts$/,
+  /^mailbox\/backup\/(?:backup|backup-error|snapshot-socket|source)\.ts$/,
 ]
 
 /** The only importer of libsodium. */

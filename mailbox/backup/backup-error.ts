@@ -6,6 +6,8 @@ import { NewerBackupError } from './format.ts'
 
 export type BackupErrorCode =
   | 'ERR_NOT_A_MAILBOX' // the folder holds no mailbox
+  | 'ERR_NO_SOCKET' // the path of the folder is too long for a socket
+  | 'ERR_INTERRUPTED' // the mailbox that serves from the folder ended the snapshot, or makes another backup
   | 'ERR_NO_FILE' // there is no such file, or no folder to make it in
   | 'ERR_NOT_A_BACKUP' // the file is none in the age format
   | 'ERR_NO_KEY' // neither passphrase nor key opens the file, or its head is damaged

@@ -11,6 +11,7 @@
 import { concat, equalBytes, fromUtf8, u16, u32, u64, u8, utf8 } from '../../protocol/bytes.ts'
 import { DecodeError } from '../../protocol/errors.ts'
 import { reader } from '../../protocol/reader.ts'
+import { gathered, Pieces } from './pieces.ts'
 import type { Reader } from '../../protocol/reader.ts'
 import type { StoredRecord } from '../../net/records.ts'
 
@@ -30,9 +31,6 @@ const DIGEST_BYTES = 32
 
 /** The largest record is a list of tokens or an envelope, far below it. */
 const MAX_FRAME_BYTES = 1024 * 1024
-
-/** Pieces are gathered to this size: sealing has a cost for each. */
-const PIECE_BYTES = 64 * 1024
 
 export interface BackupHead {
   /** Unix ms. */
@@ -178,51 +176,4 @@ async function firstLine(bytes: Pieces): Promise<Uint8Array> {
   if (Number(version) > VERSION) throw new NewerBackupError(version)
   if (Number(version) < VERSION) throw new DecodeError('ERR_UNKNOWN_VERSION')
   return line
-}
-
-/** Bytes that come in pieces and are taken in others. */
-class Pieces {
-  readonly #from: AsyncIterator<Uint8Array>
-  #held: Uint8Array = new Uint8Array(0)
-
-  constructor(pieces: AsyncIterable<Uint8Array>) {
-    this.#from = pieces[Symbol.asyncIterator]()
-  }
-
-  /** A copy. Throws `DecodeError` ERR_TRUNCATED when there are not so many any more. */
-  async take(count: number): Promise<Uint8Array> {
-    while (this.#held.length < count) {
-      if (!(await this.#more())) throw new DecodeError('ERR_TRUNCATED')
-    }
-    const taken = this.#held.slice(0, count)
-    this.#held = this.#held.subarray(count)
-    return taken
-  }
-
-  /** Whether any are left. */
-  async some(): Promise<boolean> {
-    while (this.#held.length === 0) if (!(await this.#more())) return false
-    return true
-  }
-
-  async #more(): Promise<boolean> {
-    const next = await this.#from.next()
-    if (next.done === true) return false
-    this.#held = this.#held.length === 0 ? next.value : concat(this.#held, next.value)
-    return true
-  }
-}
-
-async function* gathered(parts: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let held: Uint8Array[] = []
-  let bytes = 0
-  for await (const part of parts) {
-    held.push(part)
-    bytes += part.length
-    if (bytes < PIECE_BYTES) continue
-    yield concat(...held)
-    held = []
-    bytes = 0
-  }
-  if (bytes > 0) yield concat(...held)
 }

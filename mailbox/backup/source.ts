@@ -1,6 +1,9 @@
-// Where the records of a backup come from: the folder itself, which nobody else may have open.
+// Where the records of a backup come from: the folder, or the mailbox that has it open.
 
-import { openHome } from '../../net/platform/home.ts'
+import { accountFromSeed } from '../../protocol/account.ts'
+import { HomeError } from '../../net/platform/home-error.ts'
+import { openHome, readHomeIdentity } from '../../net/platform/home.ts'
+import { connectSnapshot } from './snapshot-socket.ts'
 import { sealedRecords } from './snapshot.ts'
 import type { OpenHomeOptions } from '../../net/platform/home.ts'
 import type { Account } from '../../protocol/account.ts'
@@ -18,18 +21,44 @@ export interface BackupSource {
   close(): Promise<void>
 }
 
-/** Rejects with `HomeError`, or with what `unlock` threw. */
+/**
+ * Opens the folder or, when a mailbox serves from it, asks that for a snapshot. Rejects with `HomeError`, `BackupError`, or what `unlock`
+ * threw.
+ */
 export async function openSource(
   dir: string,
   unlock: OpenHomeOptions['unlock'],
 ): Promise<BackupSource> {
-  const home = await openHome(dir, { unlock })
-  const { account, dataKey, sealed, store } = home
-  return {
-    account,
-    dataKey,
-    sealed,
-    records: () => sealedRecords(store),
-    close: () => home.close(),
+  try {
+    const home = await openHome(dir, { unlock })
+    const { account, dataKey, sealed, store } = home
+    return {
+      ...{ account, dataKey, sealed, records: () => sealedRecords(store) },
+      close: () => home.close(),
+    }
+  } catch (cause) {
+    if (!(cause instanceof HomeError) || cause.code !== 'ERR_LOCKED') throw cause
+    return await servedSource(dir, { unlock, cause })
+  }
+}
+
+async function servedSource(
+  dir: string,
+  { unlock, cause }: { readonly unlock: OpenHomeOptions['unlock']; readonly cause: HomeError },
+): Promise<BackupSource> {
+  const { identity, sealed } = await readHomeIdentity(dir, unlock)
+  const { accountSeed, dataKey } = identity
+  const close = async (): Promise<void> => {
+    accountSeed.wipe()
+    dataKey.wipe()
+  }
+  try {
+    // After the passphrase was asked for: a snapshot that waits holds space.
+    const records = await connectSnapshot(dir)
+    if (records === undefined) throw cause // whoever has it open is no mailbox
+    return { account: accountFromSeed(accountSeed), dataKey, sealed, records: () => records, close }
+  } catch (error) {
+    await close()
+    throw error
   }
 }
