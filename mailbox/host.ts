@@ -56,6 +56,8 @@ export interface MailboxComponents extends WireComponents {
 
 export interface Mailbox {
   readonly peer: PeerName
+  /** Whether this is a member: among the connections of others, room is kept for them. Never rejects. */
+  knows(peer: PeerName): Promise<boolean>
   /**
    * `SOTTO:M/1/…` with one address and the secret of the first invitation, unless that was revoked before the start: whoever has it can
    * join. Throws while the service is stopped.
@@ -120,6 +122,10 @@ class HostedMailbox implements Mailbox, Startable {
 
   get operator(): Operator {
     return this.#running().operator
+  }
+
+  async knows(peer: PeerName): Promise<boolean> {
+    return (await this.#run?.service.isMember(peer).catch(() => false)) ?? false
   }
 
   link(): string {

@@ -76,6 +76,12 @@ export interface MailboxHost extends AsyncDisposable {
 /** Of peers who ask for nothing but the DHT. */
 const DHT_CONNECTIONS = 300
 
+/** Of those, what the mailbox needs to reach others. */
+const DIALLED = 50
+
+/** From one host: owners and senders of an office share an address. */
+const HOST_INBOUND = { host: 64, hostBurst: 128, hostPerSecond: 16 }
+
 /** Owners come back together when their mailbox was away. */
 const PENDING_CONNECTIONS = 64
 
@@ -121,19 +127,23 @@ async function serve(home: Home, options: HostMailboxOptions): Promise<MailboxHo
     ...(joining === undefined ? {} : { joining }),
     ...(invite ? {} : { joinSecret: false }),
   })
+  let running: Mailbox | undefined
+  const { channels, memberChannels: reserved } = { ...DEFAULT_LIMITS, ...limits }
   const node = await startNetwork({
     ...{ account, datastore, clock, random },
     listen: options.listen ?? DEFAULT_LISTEN,
     bootstrap: options.bootstrap ?? [],
     lan: options.lan ?? false,
     // Above it libp2p ends connections that are in use; streams have limits of their own.
-    maxConnections: (limits?.channels ?? DEFAULT_LIMITS.channels) + DHT_CONNECTIONS,
+    maxConnections: channels + DHT_CONNECTIONS,
+    inbound: { ...HOST_INBOUND, total: channels + DHT_CONNECTIONS - DIALLED, reserved },
+    isKnown: async (peer) => (await running?.knows(peer)) ?? false,
     maxPendingConnections: PENDING_CONNECTIONS,
     dht: dht.service,
     services: { mailbox: service },
     ...(announce === undefined ? {} : { announce }),
   })
-  const { mailbox: running } = node.services
+  running = node.services.mailbox
   let stopping: Promise<void> | undefined
   const snapshots = await snapshotsOf(home)
   const stop = async (): Promise<void> => {

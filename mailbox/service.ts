@@ -22,7 +22,7 @@ import { TimeBase } from './time-base.ts'
 import { Visit } from './visit.ts'
 import type { Account, AccountKey } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
-import type { Channel, Clock, Directory, Timer, Wire } from '../net/ports.ts'
+import type { Channel, Clock, Directory, PeerName, Timer, Wire } from '../net/ports.ts'
 import type { MailboxLimits } from './limits.ts'
 import type { MailboxObserver } from './observer.ts'
 import type { MailboxStore } from './store.ts'
@@ -181,8 +181,13 @@ export class MailboxService {
     return oldest === undefined ? 0 : Math.max(0, this.#time.now() - oldest)
   }
 
+  /** Whether this peer is a member here. Rejects with `StoreError`, and for a name that no account can have. */
+  async isMember(peer: PeerName): Promise<boolean> {
+    return (await this.#store.member(accountOf(peer))) !== undefined
+  }
+
   async #onChannel(channel: Channel): Promise<void> {
-    const isMember = (await this.#store.member(accountOf(channel.peer))) !== undefined
+    const isMember = await this.isMember(channel.peer)
     if (this.#status !== 'running' || !this.#hasRoom(isMember)) {
       throw new Error('no room for another channel')
     }

@@ -59,6 +59,8 @@ export interface ChatComponents extends WireComponents {
 
 export interface Chat {
   readonly peer: PeerName
+  /** Whether this is an accepted contact or a mailbox of ours: among the connections of others, room is kept for them. */
+  knows(peer: PeerName): boolean
   /** SottoError NODE_STOPPED while the libp2p node is not started. */
   readonly node: Node
 }
@@ -91,6 +93,10 @@ class HostedChat implements Chat, Startable {
   get node(): Node {
     if (this.#run === undefined) throw new SottoError('NODE_STOPPED', 'the node is not started')
     return this.#run.node
+  }
+
+  knows(peer: PeerName): boolean {
+    return this.#run?.core.knows(peer) ?? false
   }
 
   async start(): Promise<void> {

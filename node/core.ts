@@ -311,6 +311,14 @@ export class ChatCore {
     this.#name = name
   }
 
+  /** Whether this is an accepted contact or a mailbox of ours. */
+  knows(peer: PeerName): boolean {
+    const isContact = this.book
+      .all()
+      .some(({ contact }) => contact.peer === peer && contact.state === 'accepted')
+    return isContact || this.ownMailboxes.has(peer)
+  }
+
   /** Something about this contact changed: deliver, encrypt or look up what can be. */
   #wake(conversation: Conversation): void {
     if (!this.#started) return

@@ -16,7 +16,7 @@ import { StoreError } from '../net/store-error.ts'
 import { encodeContactLink } from '../protocol/link.ts'
 import { utf8 } from '../protocol/bytes.ts'
 import type { CreateNode, CreateProfile, Node, NodeOptions, ProfileChoice } from './api.ts'
-import { chat } from './chat.ts'
+import { chat, type Chat } from './chat.ts'
 import { SottoError } from './errors.ts'
 import { homeProblem } from './home-problem.ts'
 import { keys } from './keys.ts'
@@ -98,11 +98,13 @@ async function startNode(home: Home, options: NodeOptions): Promise<Node> {
     lan: network.lan ?? false,
   }
   const policy = dialPolicy(places)
+  let running: Chat | undefined
   const libp2p = await startNetwork({
     account,
     datastore,
     ...places,
     dialPolicy: policy,
+    isKnown: (peer) => running?.knows(peer) ?? false,
     dht: dht.service,
     services: {
       chat: chat({
@@ -122,7 +124,8 @@ async function startNode(home: Home, options: NodeOptions): Promise<Node> {
       }),
     },
   }).catch(networkProblem)
-  const { node } = libp2p.services.chat
+  running = libp2p.services.chat
+  const { node } = running
   try {
     options.signal?.throwIfAborted()
     for (const link of options.mailbox ?? []) await node.mailbox.use(link)

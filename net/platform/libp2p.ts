@@ -5,10 +5,11 @@ import { ping } from '@libp2p/ping'
 import { createLibp2p } from 'libp2p'
 import { ready } from '../../protocol/crypto.ts'
 import { AGENT, MDNS_SERVICE_TAG } from '../names.ts'
-import { dialPolicy, type DialPolicy } from '../dial-policy.ts'
+import { dialPolicy, MAX_DIALLED_ADDRESSES, type DialPolicy } from '../dial-policy.ts'
+import { InboundDoor, NODE_INBOUND, type InboundLimits } from '../inbound-limits.ts'
 import { keepDialling } from './bootstrap.ts'
 import { systemClock } from './clock.ts'
-import { gated } from './dial-gater.ts'
+import { dialGater, inboundGater } from './gater.ts'
 import { libp2pKey } from './identity-codec.ts'
 import { platformRandom } from './random.ts'
 import { silentLogger } from './silent-logger.ts'
@@ -22,7 +23,7 @@ import type { Datastore } from 'interface-datastore'
 import type { ServiceFactoryMap } from 'libp2p'
 import type { RandomBytes } from '../../protocol/bytes.ts'
 import type { Account } from '../../protocol/account.ts'
-import type { Clock } from '../ports.ts'
+import type { Clock, PeerName } from '../ports.ts'
 
 export interface NetworkOptions<Services extends Record<string, unknown>> {
   readonly account: Account
@@ -42,18 +43,17 @@ export interface NetworkOptions<Services extends Record<string, unknown>> {
   readonly dialPolicy?: DialPolicy
   /** More services, for instance `chat` or `mailbox`. */
   readonly services?: ServiceFactoryMap<Services>
-  /**
-   * New connections a second from one address. Test networks share one address, and so do all clients of a TLS proxy.
-   *
-   * @default 1000
-   */
-  readonly inboundConnectionThreshold?: number
+  /** Connections that others may open. @default those of a chat node */
+  readonly inbound?: InboundLimits
+  /** Peers that the reserved room among them is for. @default nobody */
+  readonly isKnown?: (peer: PeerName) => boolean | Promise<boolean>
   /** @default 300 */
   readonly maxConnections?: number
   /**
-   * Incoming connections that are being set up at a time; one more is refused. Owners of a mailbox come back all at once.
+   * Incoming connections that are being set up at a time; one more is refused. More than one host may have open, or a host that
+   * begins them and says nothing would keep out everybody else. Owners of a mailbox come back all at once.
    *
-   * @default 10
+   * @default 64
    */
   readonly maxPendingConnections?: number
   /** @default a logger that writes nothing: log lines hold peer ids and addresses */
@@ -69,6 +69,9 @@ export type NetworkServices = {
   readonly ping: Ping
   readonly dht: KadDHT
 }
+
+/** New connections a second from one address that libp2p lets pass to our own limits, which know an address that many share. */
+const LIBP2P_RATE = 1000
 
 /** Peers found on the local network that are dialled at the same time. */
 const MAX_LAN_DIALS = 8
@@ -98,19 +101,23 @@ export async function startNetwork<Services extends Record<string, unknown>>(
 async function configuration<Services extends Record<string, unknown>>(
   options: NetworkOptions<Services>,
 ): Promise<Parameters<typeof createLibp2p<NetworkServices & Services>>[0]> {
-  const { gater, maxPeerAddrsToDial } = gated(options.dialPolicy ?? dialPolicy(options))
+  const { isKnown = () => false, clock = systemClock, inbound = NODE_INBOUND } = options
+  const door = new InboundDoor(inbound, clock)
   return {
     privateKey: await libp2pKey(options.account),
     nodeInfo: { name: AGENT, version: '1', userAgent: AGENT },
     logger: options.logger ?? silentLogger,
     addresses: { listen: [...options.listen], announce: [...(options.announce ?? [])] },
     ...transports(),
-    connectionGater: gater,
+    connectionGater: {
+      ...dialGater(options.dialPolicy ?? dialPolicy(options)),
+      ...inboundGater(door, (peer) => isKnown(peer.toString() as PeerName)),
+    },
     connectionManager: {
-      maxPeerAddrsToDial,
+      maxPeerAddrsToDial: MAX_DIALLED_ADDRESSES,
       maxConnections: options.maxConnections ?? 300,
-      inboundConnectionThreshold: options.inboundConnectionThreshold ?? 1000,
-      maxIncomingPendingConnections: options.maxPendingConnections ?? 10,
+      inboundConnectionThreshold: LIBP2P_RATE,
+      maxIncomingPendingConnections: options.maxPendingConnections ?? 64,
     },
     peerDiscovery: options.lan ? [lanDiscovery()] : [],
     services: {

@@ -6,12 +6,12 @@ import { createLibp2p } from 'libp2p'
 import { accountFromSeed } from '../../protocol/account.ts'
 import { generateSecret, ready } from '../../protocol/crypto.ts'
 import { libp2pWire } from '../wire.ts'
-import { gated } from './dial-gater.ts'
+import { dialGater } from './gater.ts'
 import { libp2pKey } from './identity-codec.ts'
 import { silentLogger } from './silent-logger.ts'
 import { transports } from './transports.ts'
 import type { RandomBytes } from '../../protocol/bytes.ts'
-import type { DialPolicy } from '../dial-policy.ts'
+import { MAX_DIALLED_ADDRESSES, type DialPolicy } from '../dial-policy.ts'
 import type { Clock, ThrowAwayWire, ThrowAwayWires, Wire } from '../ports.ts'
 import type { WireComponents } from '../wire.ts'
 
@@ -35,7 +35,6 @@ async function make({
 }: ThrowAwayInit): Promise<ThrowAwayWire> {
   await ready
   const account = accountFromSeed(generateSecret('AccountSeed', 32, random))
-  const { gater, maxPeerAddrsToDial } = gated(dialPolicy)
   let wire: Wire | undefined
   const node = await createLibp2p({
     privateKey: await libp2pKey(account),
@@ -43,8 +42,8 @@ async function make({
     addresses: { listen: [] },
     connectionMonitor: { enabled: false }, // whoever waits for an answer has a deadline
     ...transports(),
-    connectionGater: gater,
-    connectionManager: { maxPeerAddrsToDial },
+    connectionGater: dialGater(dialPolicy),
+    connectionManager: { maxPeerAddrsToDial: MAX_DIALLED_ADDRESSES },
     services: {
       wire: (components: WireComponents) => {
         wire = libp2pWire(components, clock)

@@ -22,7 +22,10 @@ export interface TestPeer {
 }
 
 export interface TestPeerOptions extends Partial<
-  Pick<NetworkOptions<Record<string, never>>, 'listen' | 'bootstrap' | 'datastore' | 'lan'>
+  Pick<
+    NetworkOptions<Record<string, never>>,
+    'listen' | 'bootstrap' | 'datastore' | 'lan' | 'inbound' | 'isKnown'
+  >
 > {
   readonly account?: Account
   /** @default as for somebody who listens on this machine; `undefined` is what a node has by itself */
@@ -50,6 +53,8 @@ export async function testPeer(options: TestPeerOptions = {}): Promise<TestPeer>
       },
     },
     ...(policy && { dialPolicy: policy }),
+    ...(options.inbound && { inbound: options.inbound }),
+    ...(options.isKnown && { isKnown: options.isKnown }),
     ...(options.datastore === undefined ? {} : { datastore: options.datastore }),
   })
   if (components === undefined) throw new Error('the node has no components')
