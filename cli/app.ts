@@ -7,26 +7,15 @@ import type { CliContext } from './context.ts'
 import type { ContactAddFlags } from './contact-add.ts'
 import type { ContactVerifyFlags } from './contact-verify.ts'
 import type { DemoFlags } from './demo.ts'
+import { mailboxCommands } from './app-mailbox.ts'
 import type { IdFlags } from './id.ts'
 import type { InboxFlags } from './inbox.ts'
 import type { InitFlags } from './init.ts'
-import type { MailboxLeaveFlags } from './mailbox-leave.ts'
-import type { MailboxMoveFlags } from './mailbox-move.ts'
-import type { MailboxHostFlags } from './mailbox-host.ts'
 import type { NodeClockFlags } from './node-clock.ts'
 import type { SendFlags } from './send.ts'
 import type { TestnetUpFlags } from './testnet.ts'
 import type { UpFlags } from './up.ts'
-import { backupCommands } from './backup-commands.ts'
-import {
-  addressFlags,
-  monitorFlags,
-  argument,
-  count,
-  networkFlags,
-  off,
-  optionalText,
-} from './parameters.ts'
+import { argument, count, networkFlags, off, optionalText } from './parameters.ts'
 
 /** What a command did: its exit code, or why it failed. Empty when only help was shown or the line was not understood. */
 export interface Outcome {
@@ -47,7 +36,10 @@ export type Load = <
 ) => () => Promise<CommandFunction<Flags, Args, CliContext>>
 
 /** Words that stand before another word. */
-export const NOUNS: readonly string[] = ['contact', 'mailbox', 'mailbox backup', 'node', 'testnet']
+export const NOUNS: readonly string[] = [
+  ...['contact', 'mailbox', 'node', 'testnet'],
+  ...['backup', 'invite', 'member', 'policy', 'quota'].map((noun) => `mailbox ${noun}`),
+]
 
 /** Builds the application; `outcome` tells afterwards what happened. */
 export function buildApp(outcome: Outcome): Application<CliContext> {
@@ -223,68 +215,6 @@ function messageCommands(load: Load) {
           parameters: [{ ...argument('CONTACT', 'Name, id or peer'), optional: true }],
         },
       },
-    }),
-  }
-}
-
-function mailboxCommands(load: Load): RouteMap<CliContext> {
-  return buildRouteMap<string, CliContext>({
-    docs: { brief: 'Mailboxes: host one, use one' },
-    routes: {
-      host: buildCommand<MailboxHostFlags, [], CliContext>({
-        docs: { brief: 'Hold messages for people who are away; runs until a signal' },
-        loader: load(() => import('./mailbox-host.ts')),
-        parameters: { flags: { ...addressFlags, ...monitorFlags } },
-      }),
-      use: buildCommand<object, [string], CliContext>({
-        docs: { brief: 'Let a mailbox hold my messages while I am away' },
-        loader: load(() => import('./mailbox-use.ts')),
-        parameters: {
-          positional: {
-            kind: 'tuple',
-            parameters: [argument('LINK', 'Link of the mailbox, or - to read it from stdin')],
-          },
-        },
-      }),
-      ...ownMailboxCommands(load),
-      backup: backupCommands(load),
-    },
-  })
-}
-
-function ownMailboxCommands(load: Load) {
-  return {
-    list: buildCommand<object, [], CliContext>({
-      docs: { brief: 'My mailboxes, and what is to be known of them' },
-      loader: load(() => import('./mailbox-list.ts')),
-      parameters: {},
-    }),
-    move: buildCommand<MailboxMoveFlags, [string], CliContext>({
-      docs: { brief: 'Another mailbox in the place of one' },
-      loader: load(() => import('./mailbox-move.ts')),
-      parameters: {
-        flags: { from: optionalText('MAILBOX', 'The one to leave, if there are several') },
-        positional: {
-          kind: 'tuple',
-          parameters: [argument('LINK', 'Link of the new one, or - to read it from stdin')],
-        },
-      },
-    }),
-    leave: buildCommand<MailboxLeaveFlags, [string], CliContext>({
-      docs: { brief: 'Use a mailbox no more' },
-      loader: load(() => import('./mailbox-leave.ts')),
-      parameters: {
-        flags: { now: off('As soon as it is empty, not after a week') },
-        positional: {
-          kind: 'tuple',
-          parameters: [argument('MAILBOX', 'PeerId, the end of it, or the link')],
-        },
-      },
-    }),
-    test: buildCommand<object, [], CliContext>({
-      docs: { brief: 'Whether my mailboxes answer me and others' },
-      loader: load(() => import('./mailbox-test.ts')),
-      parameters: {},
     }),
   }
 }

@@ -14,6 +14,8 @@ export interface CliContext extends ApplicationContext {
   readonly interrupted: AbortSignal
   /** Aborted by these and, with WAIT_TIMEOUT, when --timeout has passed. */
   readonly signal: AbortSignal
+  /** Calls `listener` at each SIGHUP, until what is returned is called. Without any, it ends the program. */
+  readonly onHangup: (listener: () => void) => () => void
   /** Version of this program. */
   readonly version: string
   /** Program and first arguments that start this program again. */

@@ -36,6 +36,10 @@ const code = await runCli(process.argv.slice(2), {
   environment: process.env,
   interrupted: controller.signal,
   interrupt: () => interrupt('SIGINT'),
+  onHangup: (listener) => {
+    process.on('SIGHUP', listener)
+    return () => process.off('SIGHUP', listener)
+  },
   entry: [program ?? process.execPath, ...process.execArgv, script],
   library,
 })

@@ -23,6 +23,14 @@ export const off = (brief: string) =>
 export const count = (brief: string, fallback: string) =>
   ({ kind: 'parsed', parse: numberParser, default: fallback, placeholder: 'N', brief }) as const
 
+/** `--flag VALUE` with a default. */
+export const textOr = (placeholder: string, brief: string, fallback: string) =>
+  ({ kind: 'parsed', parse: text, default: fallback, placeholder, brief }) as const
+
+/** `--flag N`, which may be left out. */
+export const numberOf = (placeholder: string, brief: string) =>
+  ({ kind: 'parsed', optional: true, parse: numberParser, placeholder, brief }) as const
+
 const addresses = (brief: string) =>
   ({
     kind: 'parsed',

@@ -1,5 +1,6 @@
 // Errors as people and programs read them: what, what now, and the code last.
 
+import { DetailedError } from '../daemon/rpc-errors.ts'
 import { SottoError } from '../node/errors.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import type { Output } from './output.ts'
@@ -31,10 +32,13 @@ export function reportError(error: unknown, output: Output): number {
   const shown = error instanceof SottoError ? error : unexpected(error)
   const message = scrub(sanitizeLine(shown.message, 500))
   const hint = scrub(sanitizeLine(shown.hint, 500))
+  const problems = problemsOf(shown)
   if (output.json) {
     const { code, retryable } = shown
-    output.error(safeJson({ v: 1, error: { code, message, hint, retryable, exit } }))
+    const several = problems.length === 0 ? {} : { problems }
+    output.error(safeJson({ v: 1, error: { code, message, hint, retryable, exit, ...several } }))
   } else {
+    for (const problem of problems) output.error(`  ${problem}`)
     output.error(errorLines(output, message, hint, `[${shown.code}, exit ${exit}]`))
   }
   return exit
@@ -43,6 +47,13 @@ export function reportError(error: unknown, output: Output): number {
 /** Links carry join secrets and name people: no error repeats one. */
 export function scrub(text: string): string {
   return text.replace(/sotto:[a-z]\/[^\s"'`]*/gi, 'SOTTO:…')
+}
+
+/** All that is wrong at once, for instance in a configuration. */
+function problemsOf(error: SottoError): readonly string[] {
+  const problems = error instanceof DetailedError ? error.details['problems'] : undefined
+  if (!Array.isArray(problems)) return []
+  return problems.map((problem) => scrub(sanitizeLine(String(problem), 500)))
 }
 
 function errorLines(output: Output, message: string, hint: string, code: string): string {

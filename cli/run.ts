@@ -24,6 +24,8 @@ export interface Surroundings {
   readonly interrupted: AbortSignal
   /** What Ctrl-C at a question does. */
   readonly interrupt: () => void
+  /** Calls the listener at each SIGHUP, until what is returned is called. */
+  readonly onHangup: (listener: () => void) => () => void
   readonly entry: readonly [string, ...string[]]
   readonly library: () => Promise<Library>
 }
@@ -77,12 +79,13 @@ function contextOf(
   output: Output,
   version: string,
 ): CliContext {
-  const { stdin, stdout, stderr, environment, interrupted, entry, library } = around
+  const { stdin, stdout, stderr, environment, interrupted, onHangup, entry, library } = around
   const input = new Input({ stdin, stderr, noInput: flags.noInput, onInterrupt: around.interrupt })
   const signal =
     flags.timeout === undefined ? interrupted : AbortSignal.any([interrupted, limit(flags.timeout)])
-  const base = { flags, input, output, environment, interrupted, signal, version, entry, library }
-  return { ...base, process: { stdout, stderr, env: {} } }
+  const base = { flags, input, output, environment, version, entry, library }
+  const signals = { interrupted, signal, onHangup }
+  return { ...base, ...signals, process: { stdout, stderr, env: {} } }
 }
 
 function limit(ms: number): AbortSignal {

@@ -93,7 +93,8 @@ function major(version: string): string {
   return version.split('.', 1)[0] ?? ''
 }
 
-async function lockedBy(home: string, cause: SottoError): Promise<SottoError> {
+/** Who has the folder open, if that can be told. */
+export async function lockedBy(home: string, cause: SottoError): Promise<SottoError> {
   const pid = await readFile(join(home, 'run', 'pid'), 'utf8').catch(() => '')
   const who = /^\d+\s*$/.test(pid) ? ` (pid ${pid.trim()})` : ''
   const message = `another process${who} has ${home} open and does not answer`

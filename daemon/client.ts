@@ -85,9 +85,9 @@ export class RpcClient<Types extends Methods<Types>> {
   ): Promise<Types[M]['result']> {
     await this.#slot()
     try {
-      const result: unknown = await this.#request(method, params, options.signal)
+      const result = await this.#request(method, params, options.signal)
       // The peer is our own program of the same API version, behind a socket only this user can open.
-      return result as Types[M]['result']
+      return result
     } finally {
       this.#inFlight--
       this.#waiting.shift()?.()

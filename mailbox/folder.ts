@@ -1,5 +1,6 @@
 // The folder of a mailbox that is not running: what its operator can do then.
 
+import { multiaddr } from '@multiformats/multiaddr'
 import { encodeMailboxLink } from '../protocol/link.ts'
 import { Records } from '../net/records.ts'
 import { systemClock } from '../net/platform/clock.ts'
@@ -19,6 +20,8 @@ export interface OpenMailboxOptions extends RulesInit {
   readonly dir: string
   /** Asked for the passphrase when the folder is sealed. */
   readonly unlock?: OpenHomeOptions['unlock']
+  /** Multiaddr that stands in links, if the mailbox has never served. */
+  readonly address?: string | undefined
 }
 
 /** A mailbox that nobody can reach. */
@@ -42,6 +45,7 @@ export async function openMailbox(options: OpenMailboxOptions): Promise<MailboxF
 
 async function open(home: Home, options: OpenMailboxOptions): Promise<MailboxFolder> {
   const { account, store: level, dataKey, reopen } = home
+  const { address: named } = options
   const [clock, random] = [systemClock, platformRandom]
   const records = new Records({ store: level, dataKey, clock, random, reopen })
   const rules = new Rules(options)
@@ -50,7 +54,8 @@ async function open(home: Home, options: OpenMailboxOptions): Promise<MailboxFol
   const time = new TimeBase({ store, clock })
   await time.start()
   const link = async (joinSecret: Uint8Array): Promise<string> => {
-    const address = await store.setting('address')
+    const kept = await store.setting('address')
+    const address = kept ?? (named === undefined ? undefined : multiaddr(named).bytes)
     const addresses = address === undefined ? [] : [address]
     return encodeMailboxLink({ account: account.key, addresses, joinSecret })
   }

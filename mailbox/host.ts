@@ -112,6 +112,11 @@ class HostedMailbox implements Mailbox, Startable {
     this.#run = { ...run, joinSecret: undefined }
   }
 
+  /** While connections still stand: what is under way is finished, and answered. */
+  async beforeStop(): Promise<void> {
+    await this.stop()
+  }
+
   async stop(): Promise<void> {
     const run = this.#run
     if (run === undefined) return

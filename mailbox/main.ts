@@ -193,7 +193,7 @@ function watched(node: Libp2p, running: Mailbox, monitor: Monitor): Watched {
   return {
     status: () => running.status(),
     oldestMs: () => running.oldestMs(),
-    diskBudget: () => undefined,
+    diskBudget: () => running.operator.limits.budgetBytes,
     connections: () => countConnections(node.getConnections()),
     listening: () => node.getMultiaddrs().length,
   }

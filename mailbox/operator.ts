@@ -7,6 +7,7 @@ import { isSpent } from './invitations.ts'
 import { Refusal } from './refusal.ts'
 import type { AccountKey } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
+import type { MailboxLimits } from './limits.ts'
 import type { Rules, RulesInit } from './rules.ts'
 import type { Invitation, MailboxStore, Member, MemberPolicy, Quota } from './store.ts'
 
@@ -106,6 +107,11 @@ export class Operator {
   /** Deletes what waits, unread. */
   async wipe({ account }: Member): Promise<void> {
     await this.#init.store.empty(account)
+  }
+
+  /** What everybody gets, as of the moment of looking. */
+  get limits(): MailboxLimits {
+    return this.#init.rules.limits
   }
 
   /** Counts from the next request on. */

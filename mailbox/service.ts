@@ -69,7 +69,7 @@ export interface MailboxServiceStatus {
 }
 
 /** How long `stop` waits for requests that are being worked on. */
-const STOP_MS = 5000
+const STOP_MS = 10_000
 
 /**
  *   stopped --start--> running --stop--> stopped

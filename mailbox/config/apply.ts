@@ -3,7 +3,7 @@
 import { multiaddr } from '@multiformats/multiaddr'
 import type { PeerName } from '../../net/ports.ts'
 import type { MailboxLimits } from '../limits.ts'
-import type { RulesInit } from '../rules.ts'
+import type { Joining } from '../rules.ts'
 import type { MailboxConfig } from './keys.ts'
 
 /** How a mailbox is on the network. */
@@ -17,8 +17,9 @@ export interface NetworkConfig {
 }
 
 /** What counts from one request to the next. Of the rates, only a start takes new values. */
-export function rulesOf({ policy, quota, rate }: MailboxConfig): RulesInit & {
+export function rulesOf({ policy, quota, rate }: MailboxConfig): {
   readonly limits: Partial<MailboxLimits>
+  readonly joining: Joining
 } {
   return {
     joining: {

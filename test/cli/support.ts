@@ -69,6 +69,7 @@ export async function sotto(argv: readonly string[], options: RunOptions = {}): 
     environment,
     interrupted: options.interrupted ?? new AbortController().signal,
     interrupt: options.onInterrupt ?? (() => undefined),
+    onHangup: () => () => undefined,
     entry: [process.execPath],
     library: async () => fakeLibrary(options),
   })

@@ -1,0 +1,4 @@
+import { sectionShow } from './mailbox-section-show.ts'
+
+/** `sotto mailbox policy show` */
+export const run = sectionShow('policy')

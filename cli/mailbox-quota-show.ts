@@ -1,0 +1,4 @@
+import { sectionShow } from './mailbox-section-show.ts'
+
+/** `sotto mailbox quota show` */
+export const run = sectionShow('quota')
