@@ -257,6 +257,11 @@ export function decodeContact(id: ContactId, bytes: Uint8Array, now: number): Co
   }
 }
 
+/** The same without the secrets in it. */
+export function withoutTokens(contact: ContactState): ContactState {
+  return { ...contact, tokens: [], theirTokens: NO_TOKENS }
+}
+
 /** The secrets in what is known of a contact. */
 export function contactSecrets({ tokens, theirTokens }: ContactState): readonly Secret[] {
   return [...secretsOfIssued(tokens), ...theirTokens.tokens.map(({ token }) => token)]

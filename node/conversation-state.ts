@@ -7,7 +7,7 @@ import { wipeAll, type Secret } from '../protocol/secret.ts'
 import { sessionSecrets, type Session } from '../protocol/session.ts'
 import { encodeSession, skippedKeyName } from '../protocol/session-codec.ts'
 import type { Operation, Records } from '../net/records.ts'
-import { contactSecrets, encodeContact, type ContactState } from './contact.ts'
+import { contactSecrets, encodeContact, withoutTokens, type ContactState } from './contact.ts'
 import type { DamagedRecord } from './damage.ts'
 import type { Draft } from './draft.ts'
 import { keys } from './keys.ts'
@@ -98,9 +98,9 @@ export class ConversationState {
   /** Everything as the store has it. Throws as `Records` does, and then nothing has changed. */
   async load(records: Records, now: number): Promise<void> {
     const loaded = await loadConversation(records, this.contact, now)
+    wipeAll(this.sessions.flatMap(sessionSecrets))
     if (loaded.contact !== this.contact) wipeAll(contactSecrets(this.contact))
     this.contact = loaded.contact
-    this.forgetSessions()
     this.sessions = loaded.sessions
     this.due = loaded.due
     this.damage = loaded.damage
@@ -111,10 +111,11 @@ export class ConversationState {
     this.#nextOrder = Math.max(this.#nextOrder, (loaded.entries.at(-1)?.order ?? 0) + 1)
   }
 
-  /** Wipes the sessions in memory; the store has them. */
-  forgetSessions(): void {
-    wipeAll(this.sessions.flatMap(sessionSecrets))
+  /** Wipes the secrets in memory; the store has them. */
+  forgetSecrets(): void {
+    wipeAll(secretsOf(this))
     this.sessions = []
+    this.contact = withoutTokens(this.contact)
   }
 
   /** Wipes what a step has made that came to nothing, and nothing that it shares with the sessions as they are. */

@@ -48,10 +48,11 @@ export interface ClientListener {
 export interface TokenList {
   /** Rises with each change. */
   readonly version: number
-  /** Never rejects. */
-  readonly slots: (mailbox: AccountKey) => Promise<readonly TokenSlot[]>
-  /** The mailbox has these, and no others. */
-  readonly registered: (mailbox: AccountKey, slots: readonly TokenSlot[]) => void
+  /** Hands `put` the list of one mailbox, more than once where it is too long for it. Rejects as `put`. */
+  readonly bring: (
+    mailbox: AccountKey,
+    put: (slots: readonly TokenSlot[]) => Promise<void>,
+  ) => Promise<void>
 }
 
 /** Makes a client that opens its stream, and logs in, with the first request. */
@@ -295,10 +296,10 @@ export class OwnMailbox {
     const { tokens, account } = this.#init
     const { version } = tokens
     if (this.#tokenVersion === version) return
-    const slots = await tokens.slots(account)
-    await this.#request(signal, (inner) => client.putTokens(slots, { signal: inner }))
+    await tokens.bring(account, (slots) =>
+      this.#request(signal, (inner) => client.putTokens(slots, { signal: inner })),
+    )
     this.#tokenVersion = version
-    tokens.registered(account, slots)
   }
 
   async #putPairs(client: OwnMailboxClient, signal: AbortSignal): Promise<void> {

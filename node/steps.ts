@@ -72,7 +72,7 @@ export class Steps {
   async end(): Promise<void> {
     await this.#locked(() => {
       this.#stale = true
-      this.#init.state.forgetSessions()
+      this.#init.state.forgetSecrets()
       return Promise.resolve()
     })
   }

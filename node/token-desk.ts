@@ -8,6 +8,7 @@
 import { equalBytes, toHex, type RandomBytes } from '../protocol/bytes.ts'
 import { deliveryTokenHash } from '../protocol/delivery-token.ts'
 import type { AccountKey } from '../protocol/account.ts'
+import { MailboxError } from '../net/mailbox-error.ts'
 import { MAX_TOKENS } from '../net/mailbox-messages.ts'
 import type { TokenSlot } from '../net/mailbox-client.ts'
 import { accountOf } from '../net/peer-name.ts'
@@ -71,26 +72,27 @@ export class TokenDesk {
   }
 
   /**
-   * Everything that the mailbox has to know, once every contact that should has a token for it: at most 1024. In the order of the
-   * hashes, which says nothing. Never rejects: while the store refuses new ones, those that there are are good.
+   * Gives a mailbox the whole list, once every contact that should has a token for it, and then tells the contacts. At most 1024;
+   * where the operator keeps fewer, half of them, and so on. Rejects as `put`.
    */
-  async slots(mailbox: AccountKey): Promise<readonly TokenSlot[]> {
-    await this.#issue(mailbox).catch(() => undefined)
-    const lists = this.#issued(mailbox).map(slotsOf)
-    const current = lists.flatMap((list) => list.slice(0, 1))
-    const previous = lists.flatMap((list) => list.slice(1))
-    const named = (slot: TokenSlot) => ({ slot, name: toHex(slot.hash) })
-    return [...current, ...previous]
-      .slice(0, MAX_TOKENS)
-      .map(named)
-      .toSorted((a, b) => (a.name < b.name ? -1 : 1))
-      .map(({ slot }) => slot)
-  }
-
-  /** The mailbox has these now, and no others: the contacts may be told. */
-  registered(mailbox: AccountKey, slots: readonly TokenSlot[]): void {
+  async bring(
+    mailbox: AccountKey,
+    put: (slots: readonly TokenSlot[]) => Promise<void>,
+  ): Promise<void> {
+    await this.#issue(mailbox).catch(() => undefined) // the store refuses: those that there are are good
+    let slots = this.#slots(mailbox)
+    while (!(await isTaken(put(slots.toSorted(byHash)), slots.length))) {
+      slots = slots.slice(0, Math.floor(slots.length / 2))
+    }
     this.#registered.set(toHex(mailbox), new Set(slots.map(({ hash }) => toHex(hash))))
     for (const conversation of this.#all()) this.tell(conversation)
+  }
+
+  /** What the mailbox has to know: those before the present ones come last, so that they go first when there are too many. */
+  #slots(mailbox: AccountKey): readonly TokenSlot[] {
+    const lists = this.#issued(mailbox).map(slotsOf)
+    const present = lists.flatMap((list) => list.slice(0, 1))
+    return [...present, ...lists.flatMap((list) => list.slice(1))].slice(0, MAX_TOKENS)
   }
 
   /** Tells a contact of its tokens, if there is something new and a session to say it in. */
@@ -203,3 +205,19 @@ export class TokenDesk {
 }
 
 type IsDue = (issued: IssuedToken, now: number) => boolean
+
+/** False when the mailbox keeps fewer than so many. */
+async function isTaken(answer: Promise<void>, count: number): Promise<boolean> {
+  try {
+    await answer
+    return true
+  } catch (cause) {
+    if (cause instanceof MailboxError && cause.code === 'ERR_QUOTA' && count > 0) return false
+    throw cause
+  }
+}
+
+/** An order that says nothing of the contacts. */
+function byHash(a: TokenSlot, b: TokenSlot): number {
+  return toHex(a.hash) < toHex(b.hash) ? -1 : 1
+}

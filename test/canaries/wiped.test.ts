@@ -166,12 +166,51 @@ test('after batches that failed', async () => {
   }
 })
 
+/** bob has a mailbox, and ada what to show there. */
+async function withMailbox(): Promise<void> {
+  const { link } = await world.mailbox()
+  const used = bob.node.mailbox.use(link)
+  await clock.advance(5_000)
+  await used
+  await until(async () => {
+    await clock.advance(1_000)
+    return (ada.core.book.byAccount(bob.account.key)?.contact.theirTokens.revision ?? 0) > 0
+  }, 2_000)
+}
+
+test('after delivery tokens were given, replaced, and ended by a block', async () => {
+  await withMailbox()
+  const tokens = (): number => [...live].filter(({ name }) => name === 'DeliveryToken').length
+  const heldTokens = (): number =>
+    [ada, bob].flatMap(heldBy).filter(({ name }) => name === 'DeliveryToken').length
+  expect(tokens()).toBe(2)
+  await bob.node.rotateKeys()
+  await clock.advance(MINUTE)
+  expect(tokens()).toBe(3)
+  for (let hour = 0; hour < 30; hour++) await clock.advance(60 * MINUTE)
+  expect(tokens()).toBe(2)
+  for (const fault of ['full', 'unsure'] as const) {
+    bob.disk.fault = fault
+    await bob.core.tokens.rotate().catch(() => undefined)
+    await clock.advance(MINUTE)
+    bob.disk.fault = 'none'
+    // A batch that came back in spite of its failure makes the next one fail.
+    await bob.core.tokens.rotate().catch(() => undefined)
+    await clock.advance(5 * MINUTE)
+    await says(bob, ada)
+    expect(tokens(), fault).toBe(heldTokens())
+  }
+  await bob.node.contacts.block('ada')
+  expect(tokens()).toBe(1)
+})
+
 test('a node that has stopped holds nothing but its account', async () => {
+  await withMailbox()
   for (const { node } of [ada, bob]) {
     const stopped = node.stop()
     await clock.advance(MINUTE)
     await stopped
   }
   const names = [...live].map(({ name }) => name).filter((name) => name !== 'DataKey')
-  expect(names).toEqual(['AccountSeed', 'AccountSeed'])
+  expect(names).toEqual(['AccountSeed', 'AccountSeed', 'AccountSeed']) // one is the mailbox's
 })

@@ -35,7 +35,7 @@ test('asking uses up nothing', () => {
   expect(limits.allows(stranger(1))).toBe(false)
 })
 
-test('contacts, strangers and mailboxes take nothing from each other', () => {
+test('contacts, strangers, tokens and mailboxes take nothing from each other', () => {
   const limits = new HandshakeLimits(new ManualClock())
   const contact = (account: number): Origin => ({ lane: 'contact', account: String(account) })
   const mailbox = (name: number): Origin => ({ lane: 'mailbox', mailbox: String(name) })
@@ -44,6 +44,9 @@ test('contacts, strangers and mailboxes take nothing from each other', () => {
   expect(taken(limits, 1000, contact)).toBe(90)
   expect(taken(limits, 500, () => mailbox(1))).toBe(100)
   expect(taken(limits, 500, mailbox)).toBe(100)
+  const token = (slot: number): Origin => ({ lane: 'token', mailbox: 'one', slot })
+  expect(taken(limits, 20, () => token(1))).toBe(10)
+  expect(taken(limits, 1000, (at) => token(at + 1))).toBe(90)
 })
 
 test('budgets grow again with time', async () => {
