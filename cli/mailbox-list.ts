@@ -45,7 +45,14 @@ function render(
   return [...(rows.length === 0 ? [] : [renderTable([header, ...rows])]), ...doubts].join('\n')
 }
 
-function wordOf({ leavingAt, broken }: Pick<MailboxView, 'leavingAt' | 'broken'>): string {
+function wordOf({
+  leavingAt,
+  broken,
+  restoredAt,
+}: Pick<MailboxView, 'leavingAt' | 'broken' | 'restoredAt'>): string {
   if (leavingAt !== null) return `to be left from ${leavingAt.slice(0, 10)} on, once it is empty`
-  return broken ? 'gave a one-time key away twice: not named to others' : 'in use'
+  if (broken) return 'gave a one-time key away twice: not named to others'
+  return restoredAt === null
+    ? 'in use'
+    : `in use, restored from a backup on ${restoredAt.slice(0, 10)}`
 }

@@ -146,16 +146,18 @@ export function historyView(entry: HistoryEntry): EntryView {
 }
 
 /** A mailbox of ours as the API shows it. */
-export interface MailboxView extends Omit<MailboxInfo, 'leavingAt'> {
+export interface MailboxView extends Omit<MailboxInfo, 'leavingAt' | 'restoredAt'> {
   readonly leavingAt: string | null
+  readonly restoredAt: string | null
 }
 
 export function mailboxView(info: MailboxInfo): MailboxView {
   const { peer, addresses, connected, usedBytes, maxBytes, waiting } = info
   const { oneTimePairs, otherCopies, broken } = info
   const leavingAt = info.leavingAt === null ? null : rfc3339(info.leavingAt)
-  const said = { usedBytes, maxBytes, waiting, oneTimePairs, otherCopies, broken, leavingAt }
-  return { peer, addresses, connected, ...said }
+  const restoredAt = info.restoredAt === null ? null : rfc3339(info.restoredAt)
+  const said = { usedBytes, maxBytes, waiting, oneTimePairs, otherCopies, broken }
+  return { peer, addresses, connected, ...said, leavingAt, restoredAt }
 }
 
 export function statusView(status: Status): StatusView {

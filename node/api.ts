@@ -370,6 +370,11 @@ export interface MailboxInfo {
    * crash it may be our own old connection.
    */
   readonly otherCopies: number | null
+  /**
+   * Unix ms: when it was last restored from a backup, as it says; null: never, or not asked yet. It has forgotten what came between
+   * the backup and then: the senders of that mail still have it.
+   */
+  readonly restoredAt: number | null
 }
 
 export interface Status {

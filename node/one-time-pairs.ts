@@ -79,18 +79,19 @@ export class OneTimePairs {
   }
 
   /** Pairs that were given to the mailbox and may still be on its shelf, as far as no first message has used them. */
-  outstanding(mailbox: AccountKey): number {
-    const oldest = this.#init.clock.now() - ONE_TIME_SHELF
+  outstanding(mailbox: AccountKey, after = 0): number {
+    const oldest = Math.max(this.#init.clock.now() - ONE_TIME_SHELF, after)
     return this.#of(mailbox).filter((pair) => pair.uploaded && pair.issuedAt > oldest).length
   }
 
-  /** Pairs that the mailbox has not acknowledged and may still get. */
-  pending(mailbox: AccountKey): readonly SignedPair[] {
+  /** Pairs that the mailbox has not acknowledged and may still get, issued after some moment. */
+  pending(mailbox: AccountKey, after = 0): readonly SignedPair[] {
     const now = this.#init.clock.now()
     return this.#of(mailbox).filter(({ uploaded, expiresAt }) => {
       // As it is signed: what was made while the clock was ahead would be refused, and all that is uploaded with it.
       const issued = expiresAt - ONE_TIME_VALIDITY
-      return !uploaded && issued > now - ONE_TIME_SHELF && issued <= now + MAX_CLOCK_SKEW
+      const oldest = Math.max(now - ONE_TIME_SHELF, after)
+      return !uploaded && issued > oldest && issued <= now + MAX_CLOCK_SKEW
     })
   }
 

@@ -128,8 +128,8 @@ export class OwnKeys {
   }
 
   /** One-time pairs that a mailbox was given and that no first message has used, as far as they may still be on its shelf. */
-  oneTimePairsOutstanding(mailbox: AccountKey): number {
-    return this.#pairs.outstanding(mailbox)
+  oneTimePairsOutstanding(mailbox: AccountKey, after = 0): number {
+    return this.#pairs.outstanding(mailbox, after)
   }
 
   /** Whether a private half with this id is still held: what was made with it must be remembered as long. */
@@ -163,9 +163,9 @@ export class OwnKeys {
     return this.#lock.run(LOCK, () => this.#pairs.create(DEVICE_ID, mailbox, count))
   }
 
-  /** Pairs that this mailbox has not acknowledged. */
-  pendingOneTimePairs(mailbox: AccountKey): readonly SignedPair[] {
-    return this.#pairs.pending(mailbox)
+  /** Pairs that this mailbox has not acknowledged, issued after some moment. */
+  pendingOneTimePairs(mailbox: AccountKey, after = 0): readonly SignedPair[] {
+    return this.#pairs.pending(mailbox, after)
   }
 
   oneTimePairsUploaded(ids: readonly number[]): void {

@@ -2,6 +2,7 @@
  * One of our own mailboxes: keeps a connection to it, takes what it hands over, acknowledges what was committed, and keeps our
  * bundle and one-time pairs there up to date. Which mailboxes there are is the business of own-mailboxes.ts.
  */
+import { MAX_CLOCK_SKEW } from '../protocol/record-time.ts'
 import { addressTexts } from '../net/address.ts'
 import { backoff } from '../net/backoff.ts'
 import { MailboxError } from '../net/mailbox-error.ts'
@@ -154,6 +155,7 @@ export class OwnMailbox {
       broken: this.#init.isBroken(),
       leavingAt: this.#init.leaveAt() ?? null,
       otherCopies: status?.otherInstances ?? null,
+      restoredAt: status === undefined || status.restoredAt === 0 ? null : status.restoredAt,
     }
   }
 
@@ -305,10 +307,11 @@ export class OwnMailbox {
   async #putPairs(client: OwnMailboxClient, signal: AbortSignal): Promise<void> {
     const unused = this.#init.isBroken() || this.#init.leaveAt() !== undefined
     if (this.#status === undefined || unused) return
-    const { oneTimePairs } = this.#status
-    const added = await this.#refill.tend(oneTimePairs, (signed) =>
-      this.#request(signal, (inner) => client.putPrekeys(signed, { signal: inner })),
-    )
+    const { oneTimePairs, restoredAt } = this.#status
+    const after = restoredAt === 0 ? 0 : restoredAt + MAX_CLOCK_SKEW
+    const upload = (signed: readonly Uint8Array[]): Promise<void> =>
+      this.#request(signal, (inner) => client.putPrekeys(signed, { signal: inner }))
+    const added = await this.#refill.tend(oneTimePairs, upload, after)
     this.#status = { ...this.#status, oneTimePairs: oneTimePairs + added }
   }
 

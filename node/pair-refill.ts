@@ -7,6 +7,7 @@ import { CLOCK_JUMP, HOUR } from './lifetimes.ts'
 import type { AccountKey } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Clock } from '../net/ports.ts'
+import type { SignedPair } from './one-time-pairs.ts'
 import type { OwnKeys } from './own-keys.ts'
 
 export interface PairRefillInit {
@@ -59,29 +60,31 @@ export class PairRefill {
 
   /**
    * Brings the shelf up to 100 where it is below 50 and the time has come; what was made before and never acknowledged goes
-   * first and at once. Resolves to how many were added. Rejects as `upload` does; the rest is sent by the next call.
+   * first and at once. Pairs that were issued until `after` (Unix ms) are none to the mailbox: it may have handed them out before it
+   * was restored. Resolves to how many were added. Rejects as `upload` does; the rest is sent by the next call.
    */
-  async tend(onShelf: number, upload: UploadPairs): Promise<number> {
+  async tend(onShelf: number, upload: UploadPairs, after = 0): Promise<number> {
     if (onShelf >= REFILL_BELOW) {
       this.#planned = undefined
       this.#wasLow = false
       return 0
     }
-    this.#lookAtDrain(onShelf)
+    this.#lookAtDrain(onShelf, after)
     const missing = SHELF_TARGET - onShelf
-    const { keys, mailbox } = this.#init
-    if (keys.pendingOneTimePairs(mailbox).length < missing && this.#isDue()) {
-      await this.#make(missing - keys.pendingOneTimePairs(mailbox).length)
+    const { clock, keys, mailbox } = this.#init
+    const pending = keys.pendingOneTimePairs(mailbox, after).length
+    if (pending < missing && this.#isDue() && clock.now() > after) {
+      await this.#make(missing - pending)
     }
-    return this.#send(missing, upload)
+    return this.#send(keys.pendingOneTimePairs(mailbox, after).slice(0, missing), upload)
   }
 
   /** Once each time the shelf gets low. */
-  #lookAtDrain(onShelf: number): void {
+  #lookAtDrain(onShelf: number, after: number): void {
     if (this.#wasLow) return
     this.#wasLow = true
     const { keys, mailbox, onDrained } = this.#init
-    const unmatched = keys.oneTimePairsOutstanding(mailbox) - onShelf
+    const unmatched = keys.oneTimePairsOutstanding(mailbox, after) - onShelf
     if (unmatched >= DRAINED) onDrained(unmatched)
   }
 
@@ -106,9 +109,8 @@ export class PairRefill {
     }
   }
 
-  async #send(count: number, upload: UploadPairs): Promise<number> {
-    const { keys, mailbox } = this.#init
-    const pairs = keys.pendingOneTimePairs(mailbox).slice(0, count)
+  async #send(pairs: readonly SignedPair[], upload: UploadPairs): Promise<number> {
+    const { keys } = this.#init
     for (let at = 0; at < pairs.length; at += BATCH) {
       const batch = pairs.slice(at, at + BATCH)
       await upload(batch.map(({ signed }) => signed))

@@ -197,6 +197,14 @@ test('a mailbox that broke its promise, and damaged records, are shown', async (
   expect(stdout).toMatch(/^Damaged +1 session/m)
 })
 
+test('a mailbox that was restored from a backup says since when', async () => {
+  const node = new FakeNode()
+  node.restoredAt = Date.UTC(2026, 10, 22)
+  await node.mailbox.use('SOTTO:M/1/BOX')
+  const ran = await sotto(['--home', await profileUp(node), 'mailbox', 'list'])
+  expect(ran.stdout).toContain('in use, restored from a backup on 2026-11-22')
+})
+
 test('keys are rotated when that is asked for', async () => {
   const node = new FakeNode()
   const home = await profileUp(node)

@@ -34,6 +34,8 @@ export class FakeNode implements Node {
   broken = false
   readonly damages = new Damages()
   copies = 0
+  /** When the mailbox was restored from a backup. */
+  restoredAt: number | null = null
   /** What a message reaches at once. */
   reach: DeliveryState = 'delivered'
   readonly #contacts = new Map<string, Contact>()
@@ -111,6 +113,7 @@ export class FakeNode implements Node {
         otherCopies: this.copies,
         broken: this.broken,
         leavingAt: null,
+        restoredAt: this.restoredAt,
       }
       this.#mailboxes.push(info)
       return info

@@ -105,14 +105,37 @@ test('pairs that are handed out without a first message are told of, once each t
 
 test('pairs that first messages have used are not told of', async () => {
   await refill.tend(0, upload)
-  const ids = (await world.stored('own/pair/')).map((key) => Number.parseInt(key.slice(9), 16))
-  for (const id of ids.slice(0, 60)) {
+  for (const id of (await ids()).slice(0, 60)) {
     await world.commit(world.keys.spendOneTime(id))
     world.keys.forgetOneTime(id)
   }
   await refill.tend(0, upload)
   expect(drained).toEqual([])
 })
+
+test('a mailbox that was restored gets no pair from before, new ones when it takes them, and is not suspected', async () => {
+  await refill.tend(60, upload)
+  const waits = (): Promise<void> => Promise.reject(new Error('the connection is lost'))
+  await expect(refill.tend(0, waits)).rejects.toThrow('lost')
+  expect(world.keys.pendingOneTimePairs(mailbox)).toHaveLength(100)
+  await upload(world.keys.pendingOneTimePairs(mailbox).map(({ signed }) => signed))
+  const old = new Set(shelf.splice(0))
+  world.keys.oneTimePairsUploaded([...(await ids())].slice(0, 60))
+
+  await world.clock.advance(MINUTE)
+  const after = world.clock.now() + 3 * HOUR
+  while (world.clock.now() <= after) {
+    expect(await refill.tend(0, upload, after)).toBe(0)
+    await world.clock.advance(10 * MINUTE)
+  }
+  expect(await refill.tend(0, upload, after)).toBe(100)
+  expect(shelf.filter((signed) => old.has(signed))).toEqual([])
+  expect(drained).toEqual([])
+})
+
+async function ids(): Promise<readonly number[]> {
+  return (await world.stored('own/pair/')).map((key) => Number.parseInt(key.slice(9), 16))
+}
 
 test('pairs are stored before they are sent', async () => {
   await refill.tend(0, async (signed) => {
