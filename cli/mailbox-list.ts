@@ -1,7 +1,7 @@
 import type { ContactView, MailboxView } from '../daemon/views.ts'
 import type { CliContext } from './context.ts'
 import { commandFor } from './profile.ts'
-import { renderBytes, renderDoubt, renderTable, shortPeer } from './render.ts'
+import { renderBytes, renderDoubt, renderRetiring, renderTable, shortPeer } from './render.ts'
 import type { Style } from './render.ts'
 import { withNode } from './with-node.ts'
 
@@ -42,15 +42,26 @@ function render(
   const doubts = contacts.flatMap(({ name, doubted }) =>
     doubted.map((one) => renderDoubt(shortPeer(one.mailbox, plain), name, one.messages)),
   )
-  return [...(rows.length === 0 ? [] : [renderTable([header, ...rows])]), ...doubts].join('\n')
+  const notices = mailboxes.flatMap(({ peer, retiring }) =>
+    retiring === null ? [] : [renderRetiring(peer, retiring.successor)],
+  )
+  return [
+    ...(rows.length === 0 ? [] : [renderTable([header, ...rows])]),
+    ...notices,
+    ...doubts,
+  ].join('\n')
 }
 
 function wordOf({
   leavingAt,
   broken,
   restoredAt,
-}: Pick<MailboxView, 'leavingAt' | 'broken' | 'restoredAt'>): string {
+  lost,
+  retiring,
+}: Pick<MailboxView, 'leavingAt' | 'broken' | 'restoredAt' | 'lost' | 'retiring'>): string {
   if (leavingAt !== null) return `to be left from ${leavingAt.slice(0, 10)} on, once it is empty`
+  if (retiring !== null) return 'will end: takes no new messages, move to another'
+  if (lost) return 'lost: not reached for a day, move to another'
   if (broken) return 'gave a one-time key away twice: not named to others'
   return restoredAt === null
     ? 'in use'

@@ -106,6 +106,17 @@ export function renderDoubt(mailbox: string, name: string, messages: number): st
   return `${mailbox} of ${sanitizeLine(name, 32)} may have lost ${messages} of my messages: they are sent again, by other ways first`
 }
 
+/** A mailbox of ours that has been away for long. */
+export function renderLost(peer: string): string {
+  return `${peer} could not be reached for a day: use another one with sotto mailbox move LINK`
+}
+
+/** A mailbox of ours that has given notice. */
+export function renderRetiring(peer: string, successor: string | null): string {
+  const link = successor === null ? 'LINK' : sanitizeLine(successor)
+  return `${peer} will end and takes no new messages: sotto mailbox move ${link}`
+}
+
 /** A contact that has used a position of the ratchet twice. */
 export function renderDivergence(name: string): string {
   return `a copy or an old backup of ${sanitizeLine(name, 32)}'s node is in use: the session is replaced`

@@ -3,7 +3,15 @@ import type { CliContext } from './context.ts'
 import { formatDuration } from './duration.ts'
 import { CLOCK_WORDS } from './node-clock.ts'
 import { commandFor } from './profile.ts'
-import { renderBytes, renderDoubt, renderTable, renderTrust, shortPeer } from './render.ts'
+import {
+  renderBytes,
+  renderDoubt,
+  renderLost,
+  renderRetiring,
+  renderTable,
+  renderTrust,
+  shortPeer,
+} from './render.ts'
 import type { Style } from './render.ts'
 import { sanitizeLine } from './sanitize.ts'
 import { withNode } from './with-node.ts'
@@ -88,6 +96,10 @@ function warnings({ clock, mailboxes }: StatusView): readonly string[] {
         ({ peer }) =>
           `Mailbox    ${peer} gave a one-time key away twice: it is not named to others any more`,
       ),
+    ...mailboxes.flatMap(({ peer, lost, retiring }) => [
+      ...(lost ? [`Mailbox    ${renderLost(peer)}`] : []),
+      ...(retiring === null ? [] : [`Mailbox    ${renderRetiring(peer, retiring.successor)}`]),
+    ]),
     ...(copies === 0 ? [] : [`Copies     ${copies} more of this account are running: stop them`]),
   ]
 }

@@ -146,18 +146,20 @@ export function historyView(entry: HistoryEntry): EntryView {
 }
 
 /** A mailbox of ours as the API shows it. */
-export interface MailboxView extends Omit<MailboxInfo, 'leavingAt' | 'restoredAt'> {
+export interface MailboxView extends Omit<MailboxInfo, 'leavingAt' | 'restoredAt' | 'retiring'> {
   readonly leavingAt: string | null
   readonly restoredAt: string | null
+  readonly retiring: { readonly since: string; readonly successor: string | null } | null
 }
 
 export function mailboxView(info: MailboxInfo): MailboxView {
   const { peer, addresses, connected, usedBytes, maxBytes, waiting } = info
-  const { oneTimePairs, otherCopies, broken } = info
+  const { oneTimePairs, otherCopies, broken, lost } = info
+  const retiring = info.retiring && { ...info.retiring, since: rfc3339(info.retiring.since) }
   const leavingAt = info.leavingAt === null ? null : rfc3339(info.leavingAt)
   const restoredAt = info.restoredAt === null ? null : rfc3339(info.restoredAt)
-  const said = { usedBytes, maxBytes, waiting, oneTimePairs, otherCopies, broken }
-  return { peer, addresses, connected, ...said, leavingAt, restoredAt }
+  const said = { usedBytes, maxBytes, waiting, oneTimePairs, otherCopies, broken, lost }
+  return { peer, addresses, connected, ...said, leavingAt, restoredAt, retiring }
 }
 
 export function statusView(status: Status): StatusView {

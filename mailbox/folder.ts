@@ -9,6 +9,7 @@ import { platformRandom } from '../net/platform/random.ts'
 import { peerName } from '../net/peer-name.ts'
 import { LevelMailboxStore } from './level/level-store.ts'
 import { Operator } from './operator.ts'
+import { Retirement } from './retirement.ts'
 import { Rules } from './rules.ts'
 import { TimeBase } from './time-base.ts'
 import type { Home, OpenHomeOptions } from '../net/platform/home.ts'
@@ -53,6 +54,8 @@ async function open(home: Home, options: OpenMailboxOptions): Promise<MailboxFol
   await store.start()
   const time = new TimeBase({ store, clock })
   await time.start()
+  const retirement = new Retirement({ account, store, clock })
+  await retirement.load()
   const link = async (joinSecret: Uint8Array): Promise<string> => {
     const kept = await store.setting('address')
     const address = kept ?? (named === undefined ? undefined : multiaddr(named).bytes)
@@ -61,7 +64,7 @@ async function open(home: Home, options: OpenMailboxOptions): Promise<MailboxFol
   }
   return {
     peer: peerName(account.key),
-    operator: new Operator({ store, rules, random, now: () => time.now(), link }),
+    operator: new Operator({ store, rules, retirement, random, now: () => time.now(), link }),
     statistics: () => store.statistics(),
     close: async () => {
       await store.stop()

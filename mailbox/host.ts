@@ -182,6 +182,7 @@ class HostedMailbox implements Mailbox, Startable {
     })
     const operator = new Operator({
       ...{ store, rules, random },
+      retirement: service.retirement,
       now: () => service.now(),
       link: async (secret) => {
         const addresses = this.#linkAddresses()

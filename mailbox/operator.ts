@@ -2,18 +2,21 @@
 // over its folder alone.
 
 import { tokenHash } from '../protocol/custody.ts'
+import { decodeMailboxLink } from '../protocol/link.ts'
 import { JOIN_SECRET_BYTES } from './first-invitation.ts'
 import { isSpent } from './invitations.ts'
 import { Refusal } from './refusal.ts'
 import type { AccountKey } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { MailboxLimits } from './limits.ts'
+import type { Retirement } from './retirement.ts'
 import type { Rules, RulesInit } from './rules.ts'
 import type { Invitation, MailboxStore, Member, MemberPolicy, Quota } from './store.ts'
 
 export interface OperatorInit {
   readonly store: MailboxStore
   readonly rules: Rules
+  readonly retirement: Retirement
   readonly random: RandomBytes
   /** Time base. */
   readonly now: () => number
@@ -112,6 +115,21 @@ export class Operator {
   /** What everybody gets, as of the moment of looking. */
   get limits(): MailboxLimits {
     return this.#init.rules.limits
+  }
+
+  /**
+   * The mailbox will end: no new mail, no new members, and members are told of the mailbox of `to`, a link, if there is one. They move
+   * by themselves or not at all. Throws `DecodeError` or `CryptoError` for what is no link.
+   */
+  async drain(to?: string): Promise<void> {
+    const link = to === undefined ? undefined : decodeMailboxLink(to)
+    const { account: successor, addresses = [] } = link ?? {}
+    await this.#init.retirement.begin({ successor, addresses })
+  }
+
+  /** The mailbox goes on after all. */
+  async undrain(): Promise<void> {
+    await this.#init.retirement.end()
   }
 
   /** Counts from the next request on. */

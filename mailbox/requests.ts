@@ -21,6 +21,7 @@ import type { Guest, Presence } from './presence.ts'
 import type { PrekeyShelf } from './prekey-shelf.ts'
 import type { Outlets } from './push.ts'
 import type { Restored } from './restored.ts'
+import type { Retirement } from './retirement.ts'
 import type { Joining } from './rules.ts'
 import type { TimeBase } from './time-base.ts'
 import type { Admission, MailboxStore, Member, QueuedRun } from './store.ts'
@@ -57,6 +58,7 @@ export interface RequestsInit {
   readonly time: TimeBase
   readonly limits: MailboxLimits
   readonly joining: Joining
+  readonly retirement: Retirement
   readonly observer: MailboxObserver
   readonly restored: Restored
 }
@@ -195,6 +197,7 @@ export class Requests {
       joining.policy === 'invite' ? { hash: tokenHash(joinSecret), now: time.now() } : undefined
     const isNew = (await store.member(account)) === undefined
     if (isNew) {
+      if (this.#init.retirement.isDraining) throw new Refusal('retiring')
       const right = await this.#mayJoin(account, by)
       this.#throttles.join(visitor.address)
       if (!right) {
@@ -273,11 +276,13 @@ export class Requests {
       otherInstances: visitor.guest === undefined ? 0 : presence.othersOf(visitor.guest),
       time: BigInt(Math.max(0, clock.now())),
       restoredAt: BigInt(restored.at),
+      retirement: this.#init.retirement.notice,
     }
     return { case: 'status', value }
   }
 
   async #deposit(visitor: Visitor, deposit: Body<'deposit'>): Promise<MailboxBodyInit> {
+    if (this.#init.retirement.isDraining) throw new Refusal('retiring') // whoever it is for
     this.#throttles.deposit(visitor.address)
     try {
       return { case: 'custody', value: { signed: await this.#init.deposits.accept(deposit) } }

@@ -17,6 +17,7 @@ import { Outlets } from './push.ts'
 import { Republisher } from './republish.ts'
 import { Requests } from './requests.ts'
 import { Restored } from './restored.ts'
+import { Retirement } from './retirement.ts'
 import { Rules } from './rules.ts'
 import { TimeBase } from './time-base.ts'
 import { Visit } from './visit.ts'
@@ -64,6 +65,8 @@ export interface MailboxServiceStatus {
   readonly republished: number
   /** Unix ms of the last restore from a backup; 0 for none. */
   readonly restoredAt: number
+  /** It takes no new mail and no new members; with nothing waiting any more it can stop. */
+  readonly draining: boolean
   /** Records that were found damaged and left out: mail, pairs or members that are lost. Above 0, look at the disk. */
   readonly damaged: number
 }
@@ -84,6 +87,8 @@ export class MailboxService {
   readonly #restored: Restored
   readonly #outlets = new Outlets()
   readonly #presence: Presence
+  /** Whether the mailbox is about to end, and what its members are told. */
+  readonly retirement: Retirement
   readonly #requests: Requests
   readonly #republisher: Republisher | undefined
   readonly #gate: Gate
@@ -107,8 +112,10 @@ export class MailboxService {
     this.#time = time
     this.#presence = new Presence((owner) => void this.#left(owner))
     const parts = { ...base, bundles: new Bundles(base), presence: this.#presence }
+    this.retirement = new Retirement(base)
     this.#requests = new Requests({
       ...parts,
+      retirement: this.retirement,
       joining,
       observer,
       shelf: new PrekeyShelf(base),
@@ -129,6 +136,7 @@ export class MailboxService {
     await this.#store.start()
     await this.#time.start()
     await this.#restored.load()
+    await this.retirement.load()
     const { joinSecret, wire } = this.#init
     if (joinSecret !== undefined) {
       await makeFirstInvitation(this.#store, joinSecret, this.#time.now())
@@ -172,6 +180,7 @@ export class MailboxService {
       channels: this.#visits.size,
       republished: this.#republisher?.published ?? 0,
       restoredAt: this.#restored.at,
+      draining: this.retirement.isDraining,
     }
   }
 
@@ -225,6 +234,7 @@ export class MailboxService {
 
   async #sweep(): Promise<void> {
     await this.#time.step()
+    await this.retirement.load()
     const before = await this.#store.statistics()
     while (this.#status === 'running' && (await this.#store.expire(this.#time.now())));
     const envelopes = (await this.#store.statistics()).expired - before.expired

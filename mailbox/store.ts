@@ -171,7 +171,7 @@ export interface Statistics {
 }
 
 /** Small values of the mailbox itself. */
-export type SettingName = 'join-secret' | 'first-invitation' | 'address' | 'restored'
+export type SettingName = 'join-secret' | 'first-invitation' | 'address' | 'restored' | 'retirement'
 
 /**
  * All methods throw `StoreError` when the store fails: then nothing is promised. Who is no member is answered with `Refusal`

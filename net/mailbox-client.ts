@@ -3,7 +3,13 @@
  * once it ended, the client is of no use and its owner makes another. What a mailbox signs is verified here.
  */
 import { verifyBundle } from '../protocol/bundle.ts'
-import { envelopeDigest, signLogin, verifyCustody, verifyHandOut } from '../protocol/custody.ts'
+import {
+  envelopeDigest,
+  signLogin,
+  verifyCustody,
+  verifyHandOut,
+  verifyRetirement,
+} from '../protocol/custody.ts'
 import { verifyOneTimePair } from '../protocol/prekeys.ts'
 import { MailboxError } from './mailbox-error.ts'
 import {
@@ -19,6 +25,7 @@ import { accountOf } from './peer-name.ts'
 import type { Account, AccountKey } from '../protocol/account.ts'
 import type { VerifiedBundle } from '../protocol/bundle.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
+import type { Retirement } from '../protocol/custody.ts'
 import type { VerifiedOneTimePair } from '../protocol/prekeys.ts'
 import type { MailboxBodyInit, MailboxBodyName } from './mailbox-messages.ts'
 import type { BodyValue } from './mailbox-stream.ts'
@@ -100,6 +107,8 @@ export interface MailboxStatus {
   readonly time: number
   /** Unix ms of its last restore from a backup, 0 for none: what it did before and after the backup, it has forgotten. */
   readonly restoredAt: number
+  /** The mailbox will end: its notice, verified, and as it was signed. */
+  readonly retirement?: Retirement & { readonly signed: Uint8Array }
 }
 
 /** Many times what a mailbox leases by default: above this it does not keep to the window at all. */
@@ -177,7 +186,14 @@ export class MailboxClient {
       otherInstances: status.otherInstances,
       time: Number(status.time),
       restoredAt: Number(status.restoredAt),
+      ...this.#retirement(status.retirement),
     }
+  }
+
+  #retirement(signed: Uint8Array): Pick<MailboxStatus, 'retirement'> {
+    if (signed.length === 0) return {}
+    const notice = checked(() => verifyRetirement(signed, this.#mailbox))
+    return { retirement: { ...notice, signed: signed.slice() } }
   }
 
   /** Leaves an envelope. Resolves when the mailbox has it on disk and has signed for it; the receipt is verified. */

@@ -8,6 +8,7 @@ export type MailboxErrorCode =
   | 'ERR_JOIN'
   | 'ERR_LATER'
   | 'ERR_TOO_LARGE'
+  | 'ERR_RETIRING' // it takes no new mail and no new members
   | 'ERR_PROTOCOL' // the mailbox broke the protocol, or showed a receipt or record that does not hold
   | 'ERR_CLOSED' // no stream, or it ended before the answer
 
@@ -31,6 +32,7 @@ const CODES: ReadonlyMap<number, MailboxErrorCode> = new Map([
   [FAILURE.joinRefused, 'ERR_JOIN'],
   [FAILURE.tryLater, 'ERR_LATER'],
   [FAILURE.tooLarge, 'ERR_TOO_LARGE'],
+  [FAILURE.retiring, 'ERR_RETIRING'],
 ])
 
 /** The error for a failure code; codes of later versions are plain refusals. */

@@ -50,6 +50,7 @@ export const FAILURE = {
   joinRefused: 5,
   tryLater: 6,
   tooLarge: 7,
+  retiring: 8,
 } as const
 
 export type FailureCode = (typeof FAILURE)[keyof typeof FAILURE]
@@ -153,6 +154,7 @@ function check(body: MailboxBody): void {
     case 'getStatus':
       return
     case 'status':
+      between(0, MAX_SIGNED_BYTES, body.value.retirement)
       return integers(
         body.value.usedBytes,
         body.value.maxBytes,

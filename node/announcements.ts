@@ -64,7 +64,15 @@ export class Announcements {
   }
 
   mailbox(mailbox: PeerName, connected: boolean): void {
-    this.#tell({ type: connected ? 'mailbox.connected' : 'mailbox.lost', mailbox })
+    this.#tell({ type: connected ? 'mailbox.connected' : 'mailbox.disconnected', mailbox })
+  }
+
+  lost(mailbox: PeerName): void {
+    this.#tell({ type: 'mailbox.lost', mailbox })
+  }
+
+  retiring(mailbox: PeerName, successor: string | null): void {
+    this.#tell({ type: 'mailbox.retiring', mailbox, successor })
   }
 
   left(mailbox: PeerName): void {

@@ -313,7 +313,15 @@ export type NodeEvent = EventBase &
         readonly holders: readonly PeerName[]
       }
     | { readonly type: 'mailbox.connected'; readonly mailbox: PeerName }
+    | { readonly type: 'mailbox.disconnected'; readonly mailbox: PeerName }
+    /** One of ours could not be reached for a day, although others could: mail for us may wait there, and new mail goes elsewhere. */
     | { readonly type: 'mailbox.lost'; readonly mailbox: PeerName }
+    /** One of ours will end, as it has signed. It takes no new mail; move to another. `successor`: the one that it names, as a link. */
+    | {
+        readonly type: 'mailbox.retiring'
+        readonly mailbox: PeerName
+        readonly successor: string | null
+      }
     /** The membership there has ended, as was wanted. */
     | { readonly type: 'mailbox.left'; readonly mailbox: PeerName }
     /** It has handed out one of our one-time pairs twice, and signed both: no bundle of ours names it any more. */
@@ -363,6 +371,10 @@ export interface MailboxInfo {
   readonly oneTimePairs: number | null
   /** Unix ms from which on it is left once nothing waits there; null: it is used. Others are not told of it any more. */
   readonly leavingAt: number | null
+  /** It could not be reached for a day or more, although others could. */
+  readonly lost: boolean
+  /** It will end: it takes no new mail, and hands over what it has. */
+  readonly retiring: RetiringMailbox | null
   /** It has handed out a one-time pair twice: it is named in no bundle, and gets no pairs. `use` takes it in again. */
   readonly broken: boolean
   /**
@@ -475,6 +487,14 @@ export interface Mailboxes {
   leave(ref: string, options?: { readonly now?: boolean }): Promise<void>
   /** Asks each mailbox how it is, as its member and, under another name, as a stranger. */
   test(options?: { readonly signal?: AbortSignal }): Promise<readonly MailboxTest[]>
+}
+
+/** What a mailbox has signed about its end. */
+export interface RetiringMailbox {
+  /** Unix ms by its clock. */
+  readonly since: number
+  /** Link of the mailbox that it names, without a join secret: its operator may have to give another. Null: it names none. */
+  readonly successor: string | null
 }
 
 /** What a mailbox of ours answers. */

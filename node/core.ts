@@ -173,12 +173,16 @@ export class ChatCore {
       clock,
       random,
       met: () => [...this.#met],
-      onFound: (...found) => this.#announcements.found(...found),
+      onFound: (...found) => {
+        this.ownMailboxes.heardFrom(found[2])
+        this.#announcements.found(...found)
+      },
       onSession: (conversation) => this.#hearSession(conversation),
       onBundle: (conversation) => this.#couriers.of(conversation).wake(),
     })
     this.#upkeep = new Upkeep({
       ...{ clock, records, book, ownKeys, introducer: this.#introducer, tokens: this.tokens },
+      mailboxes: { lookForLost: () => this.ownMailboxes.lookForLost() },
     })
     this.#couriers = new Couriers({
       wire,
@@ -204,6 +208,8 @@ export class ChatCore {
       onItems: (mailbox, items) => this.#fetched(mailbox, items),
       onDrained: (mailbox, unmatched) => this.#announcements.drained(mailbox, unmatched),
       onConnected: (mailbox, connected) => this.#announcements.mailbox(mailbox, connected),
+      onLost: (mailbox) => this.#announcements.lost(mailbox),
+      onRetiring: (mailbox, to) => this.#announcements.retiring(mailbox, to),
       onLeft: (mailbox) => this.#announcements.left(mailbox),
       onStatus: (mailbox, status) => this.#hearMailbox(mailbox, status),
     })
@@ -268,7 +274,10 @@ export class ChatCore {
       if (conversation.due.length > 0) this.#receipts.due(conversation)
       this.#gaps.look(conversation)
     }
-    this.publisher.watch((published) => this.#announcements.published(published))
+    this.publisher.watch((published) => {
+      for (const holder of published.holders) this.ownMailboxes.heardFrom(holder)
+      this.#announcements.published(published)
+    })
     this.ownKeys.guard.watch((jump) => this.#announcements.clock(jump))
     await this.ownMailboxes.start()
     await this.#untold.log(this, this.clock)
@@ -379,6 +388,7 @@ export class ChatCore {
 
   /** Strangers are free: whoever wanted to could be two of them. */
   #hearTime({ contact }: Conversation, time: number): void {
+    this.ownMailboxes.heardFrom(contact.peer)
     if (contact.state === 'accepted') this.ownKeys.guard.witness('contact', contact.id, time)
   }
 

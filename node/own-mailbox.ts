@@ -77,6 +77,8 @@ export interface OwnMailboxInit {
   readonly isBroken: () => boolean
   /** Unix ms from which on it is to be left once it is empty; undefined: it stays. */
   readonly leaveAt: () => number | undefined
+  /** What is known of it besides. */
+  readonly showing: () => Pick<MailboxInfo, 'lost' | 'retiring'>
   /** Told once when it was left, or given up after it could not be reached for long: nothing more happens here. */
   readonly onLeft: () => void
   /** Pairs were handed out for which no first message has come. */
@@ -154,6 +156,7 @@ export class OwnMailbox {
       oneTimePairs: status?.oneTimePairs ?? null,
       broken: this.#init.isBroken(),
       leavingAt: this.#init.leaveAt() ?? null,
+      ...this.#init.showing(),
       otherCopies: status?.otherInstances ?? null,
       restoredAt: status === undefined || status.restoredAt === 0 ? null : status.restoredAt,
     }

@@ -2,9 +2,7 @@
  * The mailboxes we have enrolled with. Enrolling joins, stores the mailbox together with a bundle that names it, and only then
  * uploads; from then on own-mailbox.ts keeps the connection.
  */
-import { create, toBinary } from '@bufbuild/protobuf'
-import { accountKey } from '../protocol/account.ts'
-import { OwnMailboxSchema } from '../protocol/generated/own_pb.ts'
+import { equalBytes } from '../protocol/bytes.ts'
 import { decodeMailboxLink } from '../protocol/link.ts'
 import { addressTexts } from '../net/address.ts'
 import { KeyedLock } from '../net/lock.ts'
@@ -13,6 +11,15 @@ import { INSTANCE_ID_BYTES } from '../net/mailbox-messages.ts'
 import { peerName } from '../net/peer-name.ts'
 import { withDeadline } from './deadline.ts'
 import type { Damages } from './damage.ts'
+import {
+  decodeEnrolment,
+  isLost,
+  LOST_AFTER_HOURS,
+  newEnrolment,
+  putEnrolment,
+  retiringOf,
+  type Enrolment,
+} from './enrolment.ts'
 import { SottoError } from './errors.ts'
 import { keys } from './keys.ts'
 import { DAY } from './lifetimes.ts'
@@ -26,8 +33,6 @@ import type { Operation, Records } from '../net/records.ts'
 import type { MailboxInfo } from './api.ts'
 import type { ConnectOwn, TakeItems, TokenList } from './own-mailbox.ts'
 import type { OwnKeys } from './own-keys.ts'
-import { toInteger } from '../protocol/protobuf.ts'
-import { decodeRecord, RECORD_VERSION } from './stored-record.ts'
 
 export interface OwnMailboxesInit {
   readonly wire: Wire
@@ -47,6 +52,10 @@ export interface OwnMailboxesInit {
   readonly onDrained?: (mailbox: PeerName, unmatched: number) => void
   /** Told when the connection to a mailbox is made or lost. */
   readonly onConnected?: (mailbox: PeerName, connected: boolean) => void
+  /** Told when a mailbox could not be reached for a day, although others could. */
+  readonly onLost?: (mailbox: PeerName) => void
+  /** Told when a mailbox gives notice that it will end, and names another one in its place, as a link, or none. */
+  readonly onRetiring?: (mailbox: PeerName, successor: string | null) => void
   /** Told when a mailbox was left for good. */
   readonly onLeft?: (mailbox: PeerName) => void
   /** Told when a mailbox says how things stand there. */
@@ -55,21 +64,11 @@ export interface OwnMailboxesInit {
   readonly connect?: ConnectOwn
 }
 
-interface Enrolment {
-  readonly account: AccountKey
-  /** Binary multiaddrs. */
-  readonly addresses: readonly Uint8Array[]
-  readonly joinedAt: number
-  readonly refilledAt: number
-  /** It has handed out a pair twice. */
-  readonly broken: boolean
-  /** Unix ms from which on it is left once it is empty; 0: it is used. */
-  readonly leaveAt: number
-}
-
 interface Enrolled {
   enrolment: Enrolment
   readonly mailbox: OwnMailbox
+  /** It was connected since the last look. */
+  seen: boolean
 }
 
 /** Every one of them costs each sender a place in the bundle. */
@@ -93,6 +92,8 @@ export class OwnMailboxes {
   readonly #connect: ConnectOwn
   readonly #enrolled = new Map<PeerName, Enrolled>()
   readonly #lock = new KeyedLock()
+  /** Peers that data has come from since the last look for lost mailboxes. */
+  readonly #heard = new Set<PeerName>()
   #stopped = false
   #unwatch: () => void = () => undefined
 
@@ -106,7 +107,7 @@ export class OwnMailboxes {
     this.#stopped = false
     const gone: string[] = []
     const range = this.#init.records.range(keys.mailboxes, { damaged: (key) => gone.push(key) })
-    for await (const { value } of range) this.#add(decode(value))
+    for await (const { value } of range) this.#add(decodeEnrolment(value))
     await this.#mend(gone)
     this.#unwatch = this.#init.keys.watch(() => this.wake())
     for (const { mailbox } of this.#enrolled.values()) mailbox.start()
@@ -124,9 +125,8 @@ export class OwnMailboxes {
       damages?.note({ what: 'mailbox', key })
       const named = ownKeys.bundle.mailboxes.find(({ account }) => keys.mailbox(account) === key)
       // As if pairs had just been made: a restart must not make a hundred more each time.
-      const sound = { joinedAt: now, refilledAt: now, broken: false, leaveAt: 0 }
-      const enrolment = named && { ...named, ...sound }
-      operations.push(enrolment === undefined ? { type: 'del', key } : putOf(enrolment))
+      const enrolment = named && newEnrolment(named, { joinedAt: now, refilledAt: now })
+      operations.push(enrolment === undefined ? { type: 'del', key } : putEnrolment(enrolment))
       if (enrolment !== undefined) this.#add(enrolment)
     }
     const told = new Set(ownKeys.bundle.mailboxes.map(({ account }) => keys.mailbox(account)))
@@ -158,6 +158,32 @@ export class OwnMailboxes {
     return [...this.#enrolled.values()].map(({ mailbox }) => mailbox.info)
   }
 
+  /** Data has come from this peer: whoever cannot be reached is not cut off from us by our own connection. */
+  heardFrom(peer: PeerName): void {
+    this.#heard.add(peer)
+  }
+
+  /**
+   * To be called every hour: counts, for each mailbox that was not connected since the last time, the hours in which others were heard
+   * from. Hours in which the node does not run, or is alone, count for nothing. Throws `StoreError`.
+   */
+  async lookForLost(): Promise<void> {
+    const heard = new Set(this.#heard)
+    this.#heard.clear()
+    for (const [peer, enrolled] of this.#enrolled) {
+      const { seen, mailbox, enrolment } = enrolled
+      enrolled.seen = false
+      if (seen || mailbox.info.connected) {
+        if (seen) await this.#change(enrolled, { missedHours: 0 })
+        continue
+      }
+      const others = [...heard].some((one) => one !== peer)
+      if (!others || isLost(enrolment)) continue
+      await this.#change(enrolled, { missedHours: enrolment.missedHours + 1 })
+      if (enrolment.missedHours + 1 === LOST_AFTER_HOURS) this.#init.onLost?.(peer)
+    }
+  }
+
   /** Ms until a mailbox has answered; undefined while there is no connection, or when it does not answer. */
   async ping(mailbox: PeerName): Promise<number | undefined> {
     return this.#enrolled.get(mailbox)?.mailbox.ping()
@@ -187,7 +213,7 @@ export class OwnMailboxes {
       if (enrolled === undefined || enrolled.enrolment.broken) return
       const enrolment = { ...enrolled.enrolment, broken: true }
       const others = this.named.filter((one) => one !== enrolled.enrolment)
-      await this.#init.keys.setMailboxes(others, [putOf(enrolment)])
+      await this.#init.keys.setMailboxes(others, [putEnrolment(enrolment)])
       enrolled.enrolment = enrolment
     })
   }
@@ -218,7 +244,7 @@ export class OwnMailboxes {
       if (enrolled === undefined) throw unknownMailbox()
       const enrolment = this.#leaving(enrolled, after)
       const others = this.named.filter((one) => one !== enrolled.enrolment)
-      await this.#init.keys.setMailboxes(others, [putOf(enrolment)])
+      await this.#init.keys.setMailboxes(others, [putEnrolment(enrolment)])
       enrolled.enrolment = enrolment
       enrolled.mailbox.wake()
     })
@@ -268,15 +294,14 @@ export class OwnMailboxes {
     await this.#join(peer, link, signal)
     const now = this.#init.clock.now()
     const { joinedAt = now, refilledAt = 0 } = known?.enrolment ?? {}
-    const times = { joinedAt, refilledAt, leaveAt: 0 }
-    const enrolment = { account, addresses, broken: false, ...times }
+    const enrolment = newEnrolment({ account, addresses }, { joinedAt, refilledAt })
     const left = old && this.#leaving(old, LEAVE_AFTER)
     const others = this.named.filter(
       (one) => peerName(one.account) !== peer && one !== old?.enrolment,
     )
     await this.#init.keys.setMailboxes(
       [...others, { account, addresses }],
-      [enrolment, ...(left === undefined ? [] : [left])].map(putOf),
+      [enrolment, ...(left === undefined ? [] : [left])].map(putEnrolment),
     )
     if (old !== undefined && left !== undefined) old.enrolment = left
     old?.mailbox.wake()
@@ -350,18 +375,61 @@ export class OwnMailboxes {
       tokens,
       connect: this.#connect,
       onItems,
-      onConnected: (peer, connected) => this.#init.onConnected?.(peer, connected),
-      onStatus: (peer, status) => this.#init.onStatus?.(peer, status),
+      showing: () => this.#showing(mailbox.peer),
+      onConnected: (peer, connected) => this.#onConnected(peer, connected),
+      onStatus: (peer, status) => this.#onStatus(peer, status),
     })
-    this.#enrolled.set(mailbox.peer, { enrolment, mailbox })
+    this.#enrolled.set(mailbox.peer, { enrolment, mailbox, seen: false })
     return mailbox
+  }
+
+  #showing(peer: PeerName): Pick<MailboxInfo, 'lost' | 'retiring'> {
+    const enrolment = this.#enrolled.get(peer)?.enrolment
+    if (enrolment === undefined) return { lost: false, retiring: null }
+    return { lost: isLost(enrolment), retiring: retiringOf(enrolment) }
+  }
+
+  #onConnected(peer: PeerName, connected: boolean): void {
+    const enrolled = this.#enrolled.get(peer)
+    if (enrolled !== undefined && connected) {
+      enrolled.seen = true
+      enrolled.enrolment = { ...enrolled.enrolment, missedHours: 0 } // stored with the next look
+    }
+    this.#init.onConnected?.(peer, connected)
+  }
+
+  #onStatus(peer: PeerName, status: MailboxStatus): void {
+    this.heardFrom(peer)
+    this.#init.onStatus?.(peer, status)
+    const notice = status.retirement?.signed ?? new Uint8Array(0)
+    const stored = this.#enrolled.get(peer)?.enrolment.retirement
+    if (stored === undefined || equalBytes(stored, notice)) return
+    // What cannot be stored is heard again with the next status.
+    void this.#lock.run(LOCK, () => this.#keepNotice(peer, notice)).catch(() => undefined)
+  }
+
+  async #keepNotice(peer: PeerName, retirement: Uint8Array): Promise<void> {
+    const enrolled = this.#enrolled.get(peer)
+    if (enrolled === undefined || equalBytes(enrolled.enrolment.retirement, retirement)) return
+    await this.#change(enrolled, { retirement })
+    const retiring = retiringOf(enrolled.enrolment)
+    if (retiring !== null) this.#init.onRetiring?.(peer, retiring.successor)
+  }
+
+  async #change(enrolled: Enrolled, change: Partial<Enrolment>): Promise<void> {
+    let base: Enrolment
+    do {
+      base = enrolled.enrolment
+      if (this.#enrolled.get(peerName(base.account)) !== enrolled) return // left meanwhile
+      await this.#init.records.commit([putEnrolment({ ...base, ...change })])
+    } while (enrolled.enrolment !== base) // somebody else's change must not be undone by ours
+    enrolled.enrolment = { ...base, ...change }
   }
 
   async #saveRefill(peer: PeerName, refilledAt: number): Promise<void> {
     const enrolled = this.#enrolled.get(peer)
     if (enrolled === undefined) return
-    enrolled.enrolment = { ...enrolled.enrolment, refilledAt }
-    await this.#init.records.commit([putOf(enrolled.enrolment)])
+    await this.#change(enrolled, { refilledAt })
   }
 }
 
@@ -383,39 +451,4 @@ function connector({ wire, clock, random, account }: OwnMailboxesInit): ConnectO
 
 function unknownMailbox(): SottoError {
   return new SottoError('MAILBOX_NOT_FOUND', 'this is no mailbox of yours')
-}
-
-function putOf({
-  account,
-  addresses,
-  joinedAt,
-  refilledAt,
-  broken,
-  leaveAt,
-}: Enrolment): Operation {
-  const value = toBinary(
-    OwnMailboxSchema,
-    create(OwnMailboxSchema, {
-      version: RECORD_VERSION,
-      account,
-      addresses: [...addresses],
-      joinedAt: BigInt(joinedAt),
-      refilledAt: BigInt(refilledAt),
-      broken,
-      leaveAt: BigInt(leaveAt),
-    }),
-  )
-  return { type: 'put', key: keys.mailbox(account), value }
-}
-
-function decode(bytes: Uint8Array): Enrolment {
-  const stored = decodeRecord(OwnMailboxSchema, bytes)
-  return {
-    account: accountKey(stored.account),
-    addresses: stored.addresses,
-    joinedAt: toInteger(stored.joinedAt),
-    refilledAt: toInteger(stored.refilledAt),
-    broken: stored.broken,
-    leaveAt: toInteger(stored.leaveAt),
-  }
 }

@@ -7,6 +7,7 @@ import { correctTimes, expireOld } from './expire.ts'
 import type { Introducer } from './introduce.ts'
 import { HOUR } from './lifetimes.ts'
 import type { OwnKeys } from './own-keys.ts'
+import type { OwnMailboxes } from './own-mailboxes.ts'
 import type { TokenDesk } from './token-desk.ts'
 
 export interface UpkeepInit {
@@ -16,6 +17,7 @@ export interface UpkeepInit {
   readonly ownKeys: OwnKeys
   readonly introducer: Introducer
   readonly tokens: Pick<TokenDesk, 'maintain'>
+  readonly mailboxes: Pick<OwnMailboxes, 'lookForLost'>
 }
 
 /** Sessions that are gone here and that are replaced in one such look: a store that lost many shall not ask for all at once. */
@@ -54,11 +56,12 @@ export class Upkeep {
 
   /** Never rejects: what fails now is tried again in an hour. */
   async #run(): Promise<void> {
-    const { book, ownKeys, introducer, tokens } = this.#init
+    const { book, ownKeys, introducer, tokens, mailboxes } = this.#init
     try {
       await ownKeys.maintain()
       await tokens.maintain()
       await this.#expire()
+      await mailboxes.lookForLost()
       let lost = 0
       for (const conversation of book.all()) {
         if (await conversation.tend({ lookForLost: lost < MAX_LOST })) lost++

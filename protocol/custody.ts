@@ -1,15 +1,16 @@
 // What an owner and a mailbox sign for each other and for senders. Payloads are protobuf; each has a domain of its own.
 
 import type { Account, AccountKey } from './account.ts'
-import { ACCOUNT_KEY_BYTES } from './account.ts'
+import { ACCOUNT_KEY_BYTES, accountKey } from './account.ts'
 import type { Brand } from './bytes.ts'
 import { equalBytes } from './bytes.ts'
 import { hash } from './crypto.ts'
-import { DecodeError, RecordError } from './errors.ts'
+import { CryptoError, DecodeError, RecordError } from './errors.ts'
 import {
   CustodyPayloadSchema,
   HandOutPayloadSchema,
   LoginPayloadSchema,
+  RetirementPayloadSchema,
 } from './generated/mailbox_pb.ts'
 import { domains } from './labels.ts'
 import { decodeExact, encodeMessage, toInteger } from './protobuf.ts'
@@ -47,8 +48,20 @@ export interface HandOut {
   readonly nonce: Uint8Array
 }
 
-/** Limit of each of the three, signed. */
+/** A mailbox will end. Told to its members only, and the same to all of them. */
+export interface Retirement {
+  /** The mailbox that is to take its place, if one is named. */
+  readonly successor: AccountKey | undefined
+  /** Binary multiaddrs of that mailbox, at most 2 of at most 128 bytes. */
+  readonly addresses: readonly Uint8Array[]
+  /** Unix ms by the mailbox's clock. */
+  readonly at: number
+}
+
+/** Limit of each of the four, signed. */
 export const MAX_SIGNED_NOTE_BYTES = 512
+const MAX_SUCCESSOR_ADDRESSES = 2
+const MAX_SUCCESSOR_ADDRESS_BYTES = 128
 const DIGEST_BYTES = 32
 const NONCE_BYTES = 16
 
@@ -153,6 +166,49 @@ export function verifyHandOut(
     equalBytes(note.owner, owner) && note.keyId === keyId && equalBytes(note.nonce, nonce)
   if (!same) throw new RecordError('ERR_WRONG_ACCOUNT')
   return { owner, keyId, at: toInteger(note.at), nonce: note.nonce.slice() }
+}
+
+/** The mailbox's notice to its members that it will end. Throws `DecodeError` ERR_TOO_LARGE for what no reader takes. */
+export function signRetirement(mailbox: Account, retirement: Retirement): Uint8Array {
+  const { successor = new Uint8Array(0), addresses, at } = retirement
+  checkSuccessor(successor, addresses)
+  const payload = encodeMessage(RetirementPayloadSchema, {
+    ...{ successor, addresses: [...addresses] },
+    at: BigInt(at),
+  })
+  return sealEnvelope({ account: mailbox, domain: domains.retirement, payload })
+}
+
+/** Reads a notice. Throws `DecodeError`, or `RecordError` ERR_BAD_SIGNATURE, ERR_BAD_KEY, and ERR_WRONG_ACCOUNT when it is by another mailbox. */
+export function verifyRetirement(signed: Uint8Array, mailbox: AccountKey): Retirement {
+  const { payload } = openNote(signed, domains.retirement, mailbox)
+  const notice = decodeExact(RetirementPayloadSchema, payload, MAX_SIGNED_NOTE_BYTES)
+  const { successor, addresses } = notice
+  checkSuccessor(successor, addresses)
+  return {
+    successor: successor.length === 0 ? undefined : successorKey(successor),
+    addresses: addresses.map((address) => address.slice()),
+    at: toInteger(notice.at),
+  }
+}
+
+function successorKey(bytes: Uint8Array): AccountKey {
+  try {
+    return accountKey(bytes)
+  } catch (cause) {
+    if (cause instanceof CryptoError) throw new RecordError('ERR_BAD_KEY', { cause })
+    throw cause
+  }
+}
+
+function checkSuccessor(successor: Uint8Array, addresses: readonly Uint8Array[]): void {
+  const long = addresses.some(({ length }) => length > MAX_SUCCESSOR_ADDRESS_BYTES)
+  if (long || addresses.length > MAX_SUCCESSOR_ADDRESSES) throw new DecodeError('ERR_TOO_LARGE')
+  const named = successor.length === ACCOUNT_KEY_BYTES
+  const nobody = successor.length === 0 && addresses.length === 0
+  if ((!named && !nobody) || addresses.some(({ length }) => length === 0)) {
+    throw new DecodeError('ERR_MALFORMED')
+  }
 }
 
 function openNote(

@@ -65,7 +65,7 @@ export type KdfContext = keyof typeof kdfContexts
 /** Associated data of a sealed header starts with this text. */
 export const HEADER_AD = utf8('sotto/1 header')
 
-/** Domains of libp2p signed envelopes, one for each use. The last two are signed by a mailbox. */
+/** Domains of libp2p signed envelopes, one for each use. The last three are signed by a mailbox. */
 export const domains = {
   bundle: 'sotto/1 bundle',
   device: 'sotto/1 device',
@@ -73,6 +73,7 @@ export const domains = {
   mailboxLogin: 'sotto/1 mailbox login',
   custody: 'sotto/1 custody',
   handOut: 'sotto/1 hand-out',
+  retirement: 'sotto/1 retirement',
 } as const
 
 export type Domain = (typeof domains)[keyof typeof domains]

@@ -21,6 +21,7 @@ export const keys = {
   firstInvitation: 'mailbox/first-invitation',
   joinSecret: 'mailbox/join-secret',
   address: 'mailbox/address',
+  retirement: 'mailbox/retirement',
   time: 'mailbox/time',
   members: 'mailbox/member/',
   member: (member: number) => `mailbox/member/${short(member)}`,

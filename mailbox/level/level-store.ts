@@ -55,6 +55,7 @@ const SETTINGS: Readonly<Record<SettingName, string>> = {
   'first-invitation': keys.firstInvitation,
   address: keys.address,
   restored: keys.restored,
+  retirement: keys.retirement,
 }
 
 /** The number of nobody: a look for what a stranger asks costs the same, and finds nothing. */

@@ -104,6 +104,10 @@ export class FakeNode implements Node {
     },
   }
 
+  /** Of a mailbox that is used from now on. */
+  lost = false
+  retiring: MailboxInfo['retiring'] = null
+
   readonly mailbox: Node['mailbox'] = {
     use: async (link) => {
       if (!link.startsWith('SOTTO:M/')) throw new SottoError('INVALID_ARGUMENT', 'no mailbox link')
@@ -112,7 +116,7 @@ export class FakeNode implements Node {
         ...{ usedBytes: 0, maxBytes: 52_428_800, waiting: 0, oneTimePairs: 100 },
         otherCopies: this.copies,
         broken: this.broken,
-        leavingAt: null,
+        ...{ leavingAt: null, lost: this.lost, retiring: this.retiring },
         restoredAt: this.restoredAt,
       }
       this.#mailboxes.push(info)

@@ -40,6 +40,7 @@ const signed = [
   { by: seeds.owner, ...vectors.login },
   { by: seeds.mailbox, ...vectors.custody },
   { by: seeds.mailbox, ...vectors.handOut },
+  { by: seeds.mailbox, ...vectors.retirement },
 ]
 
 test.each(signed)(
@@ -88,8 +89,8 @@ test('the bundle is read, and made of its fields', () => {
   expect(hex(records.dhtKey(account))).toBe(dhtKey)
 })
 
-test('login, custody and hand-out have the fields of docs/mailbox.md', () => {
-  const { login, custody, handOut } = vectors
+test('login, custody, hand-out and retirement have the fields of docs/mailbox.md', () => {
+  const { login, custody, handOut, retirement } = vectors
   const { mailbox: to, mailboxNonce, ownerNonce, instanceId } = login.fields
   const nonces = [to, mailboxNonce, ownerNonce, instanceId].map(unhex)
   expect(hex(write(Object.fromEntries(nonces.map((one, i) => [i + 1, one]))))).toBe(login.payload)
@@ -99,6 +100,9 @@ test('login, custody and hand-out have the fields of docs/mailbox.md', () => {
   const { keyId, at, nonce } = handOut.fields
   expect(hex(write({ 1: account, 2: keyId, 3: at, 4: unhex(nonce) }))).toBe(handOut.payload)
   expect(new Message(unhex(handOut.payload)).int32(2)).toBe(keyId)
+  const { successor, addresses, at: since } = retirement.fields
+  const said = { 1: unhex(successor), 2: addresses.map(unhex), 3: since }
+  expect(hex(write(said))).toBe(retirement.payload)
 })
 
 describe('a content', () => {

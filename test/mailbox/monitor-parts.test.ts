@@ -140,7 +140,7 @@ test('a level says what is left out', async () => {
 const STATUS: MailboxServiceStatus = {
   ...{ members: 1, suspended: 0, boxes: 0, channels: 0, waiting: 0, waitingBytes: 0 },
   ...{ oneTimePairs: 0, accepted: 0, removed: 0, acknowledged: 0, expired: 0 },
-  ...{ republished: 0, restoredAt: 0, damaged: 0 },
+  ...{ republished: 0, restoredAt: 0, damaged: 0, draining: false },
 }
 
 async function monitored(

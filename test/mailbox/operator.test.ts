@@ -11,6 +11,7 @@ async function operated() {
   const operator = new Operator({
     store: world.kept,
     rules: world.rules,
+    retirement: world.service.retirement,
     random: world.random,
     now: () => world.service.now(),
     link: async (secret) => `link ${secrets.push(secret)}`,
@@ -37,6 +38,7 @@ test('without a link there is no invitation', async () => {
   const operator = new Operator({
     store: world.kept,
     rules: world.rules,
+    retirement: world.service.retirement,
     random: world.random,
     now: () => 0,
     link: () => Promise.reject(new Error('no address')),

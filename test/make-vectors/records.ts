@@ -1,9 +1,15 @@
 /** Vectors of what accounts and mailboxes sign: docs/protocol.md, "Account key", "Prekeys", "Prekey bundle"; docs/mailbox.md. */
 import type { Account } from '../../protocol/account.ts'
 import { bundleKey, verifyBundle } from '../../protocol/bundle.ts'
-import { concat, u8, utf8 } from '../../protocol/bytes.ts'
+import { concat, fromHex, u8, utf8 } from '../../protocol/bytes.ts'
 import { verify } from '../../protocol/crypto.ts'
-import { envelopeDigest, signCustody, signHandOut, signLogin } from '../../protocol/custody.ts'
+import {
+  envelopeDigest,
+  signCustody,
+  signHandOut,
+  signLogin,
+  signRetirement,
+} from '../../protocol/custody.ts'
 import { verifyDeviceCertificate } from '../../protocol/device.ts'
 import { SignedEnvelopeSchema } from '../../protocol/generated/envelope_pb.ts'
 import type { Domain } from '../../protocol/labels.ts'
@@ -92,7 +98,16 @@ function notes(owner: Account, mailbox: Account) {
       fields: { ...hexes(handOut), ...given },
       ...signedEnvelope(domains.handOut, signHandOut(mailbox, { ...handOut, ...given })),
     },
+    retirement: retirement(mailbox),
   }
+}
+
+function retirement(mailbox: Account) {
+  const { key: successor } = account(`${mailboxName} next`)
+  const addresses = [fromHex('047f0000010611f9'), fromHex('0400000000061234')]
+  const fields = { ...hexes({ successor }), addresses: addresses.map(hex), at: NOW + 6 }
+  const signed = signRetirement(mailbox, { successor, addresses, at: NOW + 6 })
+  return { fields, ...signedEnvelope(domains.retirement, signed) }
 }
 
 /** A signed envelope with its parts, and the bytes under its signature. */

@@ -22,7 +22,7 @@ const SNAPSHOT: Snapshot = {
   status: {
     ...{ members: 1, suspended: 0, boxes: 0, channels: 0, waiting: 0, waitingBytes: 0 },
     ...{ oneTimePairs: 0, accepted: 0, removed: 0, acknowledged: 0, expired: 0 },
-    ...{ republished: 0, restoredAt: 0, damaged: 0 },
+    ...{ republished: 0, restoredAt: 0, damaged: 0, draining: false },
   },
   ...{ oldestMs: 0, diskBudget: 1, diskFree: 1 },
   connections: [{ transport: 'tcp', direction: 'inbound', count: 1 }],

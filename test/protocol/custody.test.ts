@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ready } from '../../protocol/crypto.ts'
 import {
   envelopeDigest,
@@ -6,11 +6,17 @@ import {
   signCustody,
   signHandOut,
   signLogin,
+  signRetirement,
   verifyCustody,
   verifyHandOut,
   verifyLogin,
+  verifyRetirement,
 } from '../../protocol/custody.ts'
-import { CustodyPayloadSchema, HandOutPayloadSchema } from '../../protocol/generated/mailbox_pb.ts'
+import {
+  CustodyPayloadSchema,
+  HandOutPayloadSchema,
+  RetirementPayloadSchema,
+} from '../../protocol/generated/mailbox_pb.ts'
 import { domains } from '../../protocol/labels.ts'
 import { encodeMessage } from '../../protocol/protobuf.ts'
 import { sealEnvelope } from '../../protocol/signed-envelope.ts'
@@ -129,4 +135,50 @@ test('a note with a short nonce is refused', () => {
 test('a note above the limit is refused', () => {
   const large = new Uint8Array(MAX_SIGNED_NOTE_BYTES + 1)
   expect(refusal(() => verifyHandOut(large, expectedNote))).toBe('DecodeError ERR_TOO_LARGE')
+})
+
+describe('a notice that a mailbox will end', () => {
+  const next = testAccount('next')
+  const address = Uint8Array.of(4, 127, 0, 0, 1, 6, 0x11, 0xf9)
+  const notice = { successor: next.key, addresses: [address], at: 5 }
+
+  test('names another mailbox, or none', () => {
+    expect(verifyRetirement(signRetirement(mailbox, notice), mailbox.key)).toEqual(notice)
+    const alone = { successor: undefined, addresses: [], at: 5 }
+    expect(verifyRetirement(signRetirement(mailbox, alone), mailbox.key)).toEqual(alone)
+  })
+
+  test('by another mailbox, or signed for something else, is refused', () => {
+    const signed = signRetirement(mailbox, notice)
+    expect(refusal(() => verifyRetirement(signed, other.key))).toBe(WRONG)
+    expect(refusal(() => verifyRetirement(signedCustody, mailbox.key))).toBe(
+      'DecodeError ERR_MALFORMED',
+    )
+    expect(refusal(() => verifyHandOut(signed, expectedNote))).toBe('DecodeError ERR_MALFORMED')
+  })
+
+  test.each([
+    ['three addresses', { addresses: [address, address, address] }, 'ERR_TOO_LARGE'],
+    ['an address of 129 bytes', { addresses: [new Uint8Array(129)] }, 'ERR_TOO_LARGE'],
+    ['an empty address', { addresses: [new Uint8Array(0)] }, 'ERR_MALFORMED'],
+    ['addresses of nobody', { successor: undefined }, 'ERR_MALFORMED'],
+  ])('with %s is refused by both sides', (_, change, code) => {
+    const wrong = { ...notice, ...change }
+    expect(refusal(() => signRetirement(mailbox, wrong))).toBe(`DecodeError ${code}`)
+    const payload = encodeMessage(RetirementPayloadSchema, {
+      ...{ successor: wrong.successor ?? new Uint8Array(0), addresses: [...wrong.addresses] },
+      at: 5n,
+    })
+    const signed = sealEnvelope({ account: mailbox, domain: domains.retirement, payload })
+    expect(refusal(() => verifyRetirement(signed, mailbox.key))).toBe(`DecodeError ${code}`)
+  })
+
+  test('of a mailbox whose name is no account is refused', () => {
+    const payload = encodeMessage(RetirementPayloadSchema, {
+      ...{ successor: new Uint8Array(32), addresses: [] },
+      at: 5n,
+    })
+    const signed = sealEnvelope({ account: mailbox, domain: domains.retirement, payload })
+    expect(refusal(() => verifyRetirement(signed, mailbox.key))).toBe('RecordError ERR_BAD_KEY')
+  })
 })

@@ -54,6 +54,7 @@ test('the names on the wire are frozen', () => {
         "handOut": "sotto/1 hand-out",
         "mailboxLogin": "sotto/1 mailbox login",
         "oneTime": "sotto/1 one-time",
+        "retirement": "sotto/1 retirement",
       },
       "kdfContexts": {
         "So1Chain": [
@@ -80,6 +81,7 @@ test('the names on the wire are frozen', () => {
           "continuity",
           "salt",
           "tag",
+          "log name",
         ],
         "key64": [
           "pqxdh identity",

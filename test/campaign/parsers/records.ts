@@ -2,7 +2,12 @@
 import type { Account } from '../../../protocol/account.ts'
 import { bundleKey, verifyBundle } from '../../../protocol/bundle.ts'
 import { fromHex } from '../../../protocol/bytes.ts'
-import { verifyCustody, verifyHandOut, verifyLogin } from '../../../protocol/custody.ts'
+import {
+  verifyCustody,
+  verifyHandOut,
+  verifyLogin,
+  verifyRetirement,
+} from '../../../protocol/custody.ts'
 import { verifyDeviceCertificate } from '../../../protocol/device.ts'
 import { DecodeError, RecordError } from '../../../protocol/errors.ts'
 import type { Domain } from '../../../protocol/labels.ts'
@@ -40,7 +45,7 @@ function signedRecords(): readonly Signed[] {
   const of = ({ bytes, payload }: { readonly bytes: string; readonly payload: string }) => {
     return { bytes: fromHex(bytes), payload: fromHex(payload) }
   }
-  const { certificate, oneTimePair, bundle, login, custody, handOut } = vectors
+  const { certificate, oneTimePair, bundle, login, custody, handOut, retirement } = vectors
   const nonces = {
     mailbox: mailbox.key,
     mailboxNonce: fromHex(login.fields.mailboxNonce),
@@ -80,6 +85,11 @@ function signedRecords(): readonly Signed[] {
       ...{ name: 'hand-out note', covers: ['protocol verifyHandOut'] },
       ...{ domain: domains.handOut, by: mailbox, shape: 'protobuf', ...of(handOut) },
       read: (signed) => verifyHandOut(signed, ofMailbox),
+    },
+    {
+      ...{ name: 'retirement notice', covers: ['protocol verifyRetirement'] },
+      ...{ domain: domains.retirement, by: mailbox, shape: 'protobuf', ...of(retirement) },
+      read: (signed) => verifyRetirement(signed, mailbox.key),
     },
     {
       ...{ name: 'signed envelope', covers: ['protocol openEnvelope'] },

@@ -30,6 +30,7 @@ import { decodeContact, encodeContact } from '../../../node/contact.ts'
 import { decodeDirectFrame, encodeDirectFrame } from '../../../node/direct-frames.ts'
 import { SottoError } from '../../../node/errors.ts'
 import { decodeMessage, encodeMessage } from '../../../node/message.ts'
+import { decodeEnrolment, putEnrolment } from '../../../node/enrolment.ts'
 import { decodeEntry, putEntry } from '../../../node/outbox.ts'
 import {
   decodeDevice,
@@ -44,6 +45,7 @@ import {
 import { readDamage } from '../../../node/stored-damage.ts'
 import { readGapState } from '../../../node/stored-gaps.ts'
 import { decodeRecord } from '../../../node/stored-record.ts'
+import type { Operation } from '../../../net/records.ts'
 import { utf8 } from '../../../protocol/bytes.ts'
 import { CryptoError, DecodeError, RecordError } from '../../../protocol/errors.ts'
 import { DirectFrameSchema } from '../../../protocol/generated/direct_pb.ts'
@@ -114,8 +116,7 @@ function conversations(key: AccountKey): readonly Parser[] {
       errors: [DecodeError],
       read: (input) => decodeEntry(outboxKey, input),
       write: (entry) => {
-        const operation = putEntry('c_1', entry)
-        return operation.type === 'put' ? operation.value : new Uint8Array()
+        return written(putEntry('c_1', entry))
       },
     }),
   ]
@@ -162,6 +163,10 @@ function others(key: AccountKey): readonly Parser[] {
   ]
 }
 
+function written(operation: Operation): Uint8Array {
+  return operation.type === 'put' ? operation.value : new Uint8Array()
+}
+
 function ownKeys(): readonly Parser[] {
   const { device, pair } = person('responder')
   const certificate = device.certificate.bytes
@@ -192,6 +197,18 @@ function ownKeys(): readonly Parser[] {
       ...{ name: 'own one-time pair', covers: ['node decodePair'], ...common },
       examples: [exampleMessage(OwnOneTimePairSchema, dice, { ...prekeys, signed: pair.signed })],
       ...{ read: decodePair, write: encodePair },
+    }),
+    parser({
+      ...{ name: 'own mailbox', covers: ['node decodeEnrolment'], ...common },
+      errors: [DecodeError, CryptoError],
+      examples: [
+        exampleMessage(OwnMailboxSchema, dice, {
+          version,
+          account: person('responder').account.key,
+        }),
+      ],
+      read: decodeEnrolment,
+      write: (one) => written(putEnrolment(one)),
     }),
   ]
 }
