@@ -21,10 +21,14 @@ export interface Running {
 }
 
 /** Starts the program; it is killed when the test ends. */
-export function start(argv: readonly string[], stdin = ''): Running {
+export function start(
+  argv: readonly string[],
+  stdin = '',
+  environment: Readonly<Record<string, string>> = {},
+): Running {
   const child = spawn(process.execPath, [PROGRAM, ...argv], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, NO_COLOR: '1', SOTTO_HOME: '', SOTTO_OUTPUT: '' },
+    env: { ...process.env, NO_COLOR: '1', SOTTO_HOME: '', SOTTO_OUTPUT: '', ...environment },
   })
   let stdout = ''
   let stderr = ''
