@@ -16,6 +16,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   delivery: async () => (await import('./delivery.ts')).deliveryBench(),
   mailbox: async () => (await import('./mailbox.ts')).mailboxBench(),
   oracle: async () => (await import('./oracle.ts')).oracleBench(),
+  capacity: async () => (await import('./capacity.ts')).capacityBench(),
   names: async () => (await import('./names.ts')).namesBench(),
   flood: async () => (await import('./flood.ts')).floodBench(),
 }

@@ -13,7 +13,8 @@ import type { MailboxLeaveFlags } from './mailbox-leave.ts'
 import type { MemberEndFlags } from './mailbox-member-change.ts'
 import type { MemberQuotaFlags } from './mailbox-member-quota.ts'
 import type { MailboxMoveFlags } from './mailbox-move.ts'
-import { addressFlags, argument, monitorFlags, numberOf, off } from './parameters.ts'
+import type { MailboxPlanFlags } from './mailbox-plan.ts'
+import { addressFlags, argument, count, monitorFlags, numberOf, off } from './parameters.ts'
 import { optionalText, textOr } from './parameters.ts'
 
 const configFlags = { config: optionalText('FILE', 'The configuration (SOTTO_CONFIG)') } as const
@@ -92,6 +93,19 @@ function hostCommands(load: Load) {
       docs: { brief: 'Whether disk, ports, clock and addresses are right' },
       loader: load(() => import('./mailbox-check.ts')),
       parameters: { flags: configFlags },
+    }),
+    plan: buildCommand<MailboxPlanFlags, [], CliContext>({
+      docs: { brief: 'How much memory and disk a mailbox would want' },
+      loader: load(() => import('./mailbox-plan.ts')),
+      parameters: {
+        flags: {
+          members: count('Members', '20'),
+          messagesPerDay: count('Messages that each gets in a day', '60'),
+          avg: textOr('SIZE', 'Of a message', '2KiB'),
+          offline: textOr('SHARE', 'Of the time, that members are away', '30%'),
+          away: textOr('DUR', 'For how long at a time', '1d'),
+        },
+      },
     }),
   }
 }

@@ -2,6 +2,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { EXIT } from '../cli/exit-codes.ts'
+import { sotto } from './cli/support.ts'
 import { decide, type Outcome, REFUSED } from '../node/outcome.ts'
 
 const root = new URL('../', import.meta.url).pathname
@@ -62,3 +63,28 @@ const REFUSAL_WORDS = {
   [REFUSED.notAllowed]: 'not allowed',
   [REFUSED.tryLater]: 'try later',
 } as const
+
+/** Command lines of a page: what follows `sotto` in its blocks of shell. */
+function commandsIn(document: string): readonly (readonly string[])[] {
+  const text = readFileSync(join(root, document), 'utf8')
+  const blocks = [...text.matchAll(/```sh\n(.*?)```/gs)].map(([, block = '']) => block)
+  return blocks.flatMap((block) =>
+    [...block.matchAll(/^(?:npx )?sotto ([^#\n]*)/gm)].map(([, line = '']) =>
+      line.trim().split(/\s+/),
+    ),
+  )
+}
+
+test.for(['README.md', 'docs/operators.md'])(
+  'the commands in %s exist, with their flags',
+  async (page) => {
+    const commands = commandsIn(page)
+    expect(commands.length).toBeGreaterThan(10)
+    for (const words of commands) {
+      const { exit, stdout: help } = await sotto([...words, '--help'])
+      const flags = words.filter((word) => word.startsWith('--') && word !== '--home')
+      const missing = flags.filter((flag) => !help.includes(flag))
+      expect([words.join(' '), exit, missing]).toEqual([words.join(' '), 0, []])
+    }
+  },
+)
