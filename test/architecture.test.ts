@@ -96,6 +96,30 @@ test('the mailbox knows its store by the interface alone', () => {
   expect(wrong).toEqual([])
 })
 
+test('the simulator brings ports, and runs the cores themselves', () => {
+  const sources = new Map(
+    sourcesOf('protocol', 'net', 'node', 'mailbox', 'test').map((file) => [file.path, file]),
+  )
+  const simulator = [...sources.values()].filter(
+    ({ path }) => path.startsWith('test/sim/') && !path.endsWith('.test.ts'),
+  )
+  const reached = new Set(simulator.map(({ path }) => path))
+  // A set can grow while it is walked.
+  for (const path of reached) for (const name of ownImports(sources.get(path))) reached.add(name)
+  const allowed =
+    /^(?:protocol|net|node|mailbox|test\/sim)\/|^test\/support\/(?:memory-wire|random)\.ts$|^test\/campaign\/dice\.ts$/
+  const files = [...reached].filter(
+    (path) => !allowed.test(path) || EDGES.some((edge) => edge.test(path)),
+  )
+  expect(files).toEqual([])
+  for (const one of ['node/core.ts', 'mailbox/service.ts', 'mailbox/level/level-store.ts']) {
+    expect(reached).toContain(one)
+  }
+  const packages = [...reached].flatMap((path) => packagesOf(sources.get(path)))
+  const known = [...CORE_PACKAGES, 'libsodium-wrappers', 'memory-level']
+  expect(packages.filter((name) => !known.some((one) => isPackage(name, one)))).toEqual([])
+})
+
 test('libsodium has one importer', () => {
   const importers = sourcesOf(...Object.keys(MAY_IMPORT))
     .filter((file) => packagesOf(file).some((name) => name.startsWith('libsodium')))
@@ -224,12 +248,12 @@ function folderOf(path: string): string {
 }
 
 /** Imports that are files of this repository. */
-function ownImports(file: SourceFile): readonly string[] {
-  return file.imports.filter((name) => name.endsWith('.ts'))
+function ownImports(file: SourceFile | undefined): readonly string[] {
+  return (file?.imports ?? []).filter((name) => name.endsWith('.ts'))
 }
 
-function packagesOf(file: SourceFile): readonly string[] {
-  return file.imports.filter((name) => !name.endsWith('.ts'))
+function packagesOf(file: SourceFile | undefined): readonly string[] {
+  return (file?.imports ?? []).filter((name) => !name.endsWith('.ts'))
 }
 
 function allowedPackages(file: SourceFile): readonly string[] {

@@ -3,13 +3,15 @@
  *
  *   npm run campaign -- parsers ...        generated inputs for every parser that is exposed to bytes from outside
  *   npm run campaign -- mailbox-kills ...  a mailbox that is killed while it works
+ *   npm run campaign -- sim ...            nodes and mailboxes on a simulated wire, disk and clock
  *
- * The flags stand at the top of `campaign-parsers.ts` and `campaign-kills.ts`.
+ * The flags stand at the top of `campaign-parsers.ts`, `campaign-kills.ts` and `campaign-sim.ts`.
  */
 const [, , name] = process.argv
 if (name === 'parsers') await import('./campaign-parsers.ts')
 else if (name === 'mailbox-kills') await import('./campaign-kills.ts')
+else if (name === 'sim') await import('./campaign-sim.ts')
 else {
-  process.stderr.write('npm run campaign -- parsers|mailbox-kills ...\n')
+  process.stderr.write('npm run campaign -- parsers|mailbox-kills|sim ...\n')
   process.exitCode = 2
 }

@@ -29,9 +29,9 @@ export interface FrameInTransit {
 export type Fate = 'deliver' | 'swallow' | 'cut'
 
 export interface MemoryNetworkInit {
-  /** With a clock, each frame takes `delayMs` (@default 0: microtasks). */
+  /** With a clock, each frame takes `delayMs` (@default 0: microtasks); frames of one channel stay in their order. */
   readonly clock?: Clock
-  readonly delayMs?: number
+  readonly delayMs?: number | (() => number)
 }
 
 /** Frames in one run of `incoming`, as the contract of `Channel` bounds it. */
@@ -54,6 +54,8 @@ export class MemoryNetwork {
   readonly #init: MemoryNetworkInit
   readonly #wires = new Map<PeerName, MemoryWire>()
   readonly #walls = new Set<string>()
+  /** Connections that are dead and do not know it, with those who wait for that to change. */
+  readonly #stalls = new Map<string, PromiseWithResolvers<void>>()
   /** Who is behind a name that is to be thrown away. */
   readonly #owners = new Map<PeerName, PeerName>()
 
@@ -94,17 +96,34 @@ export class MemoryNetwork {
     return this.#wires.get(peer)
   }
 
-  /** The process is gone: its connections are lost, it handles and opens nothing more. */
-  crash(peer: PeerName): void {
+  /** The process is gone: its connections are lost, it handles and opens nothing more. `silent`: nobody is told. */
+  crash(peer: PeerName, how: 'told' | 'silent' = 'told'): void {
     const wire = this.#wires.get(peer)
     this.#wires.delete(peer)
-    for (const other of wire?.peers() ?? []) this.disconnect(peer, other, wire)
+    for (const other of wire?.peers() ?? []) {
+      if (how === 'told') this.disconnect(peer, other, wire)
+      else wire?.drop(other)
+    }
     wire?.retire()
-    for (const name of this.#namesOf(peer)) this.crash(name)
+    for (const name of this.#namesOf(peer)) this.crash(name, how)
+  }
+
+  /** Until they are disconnected, nothing that either sends the other arrives, and neither is told. */
+  stall(a: PeerName, b: PeerName): void {
+    const pair = pairOf(this.behind(a), this.behind(b))
+    if (!this.#stalls.has(pair)) this.#stalls.set(pair, Promise.withResolvers())
+  }
+
+  /** Resolves when the stall between two peers is over; undefined if there is none. For `MemoryWire` only. */
+  stalled(a: PeerName, b: PeerName): Promise<void> | undefined {
+    return this.#stalls.get(pairOf(this.behind(a), this.behind(b)))?.promise
   }
 
   /** Cuts the connection of two peers, if there is one: what is on its way is lost, readers throw. */
   disconnect(a: PeerName, b: PeerName, wireOfA = this.#wires.get(a)): void {
+    const pair = pairOf(this.behind(a), this.behind(b))
+    this.#stalls.get(pair)?.resolve()
+    this.#stalls.delete(pair)
     wireOfA?.drop(b)
     this.#wires.get(b)?.drop(a)
     for (const name of this.#namesOf(a)) this.disconnect(name, b)
@@ -131,11 +150,17 @@ export class MemoryNetwork {
     return [...this.#wires.keys()].filter((name) => this.#owners.get(name) === peer)
   }
 
-  /** Runs `arrive` when a thing sent now arrives. For `MemoryWire` only. */
-  travel(arrive: () => void): void {
+  /** Runs `arrive` when a thing sent now arrives, not before `earliest`; returns when. For `MemoryWire` only. */
+  travel(arrive: () => void, earliest = 0): number {
     const { clock, delayMs = 0 } = this.#init
-    if (clock === undefined) queueMicrotask(arrive)
-    else clock.after(delayMs, arrive)
+    if (clock === undefined) {
+      queueMicrotask(arrive)
+      return 0
+    }
+    const delay = typeof delayMs === 'number' ? delayMs : delayMs()
+    const at = Math.max(earliest, clock.now() + delay)
+    clock.after(at - clock.now(), arrive)
+    return at
   }
 }
 
@@ -157,8 +182,10 @@ export class MemoryWire implements Wire {
 
   async open(peer: PeerName, protocol: string, options: OpenOptions): Promise<Channel> {
     options.signal.throwIfAborted()
-    await new Promise<void>((resolve) => this.#network.travel(resolve))
+    await new Promise<void>((resolve) => void this.#network.travel(resolve))
     options.signal.throwIfAborted()
+    const stalled = this.#network.stalled(this.self, peer)
+    if (stalled !== undefined) await Promise.race([stalled, aborted(options.signal)])
     const there = this.#retired ? undefined : this.#network.reach(this.self, peer)
     if (there === undefined) throw new NamedError('DialError', `${peer} cannot be reached`)
     this.#connect(there)
@@ -231,7 +258,9 @@ export class MemoryWire implements Wire {
   }
 
   #connect(there: MemoryWire): void {
-    if (this.#channels.has(there.self)) return
+    if (this.#channels.has(there.self) && there.#channels.has(this.self)) return
+    this.drop(there.self) // what is left of a connection to somebody who crashed in silence
+    there.drop(this.self)
     this.#channels.set(there.self, new Set())
     there.#channels.set(this.self, new Set())
     for (const listener of this.#listeners) listener(there.self, true)
@@ -272,6 +301,8 @@ class MemoryChannel implements Channel {
   readonly #owner: MemoryWire
   readonly #maxFrameBytes: number
   #other: MemoryChannel | undefined
+  /** When the last thing that we sent arrives. */
+  #arrival = 0
   #arrived: Uint8Array[] = []
   /** Bytes sent to us that our reader has not taken, on their way or waiting. */
   #unread = 0
@@ -303,6 +334,7 @@ class MemoryChannel implements Channel {
     if (this.#writeEnd !== 'open') throw new ChannelError('ERR_CLOSED')
     const other = this.#peerSide()
     other.#unread += frame.length
+    if (this.#isStalled()) return
     const fate = this.#network.filter({
       from: this.#owner.self,
       to: this.peer,
@@ -310,7 +342,7 @@ class MemoryChannel implements Channel {
       frame,
     })
     if (fate === 'cut') this.#network.disconnect(this.#owner.self, this.peer)
-    else if (fate === 'deliver') this.#network.travel(() => other.#arrive(frame))
+    else if (fate === 'deliver') this.#travel(() => other.#arrive(frame))
   }
 
   async drained(signal?: AbortSignal): Promise<void> {
@@ -326,14 +358,24 @@ class MemoryChannel implements Channel {
     if (this.#writeEnd !== 'open') return
     this.#writeEnd = 'closed'
     const other = this.#peerSide()
-    this.#network.travel(() => other.#endRead('ended'))
+    if (!this.#isStalled()) this.#travel(() => other.#endRead('ended'))
     this.#settle()
   }
 
   abort(reason: Error): void {
     this.#fail(reason)
     const other = this.#peerSide()
-    this.#network.travel(() => other.#fail(new NamedError('StreamResetError', 'reset by the peer')))
+    if (this.#isStalled()) return
+    this.#travel(() => other.#fail(new NamedError('StreamResetError', 'reset by the peer')))
+  }
+
+  #isStalled(): boolean {
+    return this.#network.stalled(this.#owner.self, this.peer) !== undefined
+  }
+
+  /** What left later never arrives earlier. */
+  #travel(arrive: () => void): void {
+    this.#arrival = this.#network.travel(arrive, this.#arrival)
   }
 
   /** The connection is gone: the reader gets what has arrived, then an error; what was on its way is lost. */

@@ -1,0 +1,49 @@
+// Figures of many runs, added up.
+import { addFaults, countsOf, type FaultCounts } from './faults.ts'
+import { run, type RunReport } from './run.ts'
+
+export interface Figures {
+  readonly seeds: number
+  readonly asked: number
+  readonly accepted: number
+  readonly positions: number
+  readonly events: number
+  readonly faults: FaultCounts
+  /** Seeds of which something did not hold. */
+  readonly failed: readonly number[]
+}
+
+export const NO_FIGURES: Figures = {
+  ...{ seeds: 0, asked: 0, accepted: 0, positions: 0, events: 0 },
+  faults: countsOf(() => 0),
+  failed: [],
+}
+
+export function addReport(figures: Figures, report: RunReport): Figures {
+  const { seed, problems, asked, accepted, positions, events, faults } = report
+  return {
+    seeds: figures.seeds + 1,
+    asked: figures.asked + asked,
+    accepted: figures.accepted + accepted,
+    positions: figures.positions + positions,
+    events: figures.events + events,
+    faults: addFaults(figures.faults, faults),
+    failed: problems.length === 0 ? figures.failed : [...figures.failed, seed],
+  }
+}
+
+/** A run; what it threw is a problem like any other. */
+export async function runSafely(seed: number): Promise<RunReport> {
+  try {
+    return await run(seed)
+  } catch (cause) {
+    const problems = [cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)]
+    const nothing = { asked: 0, accepted: 0, positions: 0, events: 0, trace: '' }
+    return { seed, problems, faults: countsOf(() => 0), ...nothing }
+  }
+}
+
+/** What runs a seed again. */
+export function replayCommand(seed: number): string {
+  return `npm run campaign -- sim --seed ${seed}`
+}

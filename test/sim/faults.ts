@@ -1,0 +1,45 @@
+// What can go wrong in a run, and how often it did.
+
+export const FAULTS = [
+  'cut',
+  'partition',
+  'stall',
+  'delay',
+  'crash',
+  'silent crash',
+  'crash in a call',
+  'power failure',
+  'unsynced writes lost',
+  'disk full',
+  'disk broken',
+  'fsync fails',
+  'mailbox crash',
+  'clock jump',
+  'clocks apart',
+] as const
+
+export type Fault = (typeof FAULTS)[number]
+
+export type FaultCounts = Readonly<Record<Fault, number>>
+
+/** Counts of several runs together. */
+export function addFaults(a: FaultCounts, b: FaultCounts): FaultCounts {
+  return countsOf((fault) => a[fault] + b[fault])
+}
+
+export function countsOf(count: (fault: Fault) => number): FaultCounts {
+  return Object.fromEntries(FAULTS.map((fault) => [fault, count(fault)])) as FaultCounts
+}
+
+/** The faults of one run. */
+export class FaultLog {
+  readonly #counts = new Map<Fault, number>()
+
+  happened(fault: Fault): void {
+    this.#counts.set(fault, (this.#counts.get(fault) ?? 0) + 1)
+  }
+
+  get counts(): FaultCounts {
+    return countsOf((fault) => this.#counts.get(fault) ?? 0)
+  }
+}

@@ -1,0 +1,115 @@
+// A computer with a disk, on which a program runs, ends without warning, and is started again.
+import { importSecret } from '../../protocol/crypto.ts'
+import { accountFromSeed, type Account } from '../../protocol/account.ts'
+import type { RandomBytes } from '../../protocol/bytes.ts'
+import type { Clock, Directory, PeerName, ThrowAwayWires, Wire } from '../../net/ports.ts'
+import { peerName } from '../../net/peer-name.ts'
+import { Records } from '../../net/records.ts'
+import { Dice } from '../campaign/dice.ts'
+import type { MemoryNetwork } from '../support/memory-wire.ts'
+import { seededRandom } from '../support/random.ts'
+import type { SimClock } from './clock.ts'
+import { SimDisk, type Batch } from './disk.ts'
+import type { FaultLog } from './faults.ts'
+import { Process } from './process.ts'
+import type { Trace } from './trace.ts'
+
+/** What all hosts of a run share. */
+export interface Surroundings {
+  readonly seed: string
+  readonly clock: SimClock
+  readonly network: MemoryNetwork
+  readonly directory: Directory
+  readonly faults: FaultLog
+  readonly trace: Trace
+  /** Told of what no power failure can undo any more. */
+  readonly onDurable: (peer: PeerName, batch: Batch) => void
+}
+
+/** How a program ends: it alone or the whole computer, and whether its peers hear of it. */
+export interface Crash {
+  readonly power: boolean
+  readonly silent: boolean
+}
+
+/** What a program stands on. */
+export interface HostPorts {
+  readonly account: Account
+  readonly records: Records
+  readonly wire: Wire
+  readonly throwAway: ThrowAwayWires
+  readonly directory: Directory
+  readonly clock: Clock
+  readonly random: RandomBytes
+}
+
+export class Host {
+  readonly name: string
+  readonly account: Account
+  readonly peer: PeerName
+  readonly disk: SimDisk
+  process = new Process(0)
+  readonly #around: Surroundings
+  #starts = 0
+
+  constructor(around: Surroundings, name: string) {
+    const { seed, clock, faults, trace, onDurable } = around
+    this.#around = around
+    this.name = name
+    const random = seededRandom(`${seed} account ${name}`)
+    this.account = accountFromSeed(importSecret('AccountSeed', random(32)))
+    this.peer = peerName(this.account.key)
+    this.process.alive = false
+    this.disk = new SimDisk({
+      clock,
+      dice: new Dice(`${seed} disk ${name}`),
+      onWritten: (batch) => trace.add(clock.now(), name, ...batch.map(({ key }) => key)),
+      onDurable: (batch) => onDurable(this.peer, batch),
+      onLost: () => faults.happened('unsynced writes lost'),
+    })
+  }
+
+  get isUp(): boolean {
+    return this.process.alive
+  }
+
+  /** A new process with everything that a program needs. */
+  async begin(): Promise<HostPorts> {
+    const { seed, network, directory } = this.#around
+    const process = (this.process = new Process(this.process.skew))
+    const random = seededRandom(`${seed} random ${this.name} ${this.#starts++}`)
+    const clock = process.clock(this.#around.clock)
+    const wire = process.wire(network.wire(this.peer))
+    const dataKey = importSecret('DataKey', new Uint8Array(32).fill(7))
+    const records = new Records({ ...(await this.disk.open(process)), dataKey, clock, random })
+    return {
+      account: this.account,
+      records,
+      wire,
+      throwAway: process.throwAway(network.throwAway(this.peer, random)),
+      directory: process.directory(directory),
+      clock,
+      random,
+    }
+  }
+
+  /** Ends the process now, without any clean-up. */
+  crash({ power, silent }: Crash): void {
+    if (!this.process.alive) return
+    const { network, clock, faults, trace } = this.#around
+    trace.add(clock.now(), this.name, 'crash', `${power} ${silent}`)
+    faults.happened(power ? 'power failure' : 'crash')
+    if (silent) faults.happened('silent crash')
+    this.process.alive = false
+    network.crash(this.peer, silent ? 'silent' : 'told')
+    this.disk.crash(power)
+  }
+
+  /** It ends so many beginnings and ends of port calls from now. */
+  doom(calls: number, crash: Crash): void {
+    this.process.doom(calls, () => {
+      this.#around.faults.happened('crash in a call')
+      this.crash(crash)
+    })
+  }
+}

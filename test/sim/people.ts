@@ -1,0 +1,82 @@
+// The programs that run on the hosts: a person's node, and a mailbox.
+import { encodeMailboxLink } from '../../protocol/link.ts'
+import type { AccountKey } from '../../protocol/account.ts'
+import { ChatCore } from '../../node/core.ts'
+import { ChatNode } from '../../node/chat-node.ts'
+import { LevelMailboxStore } from '../../mailbox/level/level-store.ts'
+import { DEFAULT_LIMITS } from '../../mailbox/limits.ts'
+import { MailboxService } from '../../mailbox/service.ts'
+import { Host, type Surroundings } from './host.ts'
+
+/** Somebody with a node. */
+export class Person extends Host {
+  #core: ChatCore | undefined
+  #node: ChatNode | undefined
+  /** Told of each new node before it starts. */
+  onNode: (node: ChatNode) => void = () => undefined
+
+  get core(): ChatCore {
+    if (this.#core === undefined) throw new Error(`${this.name} was never started`)
+    return this.#core
+  }
+
+  get node(): ChatNode {
+    if (this.#node === undefined) throw new Error(`${this.name} was never started`)
+    return this.#node
+  }
+
+  async start(): Promise<void> {
+    const ports = await this.begin()
+    const core = new ChatCore(ports)
+    const node = new ChatNode({
+      core,
+      addresses: () => [],
+      connections: () => 0,
+      close: () => Promise.resolve(),
+    })
+    this.#core = core
+    this.#node = node
+    this.onNode(node)
+    await core.start()
+    if (core.name === '') await core.rename(this.name)
+  }
+
+  async stop(): Promise<void> {
+    const { core, node } = this
+    await node.stop()
+    await core.records.close()
+    this.process.alive = false
+  }
+}
+
+/** A mailbox that others use. */
+export class Mailbox extends Host {
+  readonly link: string
+  readonly #joinSecret = new Uint8Array(16).fill(9)
+  #service: MailboxService | undefined
+
+  constructor(around: Surroundings, name: string) {
+    super(around, name)
+    const account: AccountKey = this.account.key
+    this.link = encodeMailboxLink({ account, addresses: [], joinSecret: this.#joinSecret })
+  }
+
+  get service(): MailboxService {
+    if (this.#service === undefined) throw new Error(`${this.name} was never started`)
+    return this.#service
+  }
+
+  async start(): Promise<void> {
+    const { account, records, wire, clock, random, directory } = await this.begin()
+    const store = new LevelMailboxStore({ records, clock, limits: DEFAULT_LIMITS })
+    const joinSecret = this.#joinSecret
+    const init = { account, wire, store, clock, random, directory, joinSecret }
+    this.#service = new MailboxService(init)
+    await this.#service.start()
+  }
+
+  async stop(): Promise<void> {
+    await this.service.stop()
+    this.process.alive = false
+  }
+}

@@ -1,0 +1,178 @@
+// One run: a story from a seed, in which things go wrong; then everything works again and time passes; then what must hold is
+// looked at.
+import { Dice } from '../campaign/dice.ts'
+import type { Host } from './host.ts'
+import type { FaultCounts } from './faults.ts'
+import { problemsAtTheEnd } from './invariants.ts'
+import { World } from './world.ts'
+
+export interface RunReport {
+  readonly seed: number
+  /** What did not hold; empty when all is well. */
+  readonly problems: readonly string[]
+  readonly faults: FaultCounts
+  /** The same for each run of a seed. */
+  readonly trace: string
+  /** Messages that `send` was asked for, and those of them that it accepted. */
+  readonly asked: number
+  readonly accepted: number
+  /** Envelopes whose position in a chain was compared. */
+  readonly positions: number
+  /** Events of the clock. */
+  readonly events: number
+}
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+
+/** Pauses between two steps. */
+const PAUSES = [0, 3, 20, 100, 400, 1_500, 10_000, 40_000, 10 * MINUTE]
+
+export async function run(seed: number): Promise<RunReport> {
+  const dice = new Dice(`story ${seed}`)
+  const counts = { people: 2 + dice.below(2), mailboxes: dice.below(3) }
+  const world = await World.create(`${seed}`, counts)
+  await new Story(world, dice).tell()
+  await world.heal()
+  for (let minute = 0; minute < 60 && (minute < 2 || !(await world.isQuiet())); minute++) {
+    await world.clock.advance(MINUTE)
+  }
+  for (let day = 0; day < 3 && !(await world.isQuiet()); day++) await world.clock.advance(26 * HOUR)
+  const problems = [...world.watch.problems, ...(await problemsAtTheEnd(world))]
+  const { attempts, positionsSeen } = world.watch
+  return {
+    seed,
+    problems,
+    faults: world.faults.counts,
+    trace: world.trace.digest,
+    asked: attempts.length,
+    accepted: attempts.filter(({ id }) => id !== undefined).length,
+    positions: positionsSeen,
+    events: world.clock.ran,
+  }
+}
+
+class Story {
+  readonly #world: World
+  readonly #dice: Dice
+
+  constructor(world: World, dice: Dice) {
+    this.#world = world
+    this.#dice = dice
+  }
+
+  async tell(): Promise<void> {
+    const dice = this.#dice
+    if (dice.onceIn(3)) this.#setClocksApart()
+    const troubles = this.#troubles()
+    for (let left = 10 + dice.below(30); left > 0; left--) {
+      if (troubles.length === 0 || dice.onceIn(2)) this.#talk()
+      else await dice.pick(troubles)()
+      await this.#world.clock.advance(dice.pick(PAUSES))
+    }
+  }
+
+  /** What may go wrong in this story: some of all there is, so that each kind is also seen alone. */
+  #troubles(): readonly (() => void | Promise<void>)[] {
+    const all = [
+      () => this.#loss(),
+      () => this.#part(),
+      () => this.#stall(),
+      () => this.#slow(),
+      () => this.#crash(),
+      () => this.#doom(),
+      () => this.#breakDisk(),
+      () => this.#jump(),
+    ]
+    const share = 1 + this.#dice.below(3)
+    const chosen = all.filter(() => this.#dice.below(4) < share)
+    return chosen.length === 0 ? [] : [...chosen, () => this.#repair()]
+  }
+
+  #talk(): void {
+    const from = this.#dice.pick(this.#world.people)
+    const to = this.#dice.pick(this.#world.people.filter((person) => person !== from))
+    for (let left = 1 + this.#dice.below(4); left > 0; left--) this.#world.send(from, to)
+  }
+
+  #happened = (fault: Parameters<World['faults']['happened']>[0]): void =>
+    this.#world.faults.happened(fault)
+
+  #loss(): void {
+    const { people } = this.#world
+    if (this.#dice.onceIn(2)) {
+      this.#world.cutOnceIn = this.#dice.pick([5, 20, 100, Number.POSITIVE_INFINITY])
+      return
+    }
+    this.#world.network.disconnect(this.#dice.pick(people).peer, this.#anyHost().peer)
+    this.#happened('cut')
+  }
+
+  #part(): void {
+    const [a, b] = [this.#anyHost(), this.#anyHost()]
+    if (a === b) return
+    this.#world.network.part(a.peer, b.peer)
+    this.#happened('partition')
+  }
+
+  #stall(): void {
+    const [a, b] = [this.#anyHost(), this.#anyHost()]
+    if (a === b) return
+    this.#world.network.stall(a.peer, b.peer)
+    this.#happened('stall')
+    const patience = 1_000 + this.#dice.below(120_000)
+    this.#world.clock.after(patience, () => this.#world.network.disconnect(a.peer, b.peer))
+  }
+
+  #slow(): void {
+    this.#world.slowness = this.#dice.pick([2, 40, 1_000, 20_000])
+    if (this.#world.slowness > 40) this.#happened('delay')
+  }
+
+  #crash(): void {
+    const host = this.#anyHost()
+    if (!host.isUp) return
+    if (this.#world.mailboxes.some((mailbox) => mailbox === host)) this.#happened('mailbox crash')
+    this.#world.crash(host, { power: this.#dice.onceIn(2), silent: this.#dice.onceIn(3) })
+  }
+
+  #doom(): void {
+    const crash = { power: this.#dice.onceIn(2), silent: false }
+    this.#anyHost().doom(this.#dice.below(60), crash)
+  }
+
+  #breakDisk(): void {
+    const { disk } = this.#anyHost()
+    const [fault, name] = this.#dice.pick([
+      ['full', 'disk full'],
+      ['broken', 'disk broken'],
+      ['unsure', 'fsync fails'],
+    ] as const)
+    disk.fault = fault
+    this.#happened(name)
+  }
+
+  #jump(): void {
+    const far = this.#dice.onceIn(3) ? 5 * 24 * HOUR : 50 * MINUTE
+    this.#anyHost().process.skew += this.#dice.below(2 * far) - far
+    this.#happened('clock jump')
+  }
+
+  #setClocksApart(): void {
+    for (const { process } of this.#world.hosts) process.skew = this.#dice.below(20_000) - 10_000
+    this.#happened('clocks apart')
+  }
+
+  /** Somebody looks after the computers. */
+  async #repair(): Promise<void> {
+    const { people, mailboxes, network } = this.#world
+    const host = this.#dice.pick([...people, ...mailboxes])
+    host.disk.fault = 'none'
+    for (const other of this.#world.hosts) network.join(host.peer, other.peer)
+    await this.#world.start(host)
+  }
+
+  #anyHost(): Host {
+    return this.#dice.pick(this.#world.hosts)
+  }
+}

@@ -1,0 +1,181 @@
+// People, mailboxes and what is between them, all from one seed; and what can be done to them.
+import { ready } from '../../protocol/crypto.ts'
+import type { PeerName } from '../../net/ports.ts'
+import { Dice } from '../campaign/dice.ts'
+import { MemoryNetwork } from '../support/memory-wire.ts'
+import { SimClock } from './clock.ts'
+import { SimDirectory } from './directory.ts'
+import { FaultLog } from './faults.ts'
+import { Host, type Crash, type Surroundings } from './host.ts'
+import { Mailbox, Person } from './people.ts'
+import { Trace } from './trace.ts'
+import { Watch, type Attempt } from './watch.ts'
+
+/** Who holds what is in the DHT; nobody connects to it. */
+const HOLDER = '12D3KooWHolder' as PeerName
+
+export class World {
+  readonly clock = new SimClock()
+  readonly trace = new Trace()
+  readonly faults = new FaultLog()
+  readonly network: MemoryNetwork
+  readonly people: Person[] = []
+  readonly mailboxes: Mailbox[] = []
+  readonly watch: Watch
+  /** Slowest journey of a frame, in ms. */
+  slowness = 40
+  /** One frame in so many loses its connection. */
+  cutOnceIn = Number.POSITIVE_INFINITY
+  readonly #dice: Dice
+  readonly #around: Surroundings
+  readonly #count = new Map<Person, number>()
+
+  private constructor(seed: string) {
+    const { clock, trace, faults } = this
+    this.#dice = new Dice(`${seed} network`)
+    this.network = new MemoryNetwork({ clock, delayMs: () => 1 + this.#dice.below(this.slowness) })
+    const [people, mailboxes] = [() => this.people, () => this.mailboxes]
+    this.watch = new Watch({ clock, trace, people, mailboxes })
+    this.network.filter = (transit) => {
+      this.watch.frame(transit, this.network.behind(transit.from))
+      if (!this.#dice.onceIn(this.cutOnceIn)) return 'deliver'
+      this.faults.happened('cut')
+      return 'cut'
+    }
+    const directory = new SimDirectory({
+      clock,
+      dice: new Dice(`${seed} directory`),
+      holder: HOLDER,
+    })
+    const onDurable = this.watch.durable.bind(this.watch)
+    this.#around = { seed, clock, network: this.network, directory, faults, trace, onDurable }
+  }
+
+  /** People who have added each other and use the same mailboxes, all up. */
+  static async create(
+    seed: string,
+    counts: { readonly people: number; readonly mailboxes: number },
+  ): Promise<World> {
+    await ready
+    const world = new World(seed)
+    for (let at = 0; at < counts.mailboxes; at++) {
+      world.mailboxes.push(new Mailbox(world.#around, `mailbox${at}`))
+    }
+    for (let at = 0; at < counts.people; at++) {
+      const person = new Person(world.#around, `person${at}`)
+      person.onNode = (node) => world.watch.node(person, node)
+      world.people.push(person)
+    }
+    await world.startAll()
+    for (const a of world.people) await world.#settled(a, world.#introduce(a))
+    return world
+  }
+
+  get hosts(): readonly Host[] {
+    return [...this.people, ...this.mailboxes]
+  }
+
+  /** Starts whoever is down. */
+  async startAll(): Promise<void> {
+    for (const host of [...this.mailboxes, ...this.people]) await this.start(host)
+  }
+
+  /** Starts somebody who is down. It may crash before it is up. */
+  async start(host: Person | Mailbox): Promise<void> {
+    if (host.isUp) return
+    await this.#settled(host, host.start())
+    if (host instanceof Person && host.isUp) this.useMailboxes(host)
+  }
+
+  /** Lets time pass until something is done, or its host has crashed. Failures are the host's own affair: it will be started again. */
+  async #settled(host: Host, work: Promise<void>): Promise<void> {
+    let isOver = false
+    work.then(
+      () => (isOver = true),
+      () => {
+        isOver = true
+        if (host.isUp) host.crash({ power: false, silent: false })
+      },
+    )
+    for (let step = 0; !isOver && (step === 0 || host.isUp); step++) {
+      if (step === 10_000) throw new Error(`${host.name} never finished`)
+      await this.clock.advance(20)
+    }
+  }
+
+  async #introduce(person: Person): Promise<void> {
+    for (const other of this.people) {
+      if (other === person || person.core.book.byAccount(other.account.key) !== undefined) continue
+      await person.node.contacts.add(other.peer, { name: other.name })
+    }
+  }
+
+  /** Everybody uses all mailboxes, as soon as these can be reached. */
+  useMailboxes({ node, peer }: Person): void {
+    const used = new Set(node.mailbox.list().map((mailbox) => mailbox.peer))
+    for (const mailbox of this.mailboxes) {
+      if (used.has(mailbox.peer) || mailbox.peer === peer) continue
+      node.mailbox.use(mailbox.link).catch(() => undefined) // `heal` comes back to it
+    }
+  }
+
+  /** Asks for a message to be sent, and does not wait for it: what follows may hit it half-way. */
+  send(from: Person, to: Person): void {
+    if (!from.isUp || from.core.book.byAccount(to.account.key) === undefined) return
+    const count = this.#count.get(from) ?? 0
+    this.#count.set(from, count + 1)
+    const attempt: Attempt = { from, to, text: `${from.name} ${count}`, id: undefined }
+    this.watch.attempts.push(attempt)
+    const { process } = from
+    from.node
+      .conversation(to.peer)
+      .send(attempt.text)
+      .then(
+        ({ id }) => {
+          if (process.alive) this.watch.accepted(attempt, id)
+        },
+        () => undefined,
+      )
+  }
+
+  crash(host: Host, crash: Crash): void {
+    host.crash(crash)
+    if (crash.silent) this.#noticeSoon(host)
+  }
+
+  /** After a silence the others give up what is left of their connections. */
+  #noticeSoon({ peer }: Host): void {
+    this.clock.after(10_000 + this.#dice.below(100_000), () => {
+      for (const other of this.hosts) this.network.disconnect(other.peer, peer)
+    })
+  }
+
+  /** Nothing goes wrong from now on, and everybody is up. */
+  async heal(): Promise<void> {
+    this.cutOnceIn = Number.POSITIVE_INFINITY
+    this.slowness = 40
+    for (const a of this.hosts) {
+      a.disk.fault = 'none'
+      a.process.doom(Number.POSITIVE_INFINITY, () => undefined)
+      a.process.skew = 0
+      for (const b of this.hosts) {
+        if (a === b) continue
+        this.network.join(a.peer, b.peer)
+        this.network.disconnect(a.peer, b.peer)
+      }
+    }
+    await this.startAll()
+    for (const person of this.people) {
+      await this.#settled(person, this.#introduce(person))
+      this.useMailboxes(person)
+    }
+  }
+
+  /** Whether nobody waits for anything. */
+  async isQuiet(): Promise<boolean> {
+    if (this.people.some(({ core }) => core.book.all().some(({ queued }) => queued > 0)))
+      return false
+    const all = await Promise.all(this.mailboxes.map(({ service }) => service.status()))
+    return all.every(({ waiting }) => waiting === 0)
+  }
+}
