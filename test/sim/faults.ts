@@ -16,6 +16,11 @@ export const FAULTS = [
   'mailbox crash',
   'clock jump',
   'clocks apart',
+  'dht forgets',
+  'dht holds back',
+  'dht answers with the old',
+  'dht answers with garbage',
+  'dht answers with the foreign',
 ] as const
 
 export type Fault = (typeof FAULTS)[number]

@@ -4,6 +4,7 @@ import { Dice } from '../campaign/dice.ts'
 import type { Host } from './host.ts'
 import type { FaultCounts } from './faults.ts'
 import { problemsAtTheEnd } from './invariants.ts'
+import { LIES } from './directory.ts'
 import { World } from './world.ts'
 
 export interface RunReport {
@@ -64,6 +65,7 @@ class Story {
   async tell(): Promise<void> {
     const dice = this.#dice
     if (dice.onceIn(3)) this.#setClocksApart()
+    if (dice.onceIn(3)) this.#lie() // everybody is looked up at the beginning
     const troubles = this.#troubles()
     for (let left = 10 + dice.below(30); left > 0; left--) {
       if (troubles.length === 0 || dice.onceIn(2)) this.#talk()
@@ -83,6 +85,7 @@ class Story {
       () => this.#doom(),
       () => this.#breakDisk(),
       () => this.#jump(),
+      () => this.#lie(),
     ]
     const share = 1 + this.#dice.below(3)
     const chosen = all.filter(() => this.#dice.below(4) < share)
@@ -156,6 +159,11 @@ class Story {
     const far = this.#dice.onceIn(3) ? 5 * 24 * HOUR : 50 * MINUTE
     this.#anyHost().process.skew += this.#dice.below(2 * far) - far
     this.#happened('clock jump')
+  }
+
+  /** The DHT lies in some ways, or tells the truth again. */
+  #lie(): void {
+    this.#world.directory.lies = LIES.filter(() => this.#dice.onceIn(3))
   }
 
   #setClocksApart(): void {

@@ -19,6 +19,7 @@ export class World {
   readonly trace = new Trace()
   readonly faults = new FaultLog()
   readonly network: MemoryNetwork
+  readonly directory: SimDirectory
   readonly people: Person[] = []
   readonly mailboxes: Mailbox[] = []
   readonly watch: Watch
@@ -42,11 +43,9 @@ export class World {
       this.faults.happened('cut')
       return 'cut'
     }
-    const directory = new SimDirectory({
-      clock,
-      dice: new Dice(`${seed} directory`),
-      holder: HOLDER,
-    })
+    const dht = new Dice(`${seed} directory`)
+    const directory = new SimDirectory({ clock, faults, dice: dht, holder: HOLDER })
+    this.directory = directory
     const onDurable = this.watch.durable.bind(this.watch)
     this.#around = { seed, clock, network: this.network, directory, faults, trace, onDurable }
   }
@@ -154,6 +153,7 @@ export class World {
   async heal(): Promise<void> {
     this.cutOnceIn = Number.POSITIVE_INFINITY
     this.slowness = 40
+    this.directory.lies = []
     for (const a of this.hosts) {
       a.disk.fault = 'none'
       a.process.doom(Number.POSITIVE_INFINITY, () => undefined)
