@@ -127,7 +127,7 @@ async function serve(home: Home, options: HostMailboxOptions): Promise<MailboxHo
     ...(joining === undefined ? {} : { joining }),
     ...(invite ? {} : { joinSecret: false }),
   })
-  let running: Mailbox | undefined
+  const started: { mailbox?: Mailbox } = {}
   const { channels, memberChannels: reserved } = { ...DEFAULT_LIMITS, ...limits }
   const node = await startNetwork({
     ...{ account, datastore, clock, random },
@@ -137,13 +137,14 @@ async function serve(home: Home, options: HostMailboxOptions): Promise<MailboxHo
     // Above it libp2p ends connections that are in use; streams have limits of their own.
     maxConnections: channels + DHT_CONNECTIONS,
     inbound: { ...HOST_INBOUND, total: channels + DHT_CONNECTIONS - DIALLED, reserved },
-    isKnown: async (peer) => (await running?.knows(peer)) ?? false,
+    isKnown: async (peer) => (await started.mailbox?.knows(peer)) ?? false,
     maxPendingConnections: PENDING_CONNECTIONS,
     dht: dht.service,
     services: { mailbox: service },
     ...(announce === undefined ? {} : { announce }),
   })
-  running = node.services.mailbox
+  const { mailbox: running } = node.services
+  started.mailbox = running
   let stopping: Promise<void> | undefined
   const snapshots = await snapshotsOf(home)
   const stop = async (): Promise<void> => {

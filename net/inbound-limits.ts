@@ -15,7 +15,7 @@ export interface InboundLimits {
   readonly hostPerSecond: number
   /** Open in all, or being set up. */
   readonly total: number
-  /** Those of all that only known peers get. */
+  /** Those of all that only known peers get; never more than half. */
   readonly reserved: number
 }
 
@@ -59,7 +59,7 @@ export class InboundDoor {
   /** Whether a peer that has shown its name may stay. It has entered already. */
   mayStay(isKnown: boolean): boolean {
     const { total, reserved } = this.#limits
-    return isKnown || this.#size <= total - reserved
+    return isKnown || this.#size <= Math.max(total - reserved, total / 2)
   }
 
   #admits(host: string): boolean {

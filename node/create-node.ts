@@ -98,13 +98,13 @@ async function startNode(home: Home, options: NodeOptions): Promise<Node> {
     lan: network.lan ?? false,
   }
   const policy = dialPolicy(places)
-  let running: Chat | undefined
+  const started: { chat?: Chat } = {}
   const libp2p = await startNetwork({
     account,
     datastore,
     ...places,
     dialPolicy: policy,
-    isKnown: (peer) => running?.knows(peer) ?? false,
+    isKnown: (peer) => started.chat?.knows(peer) ?? false,
     dht: dht.service,
     services: {
       chat: chat({
@@ -124,8 +124,8 @@ async function startNode(home: Home, options: NodeOptions): Promise<Node> {
       }),
     },
   }).catch(networkProblem)
-  running = libp2p.services.chat
-  const { node } = running
+  started.chat = libp2p.services.chat
+  const { node } = started.chat
   try {
     options.signal?.throwIfAborted()
     for (const link of options.mailbox ?? []) await node.mailbox.use(link)

@@ -295,4 +295,4 @@ test('whatever fails, nothing that is said, stored or sent shows a secret, a tex
       })
     }
   }
-}, 3_600_000)
+}, 14_400_000)

@@ -72,6 +72,14 @@ describe('connections of others', () => {
     expect([at.mayStay(false), at.mayStay(true)]).toEqual([false, true])
   })
 
+  test('never more than half is kept from strangers', () => {
+    const at = door({ total: 10, reserved: 20 })
+    enterTimes(at, '/ip4/1.1.1.1/tcp/1', 5)
+    expect(at.mayStay(false)).toBe(true)
+    at.enter('/ip4/1.1.1.1/tcp/1')
+    expect(at.mayStay(false)).toBe(false)
+  })
+
   test('one host cannot take all that a node has', () => {
     const { host, total, reserved } = NODE_INBOUND
     expect(host * 10).toBeLessThan(total - reserved)
