@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto'
-import { chmod, lstat, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir, userInfo } from 'node:os'
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { MAX_SOCKET_PATH_BYTES, privateRuntimeFolder } from '../net/platform/runtime-folder.ts'
 
-/** Longest path used for a socket: the kernel's limit is 104 bytes on macOS and 108 on Linux, with its terminator. */
-export const MAX_SOCKET_PATH_BYTES = 100
+export { MAX_SOCKET_PATH_BYTES } from '../net/platform/runtime-folder.ts'
 
 /** Where the socket of a home folder is looked for: `run/where` names it, else it is `run/sock`. */
 export async function findSocket(home: string): Promise<string> {
@@ -47,20 +46,4 @@ function fits(path: string): boolean {
 
 function shortName(home: string): string {
   return createHash('sha256').update(resolve(home)).digest('hex').slice(0, 24)
-}
-
-/** A folder only this user can enter; one that somebody else made under our name is refused. */
-async function privateRuntimeFolder(): Promise<string> {
-  const runtime = process.env['XDG_RUNTIME_DIR']
-  const folder =
-    runtime === undefined || runtime === ''
-      ? join(tmpdir(), `sotto-${userInfo().uid}`)
-      : join(runtime, 'sotto')
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  const found = await lstat(folder)
-  if (!found.isDirectory() || found.uid !== userInfo().uid) {
-    throw new Error(`${folder} belongs to somebody else`)
-  }
-  await chmod(folder, 0o700)
-  return folder
 }

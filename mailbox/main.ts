@@ -11,6 +11,7 @@ import { mailbox } from './host.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import { Monitor } from './monitor/monitor.ts'
 import { DEFAULT_LISTEN } from './listen.ts'
+import { beTheOnlyOne } from './only-one.ts'
 import type { CreateHomeOptions, Home, OpenHomeOptions } from '../net/platform/home.ts'
 import type { Clock, PeerName } from '../net/ports.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
@@ -86,13 +87,13 @@ const HOST_INBOUND = { host: 64, hostBurst: 128, hostPerSecond: 16 }
 const PENDING_CONNECTIONS = 64
 
 /**
- * Opens the folder and serves. Rejects with `HomeError` (ERR_LOCKED, ERR_BAD_PASSPHRASE, ...), with libp2p's error when an
+ * Opens the folder and serves. Rejects with `HomeError` (ERR_LOCKED, ERR_ELSEWHERE, ERR_BAD_PASSPHRASE, ...), with libp2p's error when an
  * address cannot be listened on, with what `unlock` threw, or with the reason of the signal; nothing is left running then.
  */
 export async function hostMailbox(options: HostMailboxOptions): Promise<MailboxHost> {
   const { signal } = options
   signal?.throwIfAborted()
-  const home = await openProfile(options)
+  const home = await alone(await openProfile(options), options)
   const host = await serve(home, options).catch(async (cause: unknown) => {
     await home.close()
     throw cause
@@ -103,6 +104,23 @@ export async function hostMailbox(options: HostMailboxOptions): Promise<MailboxH
   if (signal?.aborted !== true) return host
   await host.stop()
   throw signal.reason
+}
+
+/** Only one copy of a mailbox may run, as far as that can be known. Closes the folder when there is another. */
+async function alone(home: Home, options: HostMailboxOptions): Promise<Home> {
+  try {
+    const lease = await beTheOnlyOne(home, options)
+    return {
+      ...home,
+      close: async () => {
+        await lease.release()
+        await home.close()
+      },
+    }
+  } catch (cause) {
+    await home.close()
+    throw cause
+  }
 }
 
 function openProfile({ profile, unlock, passphrase }: HostMailboxOptions): Promise<Home> {

@@ -28,6 +28,11 @@ function translate(cause: HomeError): SottoError {
         hint: 'stop it first: sotto down',
         retryable: true,
       })
+    case 'ERR_ELSEWHERE':
+      return new SottoError('STORE_LOCKED', `a copy of it is in use: ${cause.dir ?? 'elsewhere'}`, {
+        cause,
+        hint: 'two with one identity lose mail: stop one of them, for good',
+      })
     case 'ERR_PASSPHRASE_NEEDED':
       return new SottoError('BAD_PASSPHRASE', 'this profile is protected by a passphrase', {
         cause,

@@ -19,7 +19,7 @@ const EDGES: readonly RegExp[] = [
   /^net\/platform\//,
   /^node\/platform\//,
   /^node\/(?:create-node|chat|home-problem)\.ts$/,
-  /^mailbox\/(?:main|host|folder)\.ts$/,
+  /^mailbox\/(?:main|host|folder|only-one)\.ts$/,
   /^mailbox\/monitor\//,
   /^mailbox\/backup\/(?:backup|backup-error|snapshot-socket|source)\.ts$/,
 ]

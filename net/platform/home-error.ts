@@ -5,10 +5,16 @@ export type HomeErrorCode =
   | 'ERR_NOT_FOUND' // no identity in this folder
   | 'ERR_EXISTS' // there is one already
   | 'ERR_LOCKED' // another process has it open
+  | 'ERR_ELSEWHERE' // another copy of it is in use
   | 'ERR_PASSPHRASE_NEEDED' // sealed, and nobody was there to ask
   | 'ERR_BAD_PASSPHRASE'
   | 'ERR_NEWER_FORMAT'
   | StoreErrorCode
+
+interface HomeErrorOptions extends ErrorOptions {
+  readonly pid?: number | undefined
+  readonly dir?: string | undefined
+}
 
 /** The folder could not be opened or made. Nothing in it was changed by the attempt. */
 export class HomeError extends Error {
@@ -17,11 +23,14 @@ export class HomeError extends Error {
   readonly code: HomeErrorCode
   /** With `ERR_LOCKED`: the process that has it open, if that can be told. */
   readonly pid: number | undefined
+  /** With `ERR_ELSEWHERE`: the folder of the copy, or its address. */
+  readonly dir: string | undefined
 
-  constructor(code: HomeErrorCode, options?: ErrorOptions & { readonly pid?: number | undefined }) {
+  constructor(code: HomeErrorCode, options?: HomeErrorOptions) {
     super(code, options)
     this.code = code
     this.pid = options?.pid
+    this.dir = options?.dir
   }
 }
 
