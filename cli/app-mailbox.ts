@@ -6,6 +6,7 @@ import type { Load } from './app.ts'
 import { backupCommands } from './backup-commands.ts'
 import type { CliContext } from './context.ts'
 import type { ConfigFlags } from './mailbox-config.ts'
+import type { MailboxDrainFlags } from './mailbox-drain.ts'
 import type { MailboxHostFlags } from './mailbox-host.ts'
 import type { MailboxInitFlags } from './mailbox-init.ts'
 import type { InviteNewFlags } from './mailbox-invite-new.ts'
@@ -88,6 +89,17 @@ function hostCommands(load: Load) {
       docs: { brief: 'How the mailbox is; exit code 0 while it serves and is well' },
       loader: load(() => import('./mailbox-status.ts')),
       parameters: { flags: configFlags },
+    }),
+    drain: buildCommand<MailboxDrainFlags, [], CliContext>({
+      docs: { brief: 'Take nothing new before the mailbox ends, and tell its members' },
+      loader: load(() => import('./mailbox-drain.ts')),
+      parameters: {
+        flags: {
+          to: optionalText('LINK', 'The mailbox that takes its place, or - to read it from stdin'),
+          off: off('Go on after all'),
+          ...configFlags,
+        },
+      },
     }),
     check: buildCommand<ConfigFlags, [], CliContext>({
       docs: { brief: 'Whether disk, ports, clock and addresses are right' },

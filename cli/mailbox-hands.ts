@@ -72,7 +72,9 @@ function common(
 
 function withProblems(operator: Operator, counts: Counts) {
   const { members: maxMembers, budgetBytes } = operator.limits
-  return { ...counts, maxMembers, budgetBytes, problems: problemsOf(counts, budgetBytes) }
+  const { isDraining: draining } = operator
+  const problems = problemsOf(counts, budgetBytes)
+  return { ...counts, maxMembers, budgetBytes, draining, problems }
 }
 
 function problemsOf(counts: Counts, budgetBytes: number): readonly string[] {

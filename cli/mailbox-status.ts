@@ -19,6 +19,11 @@ export async function run(context: CliContext, flags: ConfigFlags): Promise<numb
   })
 }
 
+function drainWords(waiting: number): string {
+  if (waiting === 0) return 'nothing waits any more: it can stop'
+  return `${waiting} still wait to be fetched, for 21 days at most: do not stop it yet`
+}
+
 function render(status: MailboxStatusView, style: Style): string {
   const { peer, startedAt, addresses, waiting, waitingBytes, budgetBytes } = status
   const since = startedAt === null ? '' : ` ${formatDuration(Date.now() - Date.parse(startedAt))}`
@@ -29,6 +34,7 @@ function render(status: MailboxStatusView, style: Style): string {
     `Reach      ${addresses.length === 0 ? 'no address' : addresses.join(' · ')}`,
     `Members    ${status.members} of ${status.maxMembers} · ${status.channels} visits`,
     `Mail       ${waiting} waiting · ${filled}`,
+    ...(status.draining ? [`Draining   ${drainWords(waiting)}`] : []),
     `Keys       ${status.oneTimePairs} one-time keys`,
     `Ever       ${status.accepted} taken · ${status.removed} gone, ${status.expired} of them expired`,
     ...(problems.length === 0 ? [`${renderDone(style)} well`] : problems),

@@ -1,8 +1,9 @@
 // The methods of a mailbox's local socket, one function each. The socket and a command that has opened the folder itself use this
 // same table.
 
+import { CryptoError, DecodeError } from '../protocol/errors.ts'
 import { SottoError } from '../node/errors.ts'
-import { either, integer, optional, readParams, text } from './params.ts'
+import { either, flag, integer, optional, readParams, text } from './params.ts'
 import { MAILBOX_API_VERSION } from './mailbox-types.ts'
 import { invitationView, memberView } from './mailbox-views.ts'
 import type { Member, MemberPolicy, Operator, Quota } from '../mailbox/index.ts'
@@ -32,6 +33,8 @@ const MAX_USES = 1_000_000
 const MAX_COUNT = 1_000_000
 const MAX_EXPIRY_MS = 366 * 86_400_000
 const MAX_ID = 64
+/** A mailbox link has at most 320 characters. */
+const MAX_LINK = 1024
 
 const nothing: Check<null> = (value, field) => {
   if (value !== null) throw new SottoError('INVALID_ARGUMENT', `${field} must be null`)
@@ -43,6 +46,19 @@ const quotaCheck: Check<QuotaView> = (value) =>
     messages: optional(integer(1, MAX_COUNT)),
   }) as QuotaView
 const byId = { id: text(MAX_ID) }
+
+async function drain(operator: Operator, to: string | undefined): Promise<void> {
+  try {
+    await operator.drain(to)
+  } catch (cause) {
+    const wrong = cause instanceof DecodeError || cause instanceof CryptoError
+    if (!wrong) throw cause
+    throw new SottoError('INVALID_ARGUMENT', 'this mailbox link is damaged or incomplete', {
+      cause,
+      hint: 'ask for the link of the mailbox that takes the place of this one',
+    })
+  }
+}
 
 /** Every method by name, all of which reject with SottoError or `Refusal` only. */
 export function mailboxMethods(hands: MailboxHands, stop: () => void): MailboxTable {
@@ -65,6 +81,15 @@ export function mailboxMethods(hands: MailboxHands, stop: () => void): MailboxTa
     'mailbox.status': async (params) => {
       readParams(params, {})
       return await hands.status()
+    },
+    'mailbox.drain': async (params) => {
+      const { to, off } = readParams(params, {
+        to: optional(text(MAX_LINK)),
+        off: optional(flag),
+      })
+      if (off === true) await operator.undrain()
+      else await drain(operator, to)
+      return { draining: operator.isDraining, waiting: (await hands.status()).waiting }
     },
     'mailbox.stop': async (params) => {
       readParams(params, {})

@@ -8,6 +8,10 @@ export const MAILBOX_API_VERSION = '1.0'
 export interface MailboxMethodTypes {
   'meta.hello': Method<NoParams, MailboxHelloView>
   'mailbox.status': Method<NoParams, MailboxStatusView>
+  'mailbox.drain': Method<
+    { readonly to?: string; readonly off?: boolean },
+    { readonly draining: boolean; readonly waiting: number }
+  >
   'mailbox.stop': Method<NoParams, { readonly stopping: true }>
   'invite.new': Method<InviteParams, NewInvitationView>
   'invite.list': Method<NoParams, { readonly invitations: readonly InvitationView[] }>
@@ -68,6 +72,8 @@ export interface MailboxStatusView {
   readonly members: number
   readonly maxMembers: number
   readonly waiting: number
+  /** It takes nothing and nobody new; with nothing waiting any more it can stop. */
+  readonly draining: boolean
   readonly waitingBytes: number
   readonly budgetBytes: number
   readonly oneTimePairs: number

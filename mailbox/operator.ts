@@ -127,6 +127,10 @@ export class Operator {
     await this.#init.retirement.begin({ successor, addresses })
   }
 
+  get isDraining(): boolean {
+    return this.#init.retirement.isDraining
+  }
+
   /** The mailbox goes on after all. */
   async undrain(): Promise<void> {
     await this.#init.retirement.end()

@@ -81,6 +81,21 @@ test.each([
   expect(await run(...argv)).toMatchObject({ exit, stdout: '' })
 })
 
+test('a mailbox drains, says when it can stop, and goes on after all', async () => {
+  const { run, data } = await mailbox()
+  const { link } = await data('invite', 'new')
+  expect(await data('status')).toMatchObject({ status: { draining: false } })
+  const drained = await run('drain', '--to', String(link))
+  expect(drained).toMatchObject({ exit: 0, stdout: expect.stringContaining('0 messages wait') })
+  expect(drained.stdout).not.toContain('SOTTO:')
+  expect(await data('status')).toMatchObject({ status: { draining: true, waiting: 0 } })
+  expect((await run('status')).stdout).toMatch(/^Draining +nothing waits any more: it can stop/m)
+  expect(await run('drain', '--to', 'SOTTO:M/1/AAAA')).toMatchObject({ exit: 2, stdout: '' })
+  expect(await data('drain', '--off')).toMatchObject({ draining: false })
+  expect((await run('status')).stdout).not.toContain('Draining')
+  expect(await data('drain')).toMatchObject({ draining: true, waiting: 0 })
+})
+
 test('policy and quota are set in the file, whose comments stay', async () => {
   const { run, data, file } = await mailbox()
   const before = await readFile(file, 'utf8')
