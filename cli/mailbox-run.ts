@@ -16,8 +16,8 @@ import { passphraseFromFile, readPassphrase } from './passphrase.ts'
 import { commandFor } from './profile.ts'
 import { findMailbox } from './with-mailbox.ts'
 
-/** What is under way when a signal comes is finished within this time, or not at all. */
-const DRAIN_MS = 20_000
+/** What is under way when a signal comes is finished within this time, or not at all: the program is gone within 20 seconds. */
+const DRAIN_MS = 17_000
 
 export interface RunMailboxOptions {
   readonly loaded: LoadedConfig

@@ -296,3 +296,27 @@ test('a service of a stopped node says so', async () => {
   await expect(running.service.status()).rejects.toThrow('stopped')
   expect(() => running.service.link()).toThrow('stopped')
 })
+
+test('a mailbox that is stopped answers what it has begun: nothing is kept without a receipt', async () => {
+  const account = testAccount(random)
+  const path = await folder()
+  const running = await host(account, path)
+  const owner = testAccount(random)
+  const home = await dialler(owner)
+  const { joinSecret } = decodeMailboxLink(running.service.link())
+  await client(home.wire, running, owner).client.join(joinSecret, o)
+  const stranger = client((await dialler(testAccount(random))).wire, running).client
+  const first = Promise.withResolvers<void>()
+  const answers = Array.from({ length: 200 }, async (_, n) => {
+    const mail = envelope(`${n}`, { length: 20_000 })
+    await stranger.deposit({ owner: owner.key, depositId: random(16), envelope: mail }, o)
+    first.resolve()
+  })
+  const settled = Promise.allSettled(answers)
+  await first.promise
+  await running.stop()
+  const kept = (await settled).filter(({ status }) => status === 'fulfilled').length
+  expect(kept).toBeGreaterThan(0)
+  const again = await host(account, path)
+  expect(await again.service.status()).toMatchObject({ accepted: kept, waiting: kept })
+})
