@@ -143,17 +143,23 @@ test('compose mounts what there is, publishes no metrics, and gives no rights aw
   expect(text).not.toMatch(/\t|docker\.sock|privileged: true/)
 })
 
-const STARTERS = ['ops/systemd/sotto-mailbox.service', DOCKERFILE, 'ops/docker/compose.yaml']
+const STARTERS = [
+  'ops/systemd/sotto-mailbox.service',
+  'ops/systemd/sotto-mailbox-backup.service',
+  DOCKERFILE,
+  'ops/docker/compose.yaml',
+]
 
 test('unit, image and compose run commands that there are, with flags and keys that they have', async () => {
   const text = STARTERS.map(read).join('\n')
-  const commands = [...text.matchAll(/\bsotto (mailbox [a-z]+(?: --?[a-z-]+(?: [a-z]+)?)*)/g)]
-  expect(commands.length).toBe(4)
-  for (const [, line = ''] of commands) {
+  const commands = [...text.matchAll(/\bsotto (mailbox [^;|\n']*?)(?=[;'"]?$|;|'|")/gm)].map(
+    ([, line = '']) => line.trim(),
+  )
+  expect(commands.length).toBe(5)
+  for (const line of commands) {
     const words = line.split(' ')
     const { exit, stdout: help } = await sotto([...words, '--help'])
-    const common = ['--no-input']
-    const flags = words.filter((word) => word.startsWith('--') && !common.includes(word))
+    const flags = words.filter((word) => word.startsWith('--') && word !== '--no-input')
     expect([line, exit, flags.filter((flag) => !help.includes(flag))]).toEqual([line, 0, []])
   }
   const keys = [...text.matchAll(/\b(SOTTO_[A-Z]+__[A-Z_]+)/g)].map(([name]) => name)

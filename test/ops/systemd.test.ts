@@ -1,13 +1,17 @@
 // The unit, as systemd reads it.
 import { execFile } from 'node:child_process'
+import { readdir } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 
 const run = promisify(execFile)
-const unit = new URL('../../ops/systemd/sotto-mailbox.service', import.meta.url).pathname
+const folder = new URL('../../ops/systemd/', import.meta.url).pathname
+const unit = `${folder}sotto-mailbox.service`
 
-test('systemd finds nothing wrong with the unit', async () => {
-  const { stdout, stderr } = await run('systemd-analyze', ['verify', '--man=no', unit])
+test('systemd finds nothing wrong with the units', async () => {
+  const units = (await readdir(folder)).map((name) => `${folder}${name}`)
+  expect(units).toContain(unit)
+  const { stdout, stderr } = await run('systemd-analyze', ['verify', '--man=no', ...units])
   expect(stdout + stderr).toBe('')
 })
 
