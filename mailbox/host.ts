@@ -12,9 +12,11 @@ import { linkAddresses, rememberAddress } from './link-address.ts'
 import { Operator } from './operator.ts'
 import { isInvitation, keptJoinSecret } from './first-invitation.ts'
 import { timedStore } from './monitor/timed-store.ts'
+import { keys } from './level/keys.ts'
 import { LevelMailboxStore } from './level/level-store.ts'
 import { Rules } from './rules.ts'
 import { MailboxService } from './service.ts'
+import { Witness } from './witness.ts'
 import type { PrivateKey, Startable } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Account } from '../protocol/account.ts'
@@ -26,6 +28,7 @@ import type { MailboxLimits } from './limits.ts'
 import type { Joining } from './rules.ts'
 import type { MailboxObserver } from './observer.ts'
 import type { MailboxServiceStatus } from './service.ts'
+import type { WitnessFile } from './witness.ts'
 import type { MailboxStore } from './store.ts'
 
 export interface MailboxInit {
@@ -42,6 +45,10 @@ export interface MailboxInit {
   readonly limits?: Partial<MailboxLimits>
   /** @default by invitation */
   readonly joining?: Partial<Joining>
+  /** Outside of the store: shows whether that has lost what it once had, which then counts as damaged. */
+  readonly witness?: WitnessFile
+  /** Whether the store could not read all of its log when it was opened. */
+  readonly isCut?: boolean
   /** Told what happens. */
   readonly observer?: MailboxObserver
   readonly clock?: Clock
@@ -82,6 +89,7 @@ export function mailbox(init: MailboxInit): (components: MailboxComponents) => M
 interface Run {
   readonly account: Account
   readonly records: Records
+  readonly witness: Witness | undefined
   readonly store: MailboxStore
   readonly service: MailboxService
   readonly operator: Operator
@@ -106,6 +114,7 @@ class HostedMailbox implements Mailbox, Startable {
     await ready
     const run = await this.#prepare()
     this.#run = run
+    await run.witness?.start()
     await run.service.start()
     const { store, joinSecret } = run
     if (joinSecret === undefined || (await isInvitation(store, joinSecret))) return
@@ -122,6 +131,7 @@ class HostedMailbox implements Mailbox, Startable {
     if (run === undefined) return
     this.#run = undefined
     await run.service.stop()
+    await run.witness?.stop()
     await run.records.close()
   }
 
@@ -149,7 +159,9 @@ class HostedMailbox implements Mailbox, Startable {
   }
 
   async status(): Promise<MailboxServiceStatus> {
-    return await this.#running().service.status()
+    const { service, witness } = this.#running()
+    const status = await service.status()
+    return { ...status, damaged: status.damaged + (witness?.losses ?? 0) }
   }
 
   async oldestMs(): Promise<number> {
@@ -161,7 +173,10 @@ class HostedMailbox implements Mailbox, Startable {
     const { clock = systemClock, random = platformRandom } = this.#init
     const account = accountOfKey(this.#components.privateKey)
     const dataKey = key instanceof Secret ? key : importSecret('DataKey', key.slice())
-    const sealed = { store: database, dataKey, clock, random: pooled(random) }
+    const sealed = {
+      ...{ store: database, dataKey, clock, random: pooled(random) },
+      counter: keys.writes,
+    }
     const { observer } = this.#init
     const watch = observer === undefined ? {} : { watch: syncWatch(observer) }
     const records = new Records({
@@ -189,7 +204,12 @@ class HostedMailbox implements Mailbox, Startable {
         return encodeMailboxLink({ account: account.key, addresses, joinSecret: secret })
       },
     })
-    return { account, records, store, service, operator, joinSecret }
+    const { witness: file, isCut = false } = this.#init
+    const witness =
+      file === undefined
+        ? undefined
+        : new Witness({ file, writes: () => records.writes(), isCut, clock })
+    return { account, records, witness, store, service, operator, joinSecret }
   }
 
   async #joinSecret(store: MailboxStore): Promise<Uint8Array | undefined> {

@@ -6,6 +6,7 @@ import { openHome } from '../net/platform/home.ts'
 import { startNetwork } from '../net/platform/libp2p.ts'
 import { memoryHome } from '../net/platform/memory-home.ts'
 import { platformRandom } from '../net/platform/random.ts'
+import { witnessFile } from '../net/platform/witness-file.ts'
 import { serveSnapshots } from './backup/snapshot-socket.ts'
 import { mailbox } from './host.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
@@ -140,6 +141,7 @@ async function serve(home: Home, options: HostMailboxOptions): Promise<MailboxHo
   const service = mailbox({
     ...{ store, dataKey, reopen, clock, random },
     directory: dht.directory,
+    ...(dir === undefined ? {} : { witness: witnessFile(dir), isCut: home.isCut }),
     ...(monitor === undefined ? {} : { observer: monitor }),
     ...(limits === undefined ? {} : { limits }),
     ...(joining === undefined ? {} : { joining }),

@@ -67,7 +67,10 @@ export interface MailboxServiceStatus {
   readonly restoredAt: number
   /** It takes no new mail and no new members; with nothing waiting any more it can stop. */
   readonly draining: boolean
-  /** Records that were found damaged and left out: mail, pairs or members that are lost. Above 0, look at the disk. */
+  /**
+   * Records that were found damaged and left out: mail, pairs or members that are lost. Where there is a witness, also how often the
+   * store was found to have less than it once had. Above 0, look at the disk.
+   */
   readonly damaged: number
 }
 

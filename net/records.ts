@@ -2,7 +2,8 @@
  * The store of both services: sealed values, group commit. One batch is on its way at a time; everything that arrives
  * meanwhile goes into the next, so that many messages share one fsync. Not a cache: reads see what is committed, nothing else.
  */
-import { equalBytes } from '../protocol/bytes.ts'
+import { equalBytes, u64 } from '../protocol/bytes.ts'
+import { reader } from '../protocol/reader.ts'
 import { READ_AHEAD, iteratorOptions } from './record-range.ts'
 import { openValue, sealValue } from './sealed-value.ts'
 import { StoreError, storeError } from './store-error.ts'
@@ -37,6 +38,8 @@ export interface RecordsInit {
    * @default 50
    */
   readonly lazyMs?: number
+  /** Name of a record that counts the batches: what the end of a log has lost is then missing in the count. */
+  readonly counter?: string
   /**
    * Called after a failed batch, before the next one: closes and opens the database again, so that its log is read to the last
    * whole record and ends there. A write that was cut short would otherwise leave a hole behind which nothing is found.
@@ -88,6 +91,7 @@ export class Records {
   readonly #clock: Clock
   readonly #random: RandomBytes
   readonly #lazyMs: number
+  readonly #counterKey: string | undefined
   readonly #reopen: (() => Promise<void>) | undefined
   /** A read from LevelDB's cache takes less time than a turn through its threads. */
   readonly #readsAtOnce: boolean
@@ -106,6 +110,9 @@ export class Records {
   /** Something was written without fsync since the last fsync. */
   #unsynced = false
   #closed = false
+  /** Of the counter: as it is in the database, and as it is on the disk. Undefined until it was read. */
+  #counted: number | undefined
+  #durable: number | undefined
   #batches = 0
   #synced = 0
 
@@ -116,6 +123,7 @@ export class Records {
     this.#clock = init.clock
     this.#random = init.random
     this.#lazyMs = init.lazyMs ?? 50
+    this.#counterKey = init.counter
     this.#reopen = init.reopen
     this.#watch = init.watch
   }
@@ -179,6 +187,12 @@ export class Records {
     } catch (cause) {
       throw storeError(cause)
     }
+  }
+
+  /** Batches on the disk, over all runs, where there is a counter. Of a damaged counter 0. */
+  async writes(): Promise<number> {
+    this.#durable ??= await this.#readCounter()
+    return this.#durable
   }
 
   /**
@@ -318,12 +332,32 @@ export class Records {
     if (this.#mustReopen) await this.#openAgain()
     const options: BatchOptions = { sync: groups.some(({ pace }) => pace !== 'lazy') }
     const began = this.#watch?.now() ?? 0
+    const number = (this.#counted ??= await this.#readCounter()) + 1
     this.#begun = operations
-    await this.#store.batch([...operations], options)
+    await this.#store.batch([...operations, ...this.#counter(number)], options)
+    this.#counted = number
+    if (options.sync) this.#durable = number
     this.#batches++
     if (options.sync) this.#synced++
     if (options.sync) this.#watch?.synced(this.#watch.now() - began)
     this.#unsynced = !options.sync
+  }
+
+  #counter(number: number): readonly Write[] {
+    const key = this.#counterKey
+    return key === undefined ? [] : [this.#seal(key, u64(number))]
+  }
+
+  async #readCounter(): Promise<number> {
+    if (this.#counterKey === undefined) return 0
+    try {
+      const value = await this.get(this.#counterKey)
+      return value === undefined ? 0 : reader(value).u64()
+    } catch (cause) {
+      if (cause instanceof StoreError && cause.code === 'ERR_CORRUPT' && cause.key !== undefined)
+        return 0
+      throw cause
+    }
   }
 
   async #openAgain(): Promise<void> {
@@ -358,6 +392,7 @@ export class Records {
       this.#doubtful = this.#begun.find(({ type }) => type === 'put')
     }
     this.#mustReopen = true
+    this.#counted = undefined
     for (const listener of this.#listeners) listener(error)
     for (const group of [...groups, ...behind]) group.reject(error)
   }

@@ -23,6 +23,8 @@ export const keys = {
   address: 'mailbox/address',
   retirement: 'mailbox/retirement',
   time: 'mailbox/time',
+  /** Batches that were written. */
+  writes: 'mailbox/writes',
   members: 'mailbox/member/',
   member: (member: number) => `mailbox/member/${short(member)}`,
   former: 'mailbox/former',

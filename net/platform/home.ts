@@ -37,6 +37,8 @@ export interface Home {
   readonly sealed: boolean
   /** For `Records`: values are sealed there, not here. */
   readonly store: Store
+  /** Whether parts of the store's log could not be read: what stood in them is lost. */
+  readonly isCut: boolean
   /** For libp2p's peer store and the DHT. Not synced, not sealed. */
   readonly datastore: Datastore
   /** For `Records`: closes and opens the database after a failed write. */
@@ -208,6 +210,7 @@ function home(
     sealed,
     store: stores.records,
     datastore: stores.datastore,
+    isCut: stores.isCut,
     reopen: stores.reopen,
     close: async () => {
       await rm(pidPath(dir), { force: true }).catch(() => undefined) // says less than the lock anyway

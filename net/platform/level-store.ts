@@ -1,5 +1,5 @@
 /** One LevelDB for everything: the records of the core, and a corner for libp2p. One lock, one log. */
-import { rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LevelDatastore } from 'datastore-level'
 import { Level } from 'level'
@@ -13,6 +13,8 @@ import type { Store } from '../ports.ts'
 export interface OpenStores {
   readonly records: Store
   readonly datastore: Datastore
+  /** Whether parts of the log could not be read when it was opened: what stood in them is lost, and nothing else tells of it. */
+  readonly isCut: boolean
   /** Closes and opens again, as after a failed write. Throws `StoreError`. */
   readonly reopen: () => Promise<void>
   readonly close: () => Promise<void>
@@ -31,7 +33,13 @@ export async function openLevel(path: string): Promise<OpenStores> {
     if (systemCode(inner) === 'LEVEL_LOCKED') throw new HomeError('ERR_LOCKED', { cause })
     throw homeError(inner ?? cause)
   }
-  return storesOf(level, () => probe(path))
+  return { ...storesOf(level, () => probe(path)), isCut: await hasDropped(path) }
+}
+
+/** LevelDB goes on behind a damaged block of its log, and says so in a file alone. */
+async function hasDropped(path: string): Promise<boolean> {
+  const said = await readFile(join(path, 'LOG'), 'utf8').catch(() => '')
+  return /\bdropping \d+ bytes\b/.test(said)
 }
 
 /** More than LevelDB writes when it opens: its log as a table, and a new manifest. */
@@ -52,7 +60,7 @@ async function probe(path: string): Promise<void> {
 export function storesOf(
   level: AbstractLevel<string | Uint8Array | Buffer, string, Uint8Array>,
   check: () => Promise<void> = () => Promise.resolve(),
-): OpenStores {
+): Omit<OpenStores, 'isCut'> {
   const records = level.sublevel<string, Uint8Array>('records', ENCODINGS)
   const network = level.sublevel<string, Uint8Array>('libp2p', ENCODINGS)
   // It is typed for a whole database and uses what a sublevel has as well.

@@ -24,6 +24,7 @@ export async function memoryHome(identity?: Identity): Promise<Home> {
     sealed: false,
     store: stores.records,
     datastore: stores.datastore,
+    isCut: false,
     // Memory has no log to mend.
     reopen: () => Promise.resolve(),
     close: async () => {

@@ -140,6 +140,23 @@ describe.each([
     expect(await textOf(records, 'a')).toBe('four')
   })
 
+  test('batches are counted where there is a counter, over restarts and failures', async () => {
+    const records = create({ counter: 'count' })
+    expect(await records.writes()).toBe(0)
+    await records.commit([put('a', '1')])
+    await records.commit([put('a', '2')])
+    expect(await records.writes()).toBe(2)
+    const next = create({ counter: 'count' })
+    await next.commit([put('b', '1')])
+    expect(await next.writes()).toBe(3)
+    const raw = await store.get('count')
+    await store.put('count', Uint8Array.from([...(raw ?? []), 0]))
+    const damaged = create({ counter: 'count' })
+    expect(await damaged.writes()).toBe(0)
+    await damaged.commit([put('b', '2')])
+    expect(await damaged.writes()).toBe(1)
+  })
+
   test('what can wait rides with the next commit, in the order of the calls', async () => {
     const records = create()
     void records.later([put('a', 'first'), put('b', 'kept')])

@@ -53,7 +53,9 @@ export class Ledger {
   }
 
   /** What a mailbox says of itself before anybody visits it. */
-  addUp({ status: { accepted, removed, waiting } }: RunningMailbox): void {
+  addUp({ status: { accepted, removed, waiting, damaged } }: RunningMailbox): void {
+    if (damaged > 0)
+      this.faults.push(`a mailbox that was killed says that its store has lost something`)
     const promised = this.home.promised.size + this.away.promised.size
     if (accepted < promised) this.faults.push(`${promised} were promised, and ${accepted} accepted`)
     if (accepted === removed + waiting) return
