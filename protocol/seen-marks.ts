@@ -129,6 +129,4 @@ function countBits(bits: number): number {
   return count
 }
 
-const NO_GROUPS: readonly Uint8Array[] = new Array<Uint8Array>(MARKS_PER_BLOCK / GROUP).fill(
-  NO_MARKS,
-)
+const NO_GROUPS = Array.from({ length: MARKS_PER_BLOCK / GROUP }, () => NO_MARKS)

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { concat, toHex } from '../../protocol/bytes.ts'
+import { toHex } from '../../protocol/bytes.ts'
 import { importSecret, ready } from '../../protocol/crypto.ts'
 import { StoredPostQuantumSchema } from '../../protocol/generated/session_pb.ts'
 import { readPostQuantum } from '../../protocol/post-quantum-codec.ts'
