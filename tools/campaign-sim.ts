@@ -1,7 +1,7 @@
 /**
  * The cores of node/ and mailbox/ on a simulated wire, disk, clock and chance, one seed after the other.
  *
- *   npm run campaign -- sim [--from 1] [--seeds 200] [--for 60m] [--state FILE] [--seed N]
+ *   npm run campaign -- sim [--from 1] [--seeds 200] [--for 60m] [--state FILE] [--until-failure] [--seed N]
  *
  * With `--state` a later run goes on where this one ended and adds up its figures. `--seed` runs one again, and shows all of it.
  */
@@ -23,7 +23,7 @@ interface State {
 const SAVE_EVERY = 20
 
 const USAGE =
-  'npm run campaign -- sim [--from 1] [--seeds 200] [--for 60m] [--state FILE] [--seed N]\n'
+  'npm run campaign -- sim [--from 1] [--seeds 200] [--for 60m] [--state FILE] [--until-failure] [--seed N]\n'
 
 const { values } = parseArgs({
   allowPositionals: true,
@@ -32,6 +32,7 @@ const { values } = parseArgs({
     seeds: { type: 'string' },
     for: { type: 'string' },
     state: { type: 'string' },
+    'until-failure': { type: 'boolean', default: false },
     seed: { type: 'string' },
   },
 })
@@ -56,6 +57,7 @@ async function campaign(): Promise<number> {
   for (let left = seeds; left > 0 && !stopped && performance.now() - began < limit; left--) {
     state = await next(state)
     if (left % SAVE_EVERY === 0) save(state)
+    if (values['until-failure'] && state.figures.failed.length > 0) break
   }
   save(state)
   tell(state)

@@ -46,6 +46,8 @@ export class SimDisk {
   #under: Batch | undefined
   /** In the log by an fsync that failed: back when the database is opened again. */
   #doubtful: Batch | undefined
+  /** Why nothing more is written until the database is opened again. */
+  #failed: string | undefined
   #view = memory()
 
   constructor(init: DiskInit) {
@@ -56,6 +58,7 @@ export class SimDisk {
   async open(
     process: Process,
   ): Promise<{ readonly store: Store; readonly reopen: () => Promise<void> }> {
+    this.#failed = undefined
     this.#sync() // opening a database makes a table of its log
     const view = (this.#view = memory())
     await view.open()
@@ -108,6 +111,7 @@ export class SimDisk {
     if (!process.alive) return never()
     this.#under = undefined
     if (this.fault !== 'none') return this.#refuse(batch)
+    if (this.#failed !== undefined) throw new Error(this.#failed)
     this.#write(batch)
     if (!process.step()) return never() // in the log, and not synced
     const view = this.#view
@@ -120,7 +124,8 @@ export class SimDisk {
     const { fault } = this
     if (fault === 'none') throw new Error('nothing is wrong with this disk')
     if (fault === 'unsure') this.#doubtful = batch
-    throw new Error(TEXTS[fault])
+    this.#failed = TEXTS[fault]
+    throw new Error(this.#failed)
   }
 
   async #reopen(process: Process): Promise<void> {
@@ -128,6 +133,7 @@ export class SimDisk {
     await clock.pause(1 + dice.below(20))
     if (!process.step()) return never()
     if (this.fault === 'full' || this.fault === 'broken') throw new Error(TEXTS[this.fault])
+    this.#failed = undefined
     const back = this.#doubtful
     this.#doubtful = undefined
     if (back !== undefined) {

@@ -21,6 +21,10 @@ export const FAULTS = [
   'dht answers with the old',
   'dht answers with garbage',
   'dht answers with the foreign',
+  'mailbox drops',
+  'mailbox holds',
+  'mailbox replays',
+  'mailbox swaps',
 ] as const
 
 export type Fault = (typeof FAULTS)[number]

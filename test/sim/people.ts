@@ -6,6 +6,9 @@ import { ChatNode } from '../../node/chat-node.ts'
 import { LevelMailboxStore } from '../../mailbox/level/level-store.ts'
 import { DEFAULT_LIMITS } from '../../mailbox/limits.ts'
 import { MailboxService } from '../../mailbox/service.ts'
+import { Dice } from '../campaign/dice.ts'
+import type { FaultLog } from './faults.ts'
+import { lyingStore, type MailboxLie } from './lying-store.ts'
 import { Host, type Surroundings } from './host.ts'
 
 /** Somebody with a node. */
@@ -53,10 +56,18 @@ export class Person extends Host {
 export class Mailbox extends Host {
   readonly link: string
   readonly #joinSecret = new Uint8Array(16).fill(9)
+  readonly #faults: FaultLog
+  readonly #dice: Dice
   #service: MailboxService | undefined
+  /** What it does besides its duty. */
+  lies: readonly MailboxLie[] = []
+  /** Whether it ever lied: its word is worth nothing then. */
+  isHonest = true
 
   constructor(around: Surroundings, name: string) {
     super(around, name)
+    this.#faults = around.faults
+    this.#dice = new Dice(`${around.seed} lies ${name}`)
     const account: AccountKey = this.account.key
     this.link = encodeMailboxLink({ account, addresses: [], joinSecret: this.#joinSecret })
   }
@@ -68,7 +79,12 @@ export class Mailbox extends Host {
 
   async start(): Promise<void> {
     const { account, records, wire, clock, random, directory } = await this.begin()
-    const store = new LevelMailboxStore({ records, clock, limits: DEFAULT_LIMITS })
+    const store = lyingStore({
+      store: new LevelMailboxStore({ records, clock, limits: DEFAULT_LIMITS }),
+      dice: this.#dice,
+      faults: this.#faults,
+      lies: () => this.lies,
+    })
     const joinSecret = this.#joinSecret
     const init = { account, wire, store, clock, random, directory, joinSecret }
     this.#service = new MailboxService(init)

@@ -5,6 +5,7 @@ import type { Host } from './host.ts'
 import type { FaultCounts } from './faults.ts'
 import { problemsAtTheEnd } from './invariants.ts'
 import { LIES } from './directory.ts'
+import { MAILBOX_LIES } from './lying-store.ts'
 import { World } from './world.ts'
 
 export interface RunReport {
@@ -31,7 +32,11 @@ const PAUSES = [0, 3, 20, 100, 400, 1_500, 10_000, 40_000, 10 * MINUTE]
 
 export async function run(seed: number): Promise<RunReport> {
   const dice = new Dice(`story ${seed}`)
-  const counts = { people: 2 + dice.below(2), mailboxes: dice.below(3) }
+  const counts = {
+    people: 2 + dice.below(2),
+    mailboxes: dice.below(3),
+    before: dice.pick([0, 20_000]),
+  }
   const world = await World.create(`${seed}`, counts)
   await new Story(world, dice).tell()
   await world.heal()
@@ -66,6 +71,9 @@ class Story {
     const dice = this.#dice
     if (dice.onceIn(3)) this.#setClocksApart()
     if (dice.onceIn(3)) this.#lie() // everybody is looked up at the beginning
+    if (dice.onceIn(3)) this.#lieAsMailbox()
+    // Whoever writes only then finds mailboxes and one-time pairs.
+    await this.#world.clock.advance(dice.pick([0, 3_000, 30_000]))
     const troubles = this.#troubles()
     for (let left = 10 + dice.below(30); left > 0; left--) {
       if (troubles.length === 0 || dice.onceIn(2)) this.#talk()
@@ -86,6 +94,7 @@ class Story {
       () => this.#breakDisk(),
       () => this.#jump(),
       () => this.#lie(),
+      () => this.#lieAsMailbox(),
     ]
     const share = 1 + this.#dice.below(3)
     const chosen = all.filter(() => this.#dice.below(4) < share)
@@ -164,6 +173,13 @@ class Story {
   /** The DHT lies in some ways, or tells the truth again. */
   #lie(): void {
     this.#world.directory.lies = LIES.filter(() => this.#dice.onceIn(3))
+  }
+
+  #lieAsMailbox(): void {
+    if (this.#world.mailboxes.length === 0) return
+    const mailbox = this.#dice.pick(this.#world.mailboxes)
+    mailbox.lies = MAILBOX_LIES.filter(() => this.#dice.onceIn(2))
+    mailbox.isHonest = false
   }
 
   #setClocksApart(): void {

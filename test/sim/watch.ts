@@ -146,6 +146,7 @@ export class Watch {
     const entry = [...outbox].find(({ messageId }) => `m_${toHex(messageId)}` === id)
     if (entry?.envelope === undefined) return
     const ids = this.#deposits.get(toHex(readEnvelope(entry.envelope).digest)) ?? new Set()
+    if (!this.#init.mailboxes().every(({ isHonest }) => isHonest)) return
     const isHeld = this.#init
       .mailboxes()
       .some(({ disk }) =>

@@ -50,10 +50,10 @@ export class World {
     this.#around = { seed, clock, network: this.network, directory, faults, trace, onDurable }
   }
 
-  /** People who have added each other and use the same mailboxes, all up. */
+  /** People who have added each other, `before` ms after they began to use the same mailboxes; all up. */
   static async create(
     seed: string,
-    counts: { readonly people: number; readonly mailboxes: number },
+    counts: { readonly people: number; readonly mailboxes: number; readonly before: number },
   ): Promise<World> {
     await ready
     const world = new World(seed)
@@ -66,6 +66,7 @@ export class World {
       world.people.push(person)
     }
     await world.startAll()
+    await world.clock.advance(counts.before)
     for (const a of world.people) await world.#settled(a, world.#introduce(a))
     return world
   }
@@ -154,6 +155,7 @@ export class World {
     this.cutOnceIn = Number.POSITIVE_INFINITY
     this.slowness = 40
     this.directory.lies = []
+    for (const mailbox of this.mailboxes) mailbox.lies = []
     for (const a of this.hosts) {
       a.disk.fault = 'none'
       a.process.doom(Number.POSITIVE_INFINITY, () => undefined)
