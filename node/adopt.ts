@@ -28,6 +28,10 @@ import { forgetTold } from './their-tokens.ts'
 /** Sessions begun by each side that are kept per contact (docs/protocol.md, "Limits"). */
 const MAX_SESSIONS_A_SIDE = 5
 
+/**
+ * Makes a session of a first message that has opened. What it spent is a one-time pair of ours: whoever keeps the pairs wipes it
+ * after the commit, and has it still when the commit fails.
+ */
 export async function adoptSession(
   draft: Draft,
   opener: Opener & Outbox,
@@ -46,7 +50,6 @@ export async function adoptSession(
   if (isFreshStart(draft.contact, accepted.session)) forgetTold(draft)
   addSession(draft, late ? receiveOnly(accepted.session) : accepted.session)
   if (late) noteLate(draft)
-  draft.spent.push(...accepted.spent)
   noteBeside(draft, accepted)
   keepRecords(draft, accepted.session, accepted.skippedAdded)
   draft.patch({
