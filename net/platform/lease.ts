@@ -4,9 +4,9 @@
  * that it ends with its process, however that ends.
  */
 import { once } from 'node:events'
-import { rm } from 'node:fs/promises'
+import { rm, rmdir } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { toHex, utf8 } from '../../protocol/bytes.ts'
 import { HomeError } from './home-error.ts'
 import { MAX_SOCKET_PATH_BYTES, privateRuntimeFolder } from './runtime-folder.ts'
@@ -23,6 +23,9 @@ const NAME_BYTES = 12
 const ANSWER_MS = 2000
 const MAX_ANSWER_BYTES = 4096
 
+/** The folder may go with somebody else's lease before ours is in it. */
+const MAX_TRIES = 3
+
 const NONE: Lease = { release: () => Promise.resolve() }
 
 /**
@@ -30,11 +33,15 @@ const NONE: Lease = { release: () => Promise.resolve() }
  * place for such a socket nothing is held: then it cannot be known.
  */
 export async function holdAccount(account: AccountKey, dir: string): Promise<Lease> {
-  const path = await pathOf(account).catch(() => undefined)
-  if (path === undefined || utf8(path).length > MAX_SOCKET_PATH_BYTES) return NONE
-  const holder = await holderOf(path)
-  if (holder !== undefined) throw new HomeError('ERR_ELSEWHERE', { dir: holder })
-  return await hold(path, resolve(dir)).catch(() => NONE)
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const path = await pathOf(account).catch(() => undefined)
+    if (path === undefined || utf8(path).length > MAX_SOCKET_PATH_BYTES) return NONE
+    const holder = await holderOf(path)
+    if (holder !== undefined) throw new HomeError('ERR_ELSEWHERE', { dir: holder })
+    const lease = await hold(path, resolve(dir)).catch(() => undefined)
+    if (lease !== undefined) return lease
+  }
+  return NONE
 }
 
 async function pathOf(account: AccountKey): Promise<string | undefined> {
@@ -57,6 +64,7 @@ async function hold(path: string, dir: string): Promise<Lease> {
       const closed = once(server, 'close')
       server.close()
       await closed
+      await rmdir(dirname(path)).catch(() => undefined) // others have theirs in it, or it is gone
     },
   }
 }

@@ -35,6 +35,7 @@ export class Ledger {
   async restore(world: ChatWorld): Promise<boolean> {
     const backup = this.#backup
     if (backup === undefined) return false
+    world.kill(this.person) // nothing more is shown while we look
     for (const { text } of await received(this.person)) this.#shownBefore.add(text)
     await world.restore(this.person, backup.store)
     for (const message of this.#accepted.slice(backup.accepted)) message.undone = true
