@@ -37,6 +37,11 @@ if (!Number.isSafeInteger(kills) || !Number.isSafeInteger(from) || from < 0 || l
   process.exit(2)
 }
 
+const NOTHING: KillReport = {
+  faults: [],
+  ...{ promised: 0, received: 0, settled: 0, expired: 0, pairs: 0, memory: 0 },
+}
+
 await ready
 process.exitCode = await campaign()
 
@@ -60,11 +65,6 @@ async function campaign(): Promise<number> {
   const all = reports.reduce(joined, NOTHING)
   write(`${next - from} kills: ${told(all)}`)
   return all.faults.length > 0 || all.memory > MAX_MEMORY ? 1 : 0
-}
-
-const NOTHING: KillReport = {
-  faults: [],
-  ...{ promised: 0, received: 0, settled: 0, expired: 0, pairs: 0, memory: 0 },
 }
 
 function joined(a: KillReport, b: KillReport): KillReport {
