@@ -16,7 +16,7 @@ import { keys } from './level/keys.ts'
 import { LevelMailboxStore } from './level/level-store.ts'
 import { Rules } from './rules.ts'
 import { MailboxService } from './service.ts'
-import { Witness } from './witness.ts'
+import { Witness } from '../net/witness.ts'
 import type { PrivateKey, Startable } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Account } from '../protocol/account.ts'
@@ -28,7 +28,7 @@ import type { MailboxLimits } from './limits.ts'
 import type { Joining } from './rules.ts'
 import type { MailboxObserver } from './observer.ts'
 import type { MailboxServiceStatus } from './service.ts'
-import type { WitnessFile } from './witness.ts'
+import type { WitnessFile } from '../net/witness.ts'
 import type { MailboxStore } from './store.ts'
 
 export interface MailboxInit {
@@ -175,7 +175,7 @@ class HostedMailbox implements Mailbox, Startable {
     const dataKey = key instanceof Secret ? key : importSecret('DataKey', key.slice())
     const sealed = {
       ...{ store: database, dataKey, clock, random: pooled(random) },
-      counter: keys.writes,
+      chain: keys.commits,
     }
     const { observer } = this.#init
     const watch = observer === undefined ? {} : { watch: syncWatch(observer) }
@@ -206,9 +206,7 @@ class HostedMailbox implements Mailbox, Startable {
     })
     const { witness: file, isCut = false } = this.#init
     const witness =
-      file === undefined
-        ? undefined
-        : new Witness({ file, writes: () => records.writes(), isCut, clock })
+      file === undefined ? undefined : new Witness({ files: [file], records, isCut, clock })
     return { account, records, witness, store, service, operator, joinSecret }
   }
 

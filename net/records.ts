@@ -2,14 +2,15 @@
  * The store of both services: sealed values, group commit. One batch is on its way at a time; everything that arrives
  * meanwhile goes into the next, so that many messages share one fsync. Not a cache: reads see what is committed, nothing else.
  */
-import { equalBytes, u64 } from '../protocol/bytes.ts'
-import { reader } from '../protocol/reader.ts'
+import { equalBytes } from '../protocol/bytes.ts'
+import { CommitChain, NO_COMMIT } from './commit-chain.ts'
 import { READ_AHEAD, iteratorOptions } from './record-range.ts'
 import { openValue, sealValue } from './sealed-value.ts'
 import { StoreError, storeError } from './store-error.ts'
 import type { AbstractBatchOptions } from 'abstract-level'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Secret } from '../protocol/secret.ts'
+import type { CommitMark, StoredChain } from './commit-chain.ts'
 import type { Clock, Store, Timer } from './ports.ts'
 import type { Range } from './record-range.ts'
 
@@ -38,8 +39,8 @@ export interface RecordsInit {
    * @default 50
    */
   readonly lazyMs?: number
-  /** Name of a record that counts the batches: what the end of a log has lost is then missing in the count. */
-  readonly counter?: string
+  /** Beginning of the names of records that number the batches and tie each to the one before: commit-chain.ts. */
+  readonly chain?: string
   /**
    * Called after a failed batch, before the next one: closes and opens the database again, so that its log is read to the last
    * whole record and ends there. A write that was cut short would otherwise leave a hole behind which nothing is found.
@@ -91,12 +92,13 @@ export class Records {
   readonly #clock: Clock
   readonly #random: RandomBytes
   readonly #lazyMs: number
-  readonly #counterKey: string | undefined
+  readonly #chain: CommitChain | undefined
   readonly #reopen: (() => Promise<void>) | undefined
   /** A read from LevelDB's cache takes less time than a turn through its threads. */
   readonly #readsAtOnce: boolean
   readonly #watch: RecordsInit['watch']
   readonly #listeners: ((error: StoreError) => void)[] = []
+  readonly #syncListeners: ((mark: CommitMark) => void)[] = []
 
   #queue: Group[] = []
   #writing: Promise<void> | undefined
@@ -110,9 +112,8 @@ export class Records {
   /** Something was written without fsync since the last fsync. */
   #unsynced = false
   #closed = false
-  /** Of the counter: as it is in the database, and as it is on the disk. Undefined until it was read. */
-  #counted: number | undefined
-  #durable: number | undefined
+  /** The end of the chain on the disk. Undefined until it was read. */
+  #durable: CommitMark | undefined
   #batches = 0
   #synced = 0
 
@@ -123,7 +124,7 @@ export class Records {
     this.#clock = init.clock
     this.#random = init.random
     this.#lazyMs = init.lazyMs ?? 50
-    this.#counterKey = init.counter
+    this.#chain = init.chain === undefined ? undefined : this.#makeChain(init.chain)
     this.#reopen = init.reopen
     this.#watch = init.watch
   }
@@ -189,10 +190,30 @@ export class Records {
     }
   }
 
-  /** Batches on the disk, over all runs, where there is a counter. Of a damaged counter 0. */
-  async writes(): Promise<number> {
-    this.#durable ??= await this.#readCounter()
+  /** What the store says of its batches, where there is a chain. To be asked before the first commit. Throws `StoreError`. */
+  async continuity(): Promise<StoredChain | undefined> {
+    const chain = await this.#chain?.load()
+    this.#durable ??= chain?.head
+    return chain
+  }
+
+  /** The last batch that is on the disk, over all runs. Throws `StoreError`. */
+  async durable(): Promise<CommitMark> {
+    this.#durable ??= (await this.#chain?.load())?.head ?? NO_COMMIT
     return this.#durable
+  }
+
+  /** Begins the chain anew, above this number and what there is. Resolves when it is on the disk. Rejects as a commit does. */
+  async beginChainAbove(number: number): Promise<void> {
+    await this.flush()
+    const { number: before } = await this.durable()
+    this.#chain?.beginAbove(Math.max(number, before))
+    await this.#sync()
+  }
+
+  /** Called after each batch that is on the disk, with the end of the chain. */
+  onSynced(listener: (mark: CommitMark) => void): void {
+    this.#syncListeners.push(listener)
   }
 
   /**
@@ -332,32 +353,25 @@ export class Records {
     if (this.#mustReopen) await this.#openAgain()
     const options: BatchOptions = { sync: groups.some(({ pace }) => pace !== 'lazy') }
     const began = this.#watch?.now() ?? 0
-    const number = (this.#counted ??= await this.#readCounter()) + 1
+    const stamp = await this.#chain?.stamp(operations)
     this.#begun = operations
-    await this.#store.batch([...operations, ...this.#counter(number)], options)
-    this.#counted = number
-    if (options.sync) this.#durable = number
+    await this.#store.batch([...operations, ...(stamp?.writes ?? [])], options)
     this.#batches++
-    if (options.sync) this.#synced++
-    if (options.sync) this.#watch?.synced(this.#watch.now() - began)
     this.#unsynced = !options.sync
+    if (stamp !== undefined) this.#chain?.written(stamp.mark)
+    if (!options.sync) return
+    this.#synced++
+    this.#watch?.synced(this.#watch.now() - began)
+    if (stamp === undefined) return
+    this.#durable = stamp.mark
+    for (const listener of this.#syncListeners) listener(stamp.mark)
   }
 
-  #counter(number: number): readonly Write[] {
-    const key = this.#counterKey
-    return key === undefined ? [] : [this.#seal(key, u64(number))]
-  }
-
-  async #readCounter(): Promise<number> {
-    if (this.#counterKey === undefined) return 0
-    try {
-      const value = await this.get(this.#counterKey)
-      return value === undefined ? 0 : reader(value).u64()
-    } catch (cause) {
-      if (cause instanceof StoreError && cause.code === 'ERR_CORRUPT' && cause.key !== undefined)
-        return 0
-      throw cause
-    }
+  #makeChain(prefix: string): CommitChain {
+    // A damaged one is as good as a missing one.
+    const read = (from: string): AsyncIterable<StoredRecord> =>
+      this.range(from, { damaged: () => undefined })
+    return new CommitChain({ prefix, read, seal: (key, value) => this.#seal(key, value) })
   }
 
   async #openAgain(): Promise<void> {
@@ -392,7 +406,7 @@ export class Records {
       this.#doubtful = this.#begun.find(({ type }) => type === 'put')
     }
     this.#mustReopen = true
-    this.#counted = undefined
+    this.#chain?.distrust()
     for (const listener of this.#listeners) listener(error)
     for (const group of [...groups, ...behind]) group.reject(error)
   }

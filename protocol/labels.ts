@@ -28,6 +28,7 @@ export const labels = {
     'token',
     'link',
     'accepted key',
+    'commit',
   ],
   key64: [
     'pqxdh identity',
@@ -43,7 +44,7 @@ export const labels = {
     'epoch',
     'message',
   ],
-  key32: ['continuity', 'salt', 'tag', 'log name'],
+  key32: ['continuity', 'salt', 'tag', 'log name', 'mark'],
 } as const
 
 /** One use of an unkeyed hash. */

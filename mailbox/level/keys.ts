@@ -23,8 +23,8 @@ export const keys = {
   address: 'mailbox/address',
   retirement: 'mailbox/retirement',
   time: 'mailbox/time',
-  /** Batches that were written. */
-  writes: 'mailbox/writes',
+  /** Batches that were written: net/commit-chain.ts. */
+  commits: 'mailbox/commit/',
   members: 'mailbox/member/',
   member: (member: number) => `mailbox/member/${short(member)}`,
   former: 'mailbox/former',

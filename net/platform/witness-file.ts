@@ -3,13 +3,9 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeDurably } from './durable-file.ts'
 import { systemCode } from './home-error.ts'
+import type { WitnessFile } from '../witness.ts'
 
-export interface FileOfWitness {
-  read(): Promise<Uint8Array | undefined>
-  write(bytes: Uint8Array): Promise<void>
-}
-
-export function witnessFile(dir: string): FileOfWitness {
+export function witnessFile(dir: string): WitnessFile {
   const path = join(dir, 'witness')
   return {
     read: async () => {

@@ -82,6 +82,7 @@ test('the names on the wire are frozen', () => {
           "salt",
           "tag",
           "log name",
+          "mark",
         ],
         "key64": [
           "pqxdh identity",
@@ -110,6 +111,7 @@ test('the names on the wire are frozen', () => {
           "token",
           "link",
           "accepted key",
+          "commit",
         ],
       },
     }

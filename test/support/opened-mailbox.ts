@@ -2,7 +2,7 @@
 import { keys } from '../../mailbox/level/keys.ts'
 import { LevelMailboxStore } from '../../mailbox/level/level-store.ts'
 import { DEFAULT_LIMITS } from '../../mailbox/limits.ts'
-import { Witness } from '../../mailbox/witness.ts'
+import { Witness } from '../../net/witness.ts'
 import { openHome } from '../../net/platform/home.ts'
 import { systemClock as clock } from '../../net/platform/clock.ts'
 import { platformRandom as random } from '../../net/platform/random.ts'
@@ -21,11 +21,11 @@ export async function openMailboxStore(dir: string): Promise<Opened> {
   const home = await openHome(dir, { create: {} })
   try {
     const { store: database, dataKey } = home
-    const records = new Records({ store: database, dataKey, clock, random, counter: keys.writes })
+    const records = new Records({ store: database, dataKey, clock, random, chain: keys.commits })
     const store = new LevelMailboxStore({ records, clock, limits: DEFAULT_LIMITS })
     const file = witnessFile(dir)
     const { isCut } = home
-    const witness = new Witness({ file, writes: () => records.writes(), isCut, clock })
+    const witness = new Witness({ files: [file], records, isCut, clock })
     await witness.start()
     await store.start()
     return {
