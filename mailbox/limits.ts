@@ -9,6 +9,9 @@ const DAY = 24 * 60 * MINUTE
 export const FIRST_MESSAGE_TTL_MS = 14 * DAY
 export const SESSION_MAIL_TTL_MS = 21 * DAY
 
+/** A one-time pair leaves the shelf half way through its validity, so that its owner still holds the private half. */
+export const PAIR_SHELF_MS = 30 * DAY
+
 /** Everything that an operator may set. Times in ms. */
 export interface MailboxLimits {
   /** Owners that may join. */
@@ -21,6 +24,8 @@ export interface MailboxLimits {
   /** How long mail waits for its owner: the promise in a custody receipt. */
   readonly keepMessagesMs: number
   readonly keepFirstMessagesMs: number
+  /** How long a one-time pair stays on the shelf. */
+  readonly keepPairsMs: number
   /** Those of them that strangers may leave once the owner has given out tokens. */
   readonly strangerBytes: number
   readonly strangerMessages: number
@@ -71,6 +76,7 @@ export const DEFAULT_LIMITS: MailboxLimits = {
   ownerMessages: 2000,
   keepMessagesMs: SESSION_MAIL_TTL_MS,
   keepFirstMessagesMs: FIRST_MESSAGE_TTL_MS,
+  keepPairsMs: PAIR_SHELF_MS,
   strangerBytes: 4 * MIB,
   strangerMessages: 100,
   ownerTokens: 1024,
@@ -97,9 +103,6 @@ export const DEFAULT_LIMITS: MailboxLimits = {
   addressJoinsPerSecond: 0.1,
   republishMs: DAY / 2,
 }
-
-/** A one-time pair leaves the shelf half way through its validity, so that its owner still holds the private half. */
-export const PAIR_SHELF_MS = 30 * DAY
 
 /** A taken pair's id is remembered for as long as its signature could still be accepted. */
 export const TAKEN_PAIR_MS = 62 * DAY

@@ -2,9 +2,10 @@
 
 import { signHandOut, tokenHash } from '../protocol/custody.ts'
 import { verifyOneTimePair } from '../protocol/prekeys.ts'
-import { PAIR_SHELF_MS, TAKEN_PAIR_MS } from './limits.ts'
+import { TAKEN_PAIR_MS } from './limits.ts'
 import type { Account, AccountKey } from '../protocol/account.ts'
 import type { Clock } from '../net/ports.ts'
+import type { MailboxLimits } from './limits.ts'
 import type { Restored } from './restored.ts'
 import type { MailboxStore, NewPair } from './store.ts'
 import type { TimeBase } from './time-base.ts'
@@ -14,6 +15,7 @@ export interface PrekeyShelfInit {
   readonly store: MailboxStore
   readonly clock: Clock
   readonly time: TimeBase
+  readonly limits: MailboxLimits
   readonly restored: Restored
 }
 
@@ -36,11 +38,11 @@ export class PrekeyShelf {
    * when the shelf is full.
    */
   async put(owner: AccountKey, signedPairs: readonly Uint8Array[]): Promise<void> {
-    const { store, time, restored } = this.#init
+    const { store, time, limits, restored } = this.#init
     const pairs = signedPairs
       .map((signed) => this.#verify(owner, signed))
       .filter(({ issuedAt }) => !restored.hasForgotten(issuedAt))
-    await store.putPairs(owner, pairs, time.now() + PAIR_SHELF_MS)
+    await store.putPairs(owner, pairs, time.now() + limits.keepPairsMs)
   }
 
   /** Removes the oldest pair for good, then gives it. Undefined when there is none for the one who asks. */

@@ -14,5 +14,7 @@ test(`whatever was promised survives ${KILLS} kills, what was acknowledged is go
   expect(report.promised).toBeGreaterThan(KILLS)
   expect(report.settled).toBeGreaterThan(KILLS)
   expect(report.pairs).toBeGreaterThan(KILLS)
+  const { during, after, mail, pairs } = report.expiry
+  expect([during, after, mail, pairs].every((count) => count > 0)).toBe(true)
   expect(report.received + report.expired).toBeGreaterThanOrEqual(report.promised)
 }, 600_000)

@@ -19,6 +19,13 @@ export interface RunningMailbox {
   readonly status: MailboxServiceStatus
 }
 
+/** Something has begun to expire, or is gone. */
+export interface Expiring {
+  readonly kind: 'mail' | 'pairs'
+  readonly count: number
+  readonly done: boolean
+}
+
 export class KilledMailbox {
   readonly #folder: string
   readonly #began: number
@@ -38,11 +45,17 @@ export class KilledMailbox {
     return new KilledMailbox(await mkdtemp(join(tmpdir(), 'sotto-killed-')), began)
   }
 
-  async start(): Promise<RunningMailbox> {
+  async start(onExpiring: (expiring: Expiring) => void): Promise<RunningMailbox> {
     const child = await this.#next
     this.#running = child
+    const serving = new Promise<RunningMailbox>((resolve) => {
+      child.on('message', (told: RunningMailbox | Expiring) => {
+        if ('link' in told) resolve(told)
+        else onExpiring(told)
+      })
+    })
     child.send({ dir: join(this.#folder, 'box'), listen: this.#listen, began: this.#began })
-    const [running] = await Promise.race([once(child, 'message'), failure(child)])
+    const running = await Promise.race([serving, failure(child)])
     this.#listen = String(running.addresses[0]).replace(/\/p2p\/.*/, '')
     this.#next = this.#load()
     return running

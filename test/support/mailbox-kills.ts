@@ -1,5 +1,5 @@
 // A real mailbox process on a real folder is killed again and again while mail is left, fetched and acknowledged, one-time pairs are
-// taken, and the time runs so fast that mail and pairs expire.
+// taken, and the time runs so fast that mail and pairs expire. Every other kill waits until something does.
 import { MailboxClient, MailboxError } from '../../net/mailbox-client.ts'
 import { accountOf } from '../../net/peer-name.ts'
 import { platformRandom as random } from '../../net/platform/random.ts'
@@ -8,19 +8,29 @@ import { textOf } from '../mailbox/world.ts'
 import { testAccount, testBundle, testPairs } from './accounts.ts'
 import { hurriedClock } from './hurried-clock.ts'
 import { Ledger } from './kill-ledger.ts'
+import { ExpiryWatch, Life } from './kill-life.ts'
 import { KilledMailbox } from './killed-mailbox.ts'
 import { testPeer } from './network.ts'
 import type { MailboxItem } from '../../net/mailbox-client.ts'
 import type { Clock } from '../../net/ports.ts'
-import type { Owner } from './kill-ledger.ts'
-import type { RunningMailbox } from './killed-mailbox.ts'
+import type { Owner, Pending } from './kill-ledger.ts'
+import type { ExpiryCounts, LifeInit } from './kill-life.ts'
 import type { TestPeer } from './network.ts'
 
 /** Deposits of one sender that wait for their receipt. */
 const LANES = 12
 
-/** Answers of the longest life. */
+/** Answers of the longest life, which has more when it waits for expiry. */
 const MOST_ANSWERS = 130
+
+/** How many times more. */
+const PATIENCE = 3
+
+/** Lives from one in which the other owner is there to the next. */
+const VISITS = 5
+
+/** Pairs of an owner that strangers take, to one of the other, whose pairs expire. */
+const RARELY = 8
 
 /** What became of one mailbox over its lives. */
 export interface KillReport {
@@ -33,6 +43,7 @@ export interface KillReport {
   /** Promises that ended before their owner came. */
   readonly expired: number
   readonly pairs: number
+  readonly expiry: ExpiryCounts
   /** MiB, the most that any life had resident. */
   readonly memory: number
 }
@@ -47,40 +58,14 @@ export async function killMailbox(
   const campaign = new Campaign(mailbox, hurriedClock(began))
   try {
     await campaign.start()
-    for (let kill = 0; kill < kills; kill++) await campaign.life(5 + below(MOST_ANSWERS))
+    for (let kill = 0; kill < kills; kill++) {
+      const answers = 5 + below(MOST_ANSWERS)
+      await campaign.life(answers, { waits: below(2) === 0, visited: kill % VISITS === VISITS - 1 })
+    }
     return await campaign.end()
   } finally {
     await campaign.stop()
     await mailbox.end()
-  }
-}
-
-/** One run of the mailbox, which ends after so many answers. */
-class Life {
-  readonly box: RunningMailbox
-  readonly #over = new AbortController()
-  #left: number
-
-  constructor(box: RunningMailbox, answers: number) {
-    this.box = box
-    this.#left = answers
-  }
-
-  get signal(): AbortSignal {
-    return this.#over.signal
-  }
-
-  get over(): boolean {
-    return this.#over.signal.aborted
-  }
-
-  /** Something was answered. */
-  count(): void {
-    if (--this.#left <= 0) this.end()
-  }
-
-  end(): void {
-    this.#over.abort(new Error('killed'))
   }
 }
 
@@ -94,8 +79,12 @@ class Campaign {
   readonly #clock: Clock
   readonly #ledger = new Ledger()
   readonly #peers: TestPeer[] = []
+  readonly #expiry = new ExpiryWatch()
   #sequence = 0
   #memory = 0
+  /** When this life began; how long all those before it were. */
+  #began = performance.now()
+  #ran = 0
 
   constructor(mailbox: KilledMailbox, clock: Clock) {
     this.#mailbox = mailbox
@@ -109,30 +98,35 @@ class Campaign {
     for (const account of accounts) this.#peers.push(await testPeer({ account, listen: [] }))
   }
 
-  async life(answers: number): Promise<void> {
-    const life = new Life(await this.#run(), answers)
+  /** Until it is killed. With `visited`, the other owner is there too. */
+  async life(
+    answers: number,
+    { waits, visited }: { readonly waits: boolean; readonly visited: boolean },
+  ): Promise<void> {
+    const life = await this.#run({ answers, waits, patience: PATIENCE })
     const [home, away, first, second] = this.#peers as [TestPeer, TestPeer, TestPeer, TestPeer]
     if (this.#sequence === 0) await this.#join(life, away)
-    const work = [this.#own(life, home), this.#leave(life, first), this.#leave(life, second)]
+    const owners = [this.#own(life, home, this.#ledger.home)]
+    if (visited) owners.push(this.#own(life, away, this.#ledger.away))
+    const work = [...owners, this.#leave(life, first), this.#leave(life, second)]
     await Promise.all([...work, this.#take(life, second), this.#dying(life)])
   }
 
   /** Everything that is still due must come now. */
   async end(): Promise<KillReport> {
-    const { home, away, faults, unpromised, taken } = this.#ledger
-    const life = new Life(await this.#run(), Number.POSITIVE_INFINITY)
+    const { home, away, owners, faults } = this.#ledger
+    const life = await this.#run({ answers: Infinity, waits: false, patience: 1 })
     const [homePeer, awayPeer, sender] = this.#peers as [TestPeer, TestPeer, TestPeer]
     const { client, o } = this.#client(life, sender)
-    for (const { owner, deposit } of unpromised.splice(0)) {
-      const { keptUntil } = await client.deposit(deposit, o)
-      owner.promised.set(textOf(deposit.envelope), keptUntil)
+    for (let left = this.#again(); left !== undefined; left = this.#again()) {
+      this.#ledger.promise(left, (await client.deposit(left.deposit, o)).keptUntil)
     }
     await client.close()
     await this.#empty(life, homePeer, home)
     await this.#empty(life, awayPeer, away)
     const now = this.#clock.now()
     life.end()
-    const missing = [...home.missing(now), ...away.missing(now)]
+    const missing = owners.flatMap((owner) => owner.missing(now))
     const sum = (of: (owner: Owner) => number): number => of(home) + of(away)
     return {
       faults: [...faults, ...missing.map((text) => `${text} was promised and never came`)],
@@ -140,7 +134,8 @@ class Campaign {
       received: sum(({ received }) => received.size),
       settled: sum(({ settled }) => settled.size),
       expired: sum((owner) => owner.expired(now)),
-      pairs: taken.size,
+      pairs: sum(({ taken }) => taken.size),
+      expiry: this.#expiry.counts,
       memory: this.#memory,
     }
   }
@@ -149,10 +144,25 @@ class Campaign {
     for (const peer of this.#peers) await peer.stop()
   }
 
-  async #run(): Promise<RunningMailbox> {
-    const running = await this.#mailbox.start()
-    this.#ledger.addUp(running)
-    return running
+  async #run(init: Omit<LifeInit, 'box'>): Promise<Life> {
+    let life: Life | undefined
+    const box = await this.#mailbox.start((expiring) => {
+      this.#expiry.tell(expiring)
+      if (!expiring.done) life?.expiring()
+    })
+    this.#began = performance.now()
+    this.#ledger.addUp(box, this.#clock.now())
+    this.#expiry.counted(box.status.expired)
+    return (life = new Life({ ...init, box }))
+  }
+
+  /** For how long the mailbox has been running. */
+  #running(): number {
+    return this.#ran + performance.now() - this.#began
+  }
+
+  #again(): Pending | undefined {
+    return this.#ledger.again(this.#running())
   }
 
   async #dying(life: Life): Promise<void> {
@@ -161,6 +171,8 @@ class Campaign {
     }
     this.#memory = Math.max(this.#memory, this.#mailbox.memory())
     await this.#mailbox.kill()
+    this.#expiry.killed()
+    this.#ran = this.#running()
   }
 
   #client({ box, signal }: Life, { wire }: TestPeer, { owner, ...parts }: ClientParts = {}) {
@@ -175,12 +187,11 @@ class Campaign {
     await client.close()
   }
 
-  /** The owner who is there: joins, keeps the shelf filled, fetches and acknowledges until the life is over. */
-  async #own(life: Life, peer: TestPeer): Promise<void> {
-    const { home } = this.#ledger
-    const drained = this.#drain(life, peer, home)
+  /** An owner who is there: joins, keeps the shelf filled, fetches and acknowledges until the life is over. */
+  async #own(life: Life, peer: TestPeer, owner: Owner): Promise<void> {
+    const drained = this.#drain(life, peer, owner)
     try {
-      await this.#furnish(drained.client, life)
+      await this.#furnish(drained.client, life, owner)
       await drained.client.fetch({ signal: life.signal })
       while (!life.over) await drained.acknowledge()
     } catch (cause) {
@@ -200,7 +211,7 @@ class Campaign {
     }
     const { usedBytes, oneTimePairs } = await client.status(o)
     if (usedBytes !== 0) this.#ledger.faults.push(`an empty box has ${usedBytes} bytes`)
-    if (oneTimePairs + this.#ledger.taken.size > this.#ledger.uploaded) {
+    if (oneTimePairs + owner.taken.size > owner.uploaded) {
       this.#ledger.faults.push('there are more pairs than were uploaded')
     }
     await client.close()
@@ -230,17 +241,16 @@ class Campaign {
   }
 
   /** Everything an owner does after coming back, all of it again after each kill. */
-  async #furnish(client: MailboxClient, life: Life): Promise<void> {
+  async #furnish(client: MailboxClient, life: Life, owner: Owner): Promise<void> {
     const o = { signal: life.signal }
-    const { home } = this.#ledger
     const now = this.#clock.now()
     const sequence = ++this.#sequence
     await client.join(decodeMailboxLink(life.box.link).joinSecret, o)
-    await client.putBundle(testBundle(home.account, { sequence, now }, random).bytes, o)
+    await client.putBundle(testBundle(owner.account, { sequence, now }, random).bytes, o)
     const { oneTimePairs } = await client.status(o)
     if (oneTimePairs >= 10) return
-    const pairs = testPairs(home.account, accountOf(life.box.peer), { count: 40, now }, random)
-    this.#ledger.uploaded += pairs.length
+    const pairs = testPairs(owner.account, accountOf(life.box.peer), { count: 40, now }, random)
+    owner.uploaded += pairs.length
     await client.putPrekeys(
       pairs.map(({ signed }) => signed),
       o,
@@ -252,14 +262,13 @@ class Campaign {
     let { client, o } = this.#client(life, from)
     const lane = async (): Promise<void> => {
       while (!life.over) {
-        const pending = this.#ledger.next()
+        const pending = this.#ledger.next(this.#running())
         const used = client
         try {
-          const { keptUntil } = await used.deposit(pending.deposit, o)
-          pending.owner.promised.set(textOf(pending.deposit.envelope), keptUntil)
+          this.#ledger.promise(pending, (await used.deposit(pending.deposit, o)).keptUntil)
           life.count()
         } catch (cause) {
-          this.#ledger.unpromised.push(pending) // killed, or the owner has not joined yet
+          this.#ledger.fail(pending) // killed, or the owner has not joined yet
           if (isClosed(cause) && used === client) ({ client, o } = this.#client(life, from))
           if (!life.over) await turn()
         }
@@ -272,10 +281,12 @@ class Campaign {
   /** A stranger who takes one pair after another. */
   async #take(life: Life, from: TestPeer): Promise<void> {
     let { client, o } = this.#client(life, from)
-    while (!life.over) {
+    const { home, away } = this.#ledger
+    for (let turns = 1; !life.over; turns++) {
+      const owner = turns % RARELY === 0 ? away : home
       try {
-        const { pair } = await client.takePrekey(this.#ledger.home.account.key, o)
-        if (pair !== undefined) this.#ledger.take(pair.id)
+        const { pair } = await client.takePrekey(owner.account.key, o)
+        if (pair !== undefined) this.#ledger.take(owner, pair.id)
         life.count()
       } catch (cause) {
         if (isClosed(cause)) ({ client, o } = this.#client(life, from))
