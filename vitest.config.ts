@@ -48,7 +48,7 @@ const ALONE = [
   'test/{examples,scenario,testnet,traced}/**/*.test.ts',
   'test/canaries/processes.test.ts',
   'test/cli/{bin,mailbox-processes,processes}.test.ts',
-  'test/mailbox/{dht,kill,libp2p}.test.ts',
+  'test/mailbox/{dht,kill,libp2p,load-*}.test.ts',
   'test/net/{dht,full-disk,lan}.test.ts',
 ]
 
