@@ -3,7 +3,7 @@
 import { buildCommand, buildRouteMap } from '@stricli/core'
 import type { RouteMap } from '@stricli/core'
 import type { Load } from './app.ts'
-import { backupCommands } from './backup-commands.ts'
+import { mailboxBackupCommands } from './backup-commands.ts'
 import type { CliContext } from './context.ts'
 import type { ConfigFlags } from './mailbox-config.ts'
 import type { MailboxDrainFlags } from './mailbox-drain.ts'
@@ -27,7 +27,7 @@ export function mailboxCommands(load: Load): RouteMap<CliContext> {
     routes: {
       ...hostCommands(load),
       ...ownMailboxCommands(load),
-      backup: backupCommands(load),
+      backup: mailboxBackupCommands(load),
       invite: inviteCommands(load),
       member: memberCommands(load),
       policy: sectionCommands(load, {

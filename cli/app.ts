@@ -2,6 +2,7 @@
 
 import { buildApplication, buildCommand, buildRouteMap } from '@stricli/core'
 import type { Application, BaseArgs, CommandFunction, RouteMap } from '@stricli/core'
+import { nodeBackupCommands } from './backup-commands.ts'
 import { COMMON_FLAGS_HELP } from './common-flags.ts'
 import type { CliContext } from './context.ts'
 import type { ContactAddFlags } from './contact-add.ts'
@@ -37,7 +38,7 @@ export type Load = <
 
 /** Words that stand before another word. */
 export const NOUNS: readonly string[] = [
-  ...['contact', 'mailbox', 'node', 'testnet'],
+  ...['backup', 'contact', 'mailbox', 'node', 'testnet'],
   ...['backup', 'invite', 'member', 'policy', 'quota'].map((noun) => `mailbox ${noun}`),
 ]
 
@@ -72,6 +73,7 @@ function root(load: Load): RouteMap<CliContext> {
       ...messageCommands(load),
       mailbox: mailboxCommands(load),
       node: nodeCommands(load),
+      backup: nodeBackupCommands(load),
       ...networkCommands(load),
     },
   })

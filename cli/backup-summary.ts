@@ -1,10 +1,13 @@
-import type { BackupSummary } from '../mailbox/backup/backup.ts'
 import type { Style } from './render.ts'
-import { renderDone, shortPeer } from './render.ts'
+import { renderDone } from './render.ts'
 
 /** What is in a backup, in one line. */
-export function summaryLine(summary: BackupSummary, style: Style): string {
-  const { peer, createdAt, members, messages } = summary
+export function summaryLine(
+  what: string,
+  { createdAt }: { readonly createdAt: number },
+  counts: string,
+  style: Style,
+): string {
   const at = new Date(createdAt).toISOString().replace(/\.\d+Z$/, 'Z')
-  return `${renderDone(style)} mailbox ${shortPeer(peer, style)} as of ${at}   members ${members} · messages ${messages}`
+  return `${renderDone(style)} ${what} as of ${at}   ${counts}`
 }

@@ -1,38 +1,20 @@
-import { resolve } from 'node:path'
-import { readKey } from './backup-key.ts'
-import { summaryLine } from './backup-summary.ts'
+import { restore, type BackupRestoreFlags } from './backup-steps.ts'
 import type { CliContext } from './context.ts'
-import type { MailboxBackupKeyFlags } from './mailbox-backup-verify.ts'
-import { readPassphrase } from './passphrase.ts'
+import { mailboxBackups } from './mailbox-backup.ts'
 import { mailboxHomeOf } from './profile.ts'
-
-export interface MailboxBackupRestoreFlags extends MailboxBackupKeyFlags {
-  readonly dir?: string | undefined
-}
 
 /** `sotto mailbox backup restore FILE`: makes the folder of a mailbox out of a backup. */
 export async function run(
   context: CliContext,
-  { identity, dir: named }: MailboxBackupRestoreFlags,
+  flags: BackupRestoreFlags,
   argument: string,
 ): Promise<void> {
-  const { output, interrupted: signal } = context
-  const { restoreBackup } = await import('../mailbox/backup/backup.ts')
-  const { backupProblem } = await import('./backup-problem.ts')
-  const file = resolve(argument)
-  const dir = named === undefined ? mailboxHomeOf(context.flags) : resolve(named)
-  const key = await readKey(context, identity)
-  const passphrase = async (): Promise<string> =>
-    'passphrase' in key ? key.passphrase : readPassphrase(context)
-  try {
-    const summary = await restoreBackup({ file, key, dir, passphrase, signal })
-    await output.result({ file, home: dir, ...summary }, summaryLine(summary, output.style))
-    for (const line of warnings(summary.createdAt)) output.talk(line)
-    output.hint(`sotto --home ${dir} mailbox host   serve from it`)
-  } catch (cause) {
-    signal.throwIfAborted()
-    backupProblem(cause, 'folder')
-  }
+  const { output } = context
+  const home = mailboxHomeOf(context.flags)
+  const subject = await mailboxBackups()
+  const { dir, createdAt } = await restore(context, subject, { home, argument, flags })
+  for (const line of warnings(createdAt)) output.talk(line)
+  output.hint(`sotto --home ${dir} mailbox host   serve from it`)
 }
 
 function warnings(createdAt: number): readonly string[] {

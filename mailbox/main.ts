@@ -2,12 +2,13 @@
 
 import { systemClock } from '../net/platform/clock.ts'
 import { directory } from '../net/platform/dht.ts'
+import { serveSnapshots } from '../net/platform/backup/snapshot-socket.ts'
 import { openHome } from '../net/platform/home.ts'
 import { startNetwork } from '../net/platform/libp2p.ts'
 import { memoryHome } from '../net/platform/memory-home.ts'
 import { platformRandom } from '../net/platform/random.ts'
 import { witnessFile } from '../net/platform/witness-file.ts'
-import { serveSnapshots } from './backup/snapshot-socket.ts'
+import { MAILBOX_BACKUP } from './backup/backup.ts'
 import { mailbox } from './host.ts'
 import { DEFAULT_LIMITS } from './limits.ts'
 import { Monitor } from './monitor/monitor.ts'
@@ -18,7 +19,7 @@ import type { Clock, PeerName } from '../net/ports.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Connection, Libp2p } from '@libp2p/interface'
 import type { Mailbox } from './host.ts'
-import type { SnapshotServer } from './backup/snapshot-socket.ts'
+import type { SnapshotServer } from '../net/platform/backup/snapshot-socket.ts'
 import type { MailboxLimits } from './limits.ts'
 import type { Endpoint } from './monitor/http.ts'
 import type { MonitorOptions, Watched } from './monitor/monitor.ts'
@@ -206,7 +207,9 @@ async function serve(home: Home, options: HostMailboxOptions): Promise<MailboxHo
 
 /** For backups. A folder that can hold no socket is backed up while nobody serves from it. */
 async function snapshotsOf({ dir, store }: Home): Promise<SnapshotServer | undefined> {
-  return dir === undefined ? undefined : await serveSnapshots(dir, store).catch(() => undefined)
+  return dir === undefined
+    ? undefined
+    : await serveSnapshots(dir, store, MAILBOX_BACKUP).catch(() => undefined)
 }
 
 function watched(node: Libp2p, running: Mailbox, monitor: Monitor): Watched {

@@ -50,7 +50,7 @@ export type PathWord = 'direct lan' | 'direct' | 'mailbox only' | 'offline'
  * twice (their copy or backup runs beside them); they refuse our first messages; age; key agreements that stay unanswered; they
  * write in an older session; our first messages stay unanswered; they cannot open what they could before; messages of theirs stay
  * missing that they were asked for; too many before the one that came;
- * its record is damaged.
+ * its record is damaged; our side came back from a backup.
  */
 export type RenewalReason =
   | 'no-session'
@@ -65,6 +65,8 @@ export type RenewalReason =
   | 'gap'
   | 'too-far-ahead'
   | 'damaged'
+  | 'restored'
+
 /**
  * Whether our clock is believed. `back`, `ahead`: it has jumped by more than an hour; `off`: the node was not running for more
  * than an hour. Until a mailbox, two contacts or the user agree, nothing is destroyed by that clock.

@@ -89,6 +89,8 @@ export interface ContactState extends Tokens {
   readonly fetched: readonly FetchedMark[]
   /** Mailboxes of theirs that may have lost something. */
   readonly doubts: readonly Doubt[]
+  /** Unix ms when it came back from a backup, until the conversation has begun again; 0 otherwise. */
+  readonly restoredAt: number
 }
 
 export interface NewContact {
@@ -134,6 +136,7 @@ export function newContact(init: NewContact, random: RandomBytes): ContactState 
     handOut: undefined,
     fetched: [],
     doubts: [],
+    restoredAt: 0,
     tokens: [],
     tokenRevision: 0,
     theirTokens: NO_TOKENS,
@@ -201,6 +204,7 @@ export function encodeContact(contact: ContactState): Uint8Array {
       ...(contact.handOut && { handOut: contact.handOut }),
       fetched: contact.fetched.map((mark) => ({ ...mark, counter: BigInt(mark.counter) })),
       doubts: contact.doubts.map((doubt) => ({ ...doubt, at: BigInt(doubt.at) })),
+      restoredAt: BigInt(contact.restoredAt),
       ...storedTokens(contact),
     }),
   )
@@ -253,6 +257,7 @@ export function decodeContact(id: ContactId, bytes: Uint8Array, now: number): Co
       ...{ mailbox, messages },
       at: toInteger(at),
     })),
+    restoredAt: toInteger(record.restoredAt),
     ...readTokens(record),
   }
 }

@@ -8,7 +8,7 @@ import type { FailedBodies } from '../protocol/failed-bodies.ts'
 import type { Envelope } from '../protocol/envelope.ts'
 import { tagMatches } from '../protocol/open-message.ts'
 import type { Accepted, Session } from '../protocol/session.ts'
-import { sendingSession } from '../protocol/sessions.ts'
+import { sendingSession, winningHandshake } from '../protocol/sessions.ts'
 import type { Records } from '../net/records.ts'
 import { StoreError } from '../net/store-error.ts'
 import type { ContactId, StateChange } from './api.ts'
@@ -24,7 +24,7 @@ import { keys } from './keys.ts'
 import type { IssuedToken } from './issued-tokens.ts'
 import type { StoredMessage } from './message.ts'
 import { answerMissing, lookAtGaps } from './missing.ts'
-import { mend, type Mender } from './mend.ts'
+import { mend, queueAgain, type Mender } from './mend.ts'
 import { openEnvelope, type Opener, type Way } from './open.ts'
 import type { NewCopy, OutboxEntry } from './outbox.ts'
 import type { Outcome } from './outcome.ts'
@@ -273,6 +273,18 @@ export class Conversation implements Mender, Opener {
     return this.step((draft) => {
       const session = sendingSession(draft.sessions, draft.contact.handshakes)
       if (session !== undefined) wantRenewal(draft, 'damaged', session)
+    })
+  }
+
+  /** It came back from a backup: begins again with somebody we have spoken with, and queues what may not have arrived. */
+  async beginAgain(): Promise<void> {
+    if (this.contact.restoredAt === 0) return
+    await this.step(async (draft) => {
+      draft.patch({ restoredAt: 0 })
+      await queueAgain(draft, this)
+      const { sentCounter, receivedCounter, handshakes } = draft.contact
+      const spoke = sentCounter > 0 || receivedCounter > 0 || winningHandshake(handshakes)
+      if (spoke) wantRenewal(draft, 'restored')
     })
   }
 

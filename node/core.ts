@@ -266,6 +266,7 @@ export class ChatCore {
     await this.#untold.log(this, this.clock)
     await this.book.start()
     if (this.ownKeys.isReplaced) await this.#leaveSessions()
+    for (const conversation of this.book.all()) await conversation.beginAgain()
     this.#started = true
     await this.#direct.start()
     this.#unwatch = this.#init.wire.watch((peer, connected) => this.#seen(peer, connected))

@@ -1,7 +1,5 @@
 // A whole node in one call: profile, libp2p node, DHT, chat. For Node; the service alone (chat.ts) runs wherever libp2p does.
 
-import { join } from 'node:path'
-import envPaths from 'env-paths'
 import { startNetwork } from '../net/platform/libp2p.ts'
 import { directory } from '../net/platform/dht.ts'
 import { HomeError } from '../net/platform/home-error.ts'
@@ -9,6 +7,7 @@ import { createHome, homeExists, openHome, type Home } from '../net/platform/hom
 import { memoryHome } from '../net/platform/memory-home.ts'
 import { systemClock } from '../net/platform/clock.ts'
 import { platformRandom } from '../net/platform/random.ts'
+import { serveSnapshots, type SnapshotServer } from '../net/platform/backup/snapshot-socket.ts'
 import { peerName } from '../net/peer-name.ts'
 import { dialPolicy } from '../net/dial-policy.ts'
 import { Records } from '../net/records.ts'
@@ -17,24 +16,16 @@ import { encodeContactLink } from '../protocol/link.ts'
 import { utf8 } from '../protocol/bytes.ts'
 import type { CreateNode, CreateProfile, Node, NodeOptions, ProfileChoice } from './api.ts'
 import { chat, type Chat } from './chat.ts'
+import { SELECTION } from './backup-records.ts'
 import { SottoError } from './errors.ts'
 import { homeProblem } from './home-problem.ts'
 import { keys } from './keys.ts'
 import { checkName } from './names.ts'
 import { MAX_COPIES } from './outbox.ts'
 import { storeProblem } from './plainly.ts'
+import { profileFolder } from './profile-folder.ts'
 
 const DEFAULT_LISTEN = ['/ip4/0.0.0.0/tcp/0', '/ip4/0.0.0.0/tcp/0/ws']
-
-/** Where a named profile is kept. */
-export function profileFolder(name: string): string {
-  if (!/^[\w-]{1,64}$/.test(name)) {
-    throw new SottoError('INVALID_ARGUMENT', 'this is no profile name', {
-      hint: 'a profile name has 1 to 64 letters, digits, - and _',
-    })
-  }
-  return join(envPaths('sotto', { suffix: '' }).data, name)
-}
 
 /**
  * Opens the profile, or makes it, and starts a node. Rejects with SottoError: STORE_LOCKED, BAD_PASSPHRASE, NEWER_FORMAT,
@@ -69,7 +60,7 @@ export const createProfile: CreateProfile = async ({ dir, name, unlock }) => {
 
 /** Whether there is a profile. */
 export function profileExists(profile: string | { readonly dir: string }): Promise<boolean> {
-  return homeExists(typeof profile === 'string' ? profileFolder(profile) : profile.dir)
+  return homeExists(profileFolder(profile))
 }
 
 async function openProfile({ profile, unlock }: NodeOptions): Promise<Home> {
@@ -80,8 +71,7 @@ async function openProfile({ profile, unlock }: NodeOptions): Promise<Home> {
 }
 
 function folderOf(profile: ProfileChoice = { memory: true }): string | undefined {
-  if (typeof profile === 'string') return profileFolder(profile)
-  return 'dir' in profile ? profile.dir : undefined
+  return typeof profile === 'string' || 'dir' in profile ? profileFolder(profile) : undefined
 }
 
 async function startNode(home: Home, options: NodeOptions): Promise<Node> {
@@ -98,7 +88,7 @@ async function startNode(home: Home, options: NodeOptions): Promise<Node> {
     lan: network.lan ?? false,
   }
   const policy = dialPolicy(places)
-  const started: { chat?: Chat } = {}
+  const started: { chat?: Chat; snapshots?: SnapshotServer | undefined } = {}
   const libp2p = await startNetwork({
     account,
     datastore,
@@ -116,6 +106,7 @@ async function startNode(home: Home, options: NodeOptions): Promise<Node> {
         clock,
         random,
         close: async () => {
+          await started.snapshots?.close()
           await libp2p.stop()
           await home.close()
         },
@@ -128,6 +119,7 @@ async function startNode(home: Home, options: NodeOptions): Promise<Node> {
   const { node } = started.chat
   try {
     options.signal?.throwIfAborted()
+    started.snapshots = await snapshotsOf(home)
     for (const link of options.mailbox ?? []) await node.mailbox.use(link)
   } catch (cause) {
     await node.stop()
@@ -135,6 +127,12 @@ async function startNode(home: Home, options: NodeOptions): Promise<Node> {
   }
   stopOnAbort(node, options.signal)
   return node
+}
+
+/** For backups. A folder that can hold no socket is backed up while no node runs from it. */
+async function snapshotsOf({ dir, store }: Home): Promise<SnapshotServer | undefined> {
+  if (dir === undefined) return undefined
+  return await serveSnapshots(dir, store, SELECTION).catch(() => undefined)
 }
 
 function checkCopies(copies: number | undefined): void {

@@ -52,7 +52,7 @@ async function beside(
 }
 
 /** Messages that wait for a receipt and are not in the outbox any more. */
-async function queueAgain(draft: Draft, mender: Mender): Promise<void> {
+export async function queueAgain(draft: Draft, mender: Mender): Promise<void> {
   const all = { first: 1, last: draft.contact.sentCounter }
   for await (const message of mender.sentBetween(all)) {
     if (!isUnreceipted(message) || mender.orderOf(message.id) !== undefined) continue

@@ -25,6 +25,7 @@ const REASONS: readonly RenewalReason[] = [
   'gap',
   'too-far-ahead',
   'damaged',
+  'restored',
 ]
 
 export function storedRenewal(renewal: Renewal): MessageInitShape<typeof StoredRenewalSchema> {

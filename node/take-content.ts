@@ -49,6 +49,7 @@ export async function takeContent(
   const content = readContent(draft, bytes)
   if (content === undefined) return
   if (came.arrival === 'direct') draft.theirTime = content.sentAt // what waited tells nothing of now
+  noteWritten(draft, content.seen)
   switch (content.body.kind) {
     case 'text':
       return takeText(draft, taker, content, content.body.text, came)
@@ -68,6 +69,18 @@ export async function takeContent(
     case 'control':
       return undefined
   }
+}
+
+/** So many messages at most are taken to be missing from our own history. */
+const MAX_FORGOTTEN = 1_000_000
+
+/**
+ * They have seen more of our messages than we know of: our side came back from a backup, and has forgotten what it wrote after. New
+ * ones stand behind those.
+ */
+function noteWritten(draft: Draft, seen: number): void {
+  const { sentCounter } = draft.contact
+  if (seen > sentCounter && seen - sentCounter <= MAX_FORGOTTEN) draft.patch({ sentCounter: seen })
 }
 
 function readContent(draft: Draft, bytes: Uint8Array): Content | undefined {

@@ -18,10 +18,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const EDGES: readonly RegExp[] = [
   /^net\/platform\//,
   /^node\/platform\//,
-  /^node\/(?:create-node|chat|home-problem)\.ts$/,
+  /^node\/(?:create-node|chat|home-problem|backup|backup-problem|profile-folder)\.ts$/,
   /^mailbox\/(?:main|host|folder|only-one)\.ts$/,
   /^mailbox\/monitor\//,
-  /^mailbox\/backup\/(?:backup|backup-error|snapshot-socket|source)\.ts$/,
+  /^mailbox\/backup\/backup\.ts$/,
 ]
 
 /** The only importer of libsodium. */

@@ -32,9 +32,10 @@ const LAYOUTS: readonly (readonly [string, (value: Uint8Array) => unknown])[] = 
   [keys.time, decodeTime],
 ]
 
-/** Throws `DecodeError` for a record that is not what its name says. */
-export function check({ key, value }: StoredRecord): void {
-  LAYOUTS.find(([prefix]) => key.startsWith(prefix))?.[1](value)
+/** The record, as it is. Throws `DecodeError` for one that is not what its name says. */
+export function checked(record: StoredRecord): StoredRecord {
+  LAYOUTS.find(([prefix]) => record.key.startsWith(prefix))?.[1](record.value)
+  return record
 }
 
 /** What stands in a backup for a damaged record; nothing for most. */
@@ -58,6 +59,13 @@ interface Waiting {
 }
 
 const NOTHING: Waiting = { bytes: 0, messages: 0, strangerBytes: 0, strangerMessages: 0 }
+
+/** What is in a backup. */
+export interface MailboxCounts {
+  readonly members: number
+  /** Envelopes that wait. */
+  readonly messages: number
+}
 
 export interface RefitInit {
   /** Unix ms by the clock of this computer. */
@@ -84,13 +92,8 @@ export class Refit {
     return this.#restoredAt
   }
 
-  get members(): number {
-    return this.#members
-  }
-
-  /** Envelopes that wait. */
-  get messages(): number {
-    return this.#messages
+  get counts(): MailboxCounts {
+    return { members: this.#members, messages: this.#messages }
   }
 
   /** What the folder gets for a record of the backup. */

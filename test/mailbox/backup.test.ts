@@ -11,7 +11,8 @@ import { tokenHash } from '../../protocol/custody.ts'
 import { testAccount } from '../support/accounts.ts'
 import { MailboxFolder } from '../support/mailbox-folder.ts'
 import { envelope, textOf } from './world.ts'
-import type { RestoreSummary } from '../../mailbox/backup/backup.ts'
+import type { BackupSummary } from '../../mailbox/backup/backup.ts'
+import type { Restored } from '../../net/platform/backup/backup.ts'
 
 const NEVER = (): Promise<string> => Promise.reject(new Error('nobody is asked'))
 
@@ -35,7 +36,7 @@ async function backUp(dir: string, name = 'a.age'): Promise<string> {
   return file
 }
 
-async function restore(file: string, dir: string): Promise<RestoreSummary> {
+async function restore(file: string, dir: string): Promise<BackupSummary & Restored> {
   return await restoreBackup({ file, dir, key: { identities: [identity] }, passphrase: NEVER })
 }
 
@@ -218,7 +219,7 @@ test('what is not a mailbox, a key or a backup is refused, and leaves nothing', 
     await expect(create('box', 'b.age')).rejects.toMatchObject({ code: 'ERR_LOCKED' })
   })
   await MailboxFolder.with(join(dir, 'box'), async ({ home }) => home.store.clear())
-  await expect(create('box', 'b.age')).rejects.toMatchObject({ code: 'ERR_NOT_A_MAILBOX' })
+  await expect(create('box', 'b.age')).rejects.toMatchObject({ code: 'ERR_NOTHING' })
   const file = join(dir, 'a.age')
   const other = await generateX25519Identity()
   const refused = (key: { identities: string[] }) => verifyBackup({ file, key })

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generateX25519Identity, identityToRecipient } from 'age-encryption'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
-import { createBackup, verifyBackup } from '../../mailbox/backup/backup.ts'
-import { connectSnapshot, serveSnapshots } from '../../mailbox/backup/snapshot-socket.ts'
+import { createBackup, MAILBOX_BACKUP, verifyBackup } from '../../mailbox/backup/backup.ts'
+import { connectSnapshot, serveSnapshots } from '../../net/platform/backup/snapshot-socket.ts'
 import { hostMailbox } from '../../mailbox/index.ts'
 import { platformRandom as random } from '../../net/platform/random.ts'
 import { equalBytes } from '../../protocol/bytes.ts'
@@ -32,7 +32,7 @@ async function served() {
   for (let at = 0; at < 200; at++) {
     await box.deposit(owner, envelope(`${at}`, { length: 60_000 }))
   }
-  const server = await serveSnapshots(dir, box.home.store)
+  const server = await serveSnapshots(dir, box.home.store, MAILBOX_BACKUP)
   return { dir, box, owner, server }
 }
 

@@ -8,7 +8,7 @@ import { accountFromSeed, type Account } from '../../protocol/account.ts'
 import type { Clock, Directory, DirectoryAnswer, PeerName, Store, Wire } from '../../net/ports.ts'
 import { peerName } from '../../net/peer-name.ts'
 import { systemClock } from '../../net/platform/clock.ts'
-import { Records } from '../../net/records.ts'
+import { Records, type StoredRecord } from '../../net/records.ts'
 import type { Message } from '../../node/api.ts'
 import { ChatCore } from '../../node/core.ts'
 import { ChatNode } from '../../node/chat-node.ts'
@@ -150,11 +150,12 @@ export class ChatWorld {
     await person.core.start()
   }
 
-  /** Begins again with the account alone: another device key, no contacts, no history. */
-  async reinstall(person: Person): Promise<void> {
+  /** Begins again with the account, another device key and what is given: nothing, or what a backup holds. */
+  async reinstall(person: Person, kept: readonly StoredRecord[] = []): Promise<void> {
     this.kill(person)
     person.disk = await faultyStore()
     this.#replace(person)
+    await person.core.records.commit(kept.map((record) => ({ type: 'put', ...record })))
     await person.core.rename(person.name)
     await person.core.start()
   }

@@ -1,6 +1,6 @@
 /** What is inside the seal of a backup, and what a restored mailbox keeps of it. */
 import { createHash } from 'node:crypto'
-import { decodeBackup, encodeBackup, NewerBackupError } from '../../../mailbox/backup/format.ts'
+import { decodeBackup, encodeBackup, NewerBackupError } from '../../../net/backup/format.ts'
 import { decodeRestored, encodeRestored } from '../../../mailbox/restored.ts'
 import { concat, utf8 } from '../../../protocol/bytes.ts'
 import { DecodeError } from '../../../protocol/errors.ts'
@@ -18,7 +18,7 @@ export async function backupParsers(): Promise<readonly Parser[]> {
       ...{ name: 'backup', covers: [], shape: 'bytes', examples, accepted: 'authentic' },
       errors: [DecodeError, NewerBackupError],
       read: async (input) => {
-        for await (const _ of decodeBackup(one(input), createHash('sha256')));
+        for await (const _ of decodeBackup('mailbox', one(input), createHash('sha256')));
       },
     }),
     parser({
@@ -33,7 +33,7 @@ async function written(records: readonly StoredRecord[]): Promise<Uint8Array> {
   const head = { createdAt: NOW, sealed: false, accountSeed: new Uint8Array(32).fill(1) }
   const digest = { sha256: createHash('sha256'), damaged: () => 0 }
   let bytes: Uint8Array = new Uint8Array(0)
-  for await (const piece of encodeBackup(head, one(...records), digest)) {
+  for await (const piece of encodeBackup('mailbox', head, one(...records), digest)) {
     bytes = concat(bytes, piece)
   }
   return bytes

@@ -1,26 +1,28 @@
 // What went wrong with a backup, in the words of the interface.
 
-import { BackupError } from '../mailbox/backup/backup-error.ts'
-import type { BackupErrorCode } from '../mailbox/backup/backup-error.ts'
+import { BackupError, type BackupErrorCode } from '../net/platform/backup/backup-error.ts'
+import type { BackupWord } from '../net/backup/format.ts'
 import { HomeError } from '../net/platform/home-error.ts'
-import { SottoError } from '../node/errors.ts'
-import type { SottoErrorCode } from '../node/errors.ts'
-import { homeProblem } from '../node/home-problem.ts'
+import { SottoError, type SottoErrorCode } from './errors.ts'
+import { homeProblem } from './home-problem.ts'
 
-const PROBLEMS: Readonly<Record<BackupErrorCode, readonly [SottoErrorCode, string, string]>> = {
-  ERR_NOT_A_MAILBOX: [
+type Problem = readonly [SottoErrorCode, string, string]
+
+/** WORD is `node` or `mailbox`. */
+const PROBLEMS: Readonly<Record<BackupErrorCode, Problem>> = {
+  ERR_NOTHING: [
     'PROFILE_NOT_FOUND',
-    'there is no mailbox in this folder',
-    'name the folder of the mailbox with --home',
+    'there is no WORD in this folder',
+    'name the folder of the WORD with --home',
   ],
   ERR_NO_SOCKET: [
     'STORE_LOCKED',
-    'a mailbox serves from this folder, whose name is too long for a socket',
+    'a WORD runs from this folder, whose name is too long for a socket',
     'stop it first, or move the folder',
   ],
   ERR_INTERRUPTED: [
     'STORE_LOCKED',
-    'the mailbox ended, or makes another backup at this moment',
+    'the WORD ended, or makes another backup at this moment',
     'try again',
   ],
   ERR_NO_FILE: [
@@ -50,7 +52,7 @@ const PROBLEMS: Readonly<Record<BackupErrorCode, readonly [SottoErrorCode, strin
   ],
   ERR_DAMAGED: [
     'STORE_DAMAGED',
-    'the backup is damaged: it was cut short or changed, or is not one of a mailbox',
+    'the backup is damaged: it was cut short or changed, or is not one of a WORD',
     'use another backup; nothing of this one was used',
   ],
   ERR_NEWER_FORMAT: ['NEWER_FORMAT', 'a newer version of sotto wrote this backup', 'update sotto'],
@@ -60,18 +62,22 @@ const PROBLEMS: Readonly<Record<BackupErrorCode, readonly [SottoErrorCode, strin
 export type Taken = 'file' | 'folder'
 
 /** Always throws: SottoError for errors of backups and folders, anything else as it is. */
-export function backupProblem(cause: unknown, taken: Taken): never {
+export function backupProblem(cause: unknown, taken: Taken, word: BackupWord): never {
   if (cause instanceof HomeError && cause.code === 'ERR_EXISTS') throw inTheWay(taken, cause)
   const code = codeOf(cause)
   if (code === undefined) homeProblem(cause)
-  const [kind, message, hint] = PROBLEMS[code]
+  const [kind, message, hint] = about(word, PROBLEMS[code])
   throw new SottoError(kind, message, { cause, hint })
+}
+
+function about(word: BackupWord, [kind, message, hint]: Problem): Problem {
+  return [kind, message.replace('WORD', word), hint.replace('WORD', word)]
 }
 
 function codeOf(cause: unknown): BackupErrorCode | undefined {
   if (cause instanceof BackupError) return cause.code
   const isMissing = cause instanceof HomeError && cause.code === 'ERR_NOT_FOUND'
-  return isMissing ? 'ERR_NOT_A_MAILBOX' : undefined
+  return isMissing ? 'ERR_NOTHING' : undefined
 }
 
 function inTheWay(taken: Taken, cause: HomeError): SottoError {

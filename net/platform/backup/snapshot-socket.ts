@@ -1,7 +1,7 @@
 /**
- * The records of a mailbox that is serving, for the program that makes a backup: LevelDB lets nobody else in. They go over a socket in
- * the folder, `run/snapshot`, as they are stored: sealed, so that it is no way around a passphrase, and their seals cost the mailbox
- * nothing. Who may connect is decided by the mode of the folder.
+ * The records of a folder that is open, for the program that makes a backup: LevelDB lets nobody else in. They go over a socket in
+ * the folder, `run/snapshot`, as they are stored: sealed, so that it is no way around a passphrase, and their seals cost whoever
+ * serves nothing. Who may connect is decided by the mode of the folder.
  *
  *   of each record: u16 length of the name ‖ name ‖ u32 length of the value ‖ value;  at the end: u16 0
  */
@@ -9,15 +9,16 @@ import { once } from 'node:events'
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
 import { join, resolve } from 'node:path'
-import { concat, fromUtf8, u16, u32, utf8 } from '../../protocol/bytes.ts'
-import { DecodeError } from '../../protocol/errors.ts'
-import { reader } from '../../protocol/reader.ts'
+import { concat, fromUtf8, u16, u32, utf8 } from '../../../protocol/bytes.ts'
+import { DecodeError } from '../../../protocol/errors.ts'
+import { reader } from '../../../protocol/reader.ts'
 import { BackupError } from './backup-error.ts'
-import { gathered, Pieces } from './pieces.ts'
-import { sealedRecords } from './snapshot.ts'
+import { gathered, Pieces } from '../../backup/pieces.ts'
+import { sealedRecords } from '../../backup/snapshot.ts'
 import type { Server, Socket } from 'node:net'
-import type { Store } from '../../net/ports.ts'
-import type { StoredRecord } from '../../net/records.ts'
+import type { Selection } from '../../backup/snapshot.ts'
+import type { Store } from '../../ports.ts'
+import type { StoredRecord } from '../../records.ts'
 
 /** A longer path is no socket's: 104 bytes with the terminator on macOS, 108 on Linux. */
 const MAX_PATH_BYTES = 100
@@ -33,8 +34,12 @@ export interface SnapshotServer {
   close(): Promise<void>
 }
 
-/** Serves snapshots of the folder's store, one at a time. Whoever calls it has the folder open. Rejects where no socket can be. */
-export async function serveSnapshots(dir: string, store: Store): Promise<SnapshotServer> {
+/** Serves snapshots of what a backup of the folder's store holds, one at a time. Whoever calls it has the folder open. Rejects where no socket can be. */
+export async function serveSnapshots(
+  dir: string,
+  store: Store,
+  selection: Selection,
+): Promise<SnapshotServer> {
   const path = socketPath(dir)
   const serving = new Set<Socket>()
   const server = createServer((socket) => {
@@ -43,7 +48,7 @@ export async function serveSnapshots(dir: string, store: Store): Promise<Snapsho
     serving.add(socket)
     socket.once('close', () => serving.delete(socket))
     socket.setTimeout(SILENCE_MS, () => socket.destroy())
-    void send(socket, store)
+    void send(socket, sealedRecords(store, selection))
   })
   await mkdir(join(dir, 'run'), { recursive: true, mode: 0o700 })
   await rm(path, { force: true }) // left by a crash: the folder's lock is ours
@@ -59,7 +64,7 @@ export async function serveSnapshots(dir: string, store: Store): Promise<Snapsho
   }
 }
 
-/** A snapshot of the mailbox that has the folder open. Undefined when none serves them there. */
+/** A snapshot by the program that has the folder open. Undefined when none serves them there. */
 export async function connectSnapshot(
   dir: string,
 ): Promise<AsyncGenerator<StoredRecord, void, undefined> | undefined> {
@@ -91,9 +96,9 @@ async function* received(socket: Socket): AsyncGenerator<StoredRecord, void, und
 }
 
 /** A socket that ends before the last byte says by that alone that something went wrong. */
-async function send(socket: Socket, store: Store): Promise<void> {
+async function send(socket: Socket, records: AsyncIterable<StoredRecord>): Promise<void> {
   try {
-    for await (const piece of gathered(encoded(sealedRecords(store)))) {
+    for await (const piece of gathered(encoded(records))) {
       if (!socket.write(piece)) await room(socket)
       if (socket.destroyed) return
     }

@@ -1,14 +1,15 @@
-// Where the records of a backup come from: the folder, or the mailbox that has it open.
+// Where the records of a backup come from: the folder, or the program that has it open.
 
-import { accountFromSeed } from '../../protocol/account.ts'
-import { HomeError } from '../../net/platform/home-error.ts'
-import { openHome, readHomeIdentity } from '../../net/platform/home.ts'
+import { accountFromSeed } from '../../../protocol/account.ts'
+import { HomeError } from '../home-error.ts'
+import { openHome, readHomeIdentity } from '../home.ts'
 import { connectSnapshot } from './snapshot-socket.ts'
-import { sealedRecords } from './snapshot.ts'
-import type { OpenHomeOptions } from '../../net/platform/home.ts'
-import type { Account } from '../../protocol/account.ts'
-import type { Secret } from '../../protocol/secret.ts'
-import type { StoredRecord } from '../../net/records.ts'
+import { sealedRecords } from '../../backup/snapshot.ts'
+import type { Selection } from '../../backup/snapshot.ts'
+import type { OpenHomeOptions } from '../home.ts'
+import type { Account } from '../../../protocol/account.ts'
+import type { Secret } from '../../../protocol/secret.ts'
+import type { StoredRecord } from '../../records.ts'
 
 export interface BackupSource {
   readonly account: Account
@@ -22,18 +23,19 @@ export interface BackupSource {
 }
 
 /**
- * Opens the folder or, when a mailbox serves from it, asks that for a snapshot. Rejects with `HomeError`, `BackupError`, or what `unlock`
+ * Opens the folder or, when a program has it open, asks that for a snapshot. Rejects with `HomeError`, `BackupError`, or what `unlock`
  * threw.
  */
 export async function openSource(
   dir: string,
+  selection: Selection,
   unlock: OpenHomeOptions['unlock'],
 ): Promise<BackupSource> {
   try {
     const home = await openHome(dir, { unlock })
     const { account, dataKey, sealed, store } = home
     return {
-      ...{ account, dataKey, sealed, records: () => sealedRecords(store) },
+      ...{ account, dataKey, sealed, records: () => sealedRecords(store, selection) },
       close: () => home.close(),
     }
   } catch (cause) {
@@ -55,7 +57,7 @@ async function servedSource(
   try {
     // After the passphrase was asked for: a snapshot that waits holds space.
     const records = await connectSnapshot(dir)
-    if (records === undefined) throw cause // whoever has it open is no mailbox
+    if (records === undefined) throw cause // whoever has it open serves none
     return { account: accountFromSeed(accountSeed), dataKey, sealed, records: () => records, close }
   } catch (error) {
     await close()

@@ -31,6 +31,11 @@ export class Pieces {
     return true
   }
 
+  /** Ends the stream, read or not. */
+  async close(): Promise<void> {
+    await this.#from.return?.()
+  }
+
   async #more(): Promise<boolean> {
     const next = await this.#from.next()
     if (next.done === true) return false

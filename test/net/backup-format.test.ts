@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { decodeBackup, encodeBackup, NewerBackupError } from '../../mailbox/backup/format.ts'
+import { decodeBackup, encodeBackup, NewerBackupError } from '../../net/backup/format.ts'
 import { concat, utf8 } from '../../protocol/bytes.ts'
 import { DecodeError } from '../../protocol/errors.ts'
-import type { BackupPart } from '../../mailbox/backup/format.ts'
+import type { BackupPart } from '../../net/backup/format.ts'
 import type { StoredRecord } from '../../net/records.ts'
 
 const sha256 = () => createHash('sha256')
@@ -22,11 +22,11 @@ async function all<T>(values: AsyncIterable<T>): Promise<readonly T[]> {
 
 async function encode(records: readonly StoredRecord[], damaged = 0): Promise<Uint8Array> {
   const digest = { sha256: sha256(), damaged: () => damaged }
-  return concat(...(await all(encodeBackup(head, each(records), digest))))
+  return concat(...(await all(encodeBackup('mailbox', head, each(records), digest))))
 }
 
 async function decode(...pieces: readonly Uint8Array[]): Promise<readonly BackupPart[]> {
-  return await all(decodeBackup(each(pieces), sha256()))
+  return await all(decodeBackup('mailbox', each(pieces), sha256()))
 }
 
 const record = (key: string, value: string): StoredRecord => ({ key, value: utf8(value) })

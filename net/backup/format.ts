@@ -1,24 +1,23 @@
 /**
- * What is inside the seal of a backup (docs/mailbox.md, "Backups"):
+ * What is inside the seal of a backup (docs/mailbox.md, "Backups"; docs/architecture.md, "Backups"). WHAT is `node` or `mailbox`:
  *
- *   "sotto mailbox backup 1\n", then frames: u32 length of what follows ‖ u8 kind ‖
+ *   "sotto WHAT backup 1\n", then frames: u32 length of what follows ‖ u8 kind ‖
  *     1 head    u64 created at ‖ u8 flags ‖ account seed[32]      first, once; flags: 1 the folder was sealed by a passphrase
  *     2 record  u16 length of the name ‖ name ‖ value             in the order of the names
  *     3 end     u64 records ‖ u64 damaged ‖ SHA-256 of all bytes before it
  *
- * Read and written piece by piece: a backup is as large as the mailbox.
+ * Read and written piece by piece: a backup is as large as the store.
  */
 import { concat, equalBytes, fromUtf8, u16, u32, u64, u8, utf8 } from '../../protocol/bytes.ts'
 import { DecodeError } from '../../protocol/errors.ts'
 import { reader } from '../../protocol/reader.ts'
 import { gathered, Pieces } from './pieces.ts'
 import type { Reader } from '../../protocol/reader.ts'
-import type { StoredRecord } from '../../net/records.ts'
+import type { StoredRecord } from '../records.ts'
 
 const VERSION = 1
-const FIRST_LINE = `sotto mailbox backup ${VERSION}\n`
 const LINE_FEED = 0x0a
-const FIRST_LINE_PATTERN = /^sotto mailbox backup (\d{1,9})\n/
+const FIRST_LINE_PATTERN = /^sotto (node|mailbox) backup (\d{1,9})\n/
 const MAX_FIRST_LINE_BYTES = 32
 
 const HEAD = 1
@@ -29,8 +28,11 @@ const SEALED = 1
 const SEED_BYTES = 32
 const DIGEST_BYTES = 32
 
-/** The largest record is a list of tokens or an envelope, far below it. */
+/** The largest record is a list of tokens, an envelope or a message, far below it. */
 const MAX_FRAME_BYTES = 1024 * 1024
+
+/** What a backup is of. */
+export type BackupWord = 'node' | 'mailbox'
 
 export interface BackupHead {
   /** Unix ms. */
@@ -68,13 +70,14 @@ export class NewerBackupError extends Error {
 
 /** The bytes of a backup. `damaged` is asked when all records were given. */
 export async function* encodeBackup(
+  word: BackupWord,
   head: BackupHead,
   records: AsyncIterable<StoredRecord>,
   { sha256, damaged }: { readonly sha256: Digest; readonly damaged: () => number },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let count = 0
   const parts = async function* (): AsyncGenerator<Uint8Array> {
-    yield utf8(FIRST_LINE)
+    yield utf8(`sotto ${word} backup ${VERSION}\n`)
     yield frame(HEAD, u64(head.createdAt), u8(head.sealed ? SEALED : 0), head.accountSeed)
     for await (const { key, value } of records) {
       const name = utf8(key)
@@ -96,24 +99,29 @@ export async function* encodeBackup(
  * `DecodeError`, `NewerBackupError`, and what `pieces` throws.
  */
 export async function* decodeBackup(
+  word: BackupWord,
   pieces: AsyncIterable<Uint8Array>,
   sha256: Digest,
 ): AsyncGenerator<BackupPart, void, undefined> {
   const bytes = new Pieces(pieces)
-  sha256.update(await firstLine(bytes))
-  const first = await nextFrame(bytes)
-  sha256.update(first)
-  yield { kind: 'head', head: readHead(first) }
-  for (let records = 0; ; records++) {
-    const next = await nextFrame(bytes)
-    if (next[KIND_AT] === END) {
-      const end = readEnd(next, sha256)
-      if (end.records !== records) throw new DecodeError('ERR_MALFORMED')
-      if (await bytes.some()) throw new DecodeError('ERR_TRAILING')
-      return yield { kind: 'end', end }
+  try {
+    sha256.update(await firstLine(word, bytes))
+    const first = await nextFrame(bytes)
+    sha256.update(first)
+    yield { kind: 'head', head: readHead(first) }
+    for (let records = 0; ; records++) {
+      const next = await nextFrame(bytes)
+      if (next[KIND_AT] === END) {
+        const end = readEnd(next, sha256)
+        if (end.records !== records) throw new DecodeError('ERR_MALFORMED')
+        if (await bytes.some()) throw new DecodeError('ERR_TRAILING')
+        return yield { kind: 'end', end }
+      }
+      sha256.update(next)
+      yield { kind: 'record', record: readRecord(next) }
     }
-    sha256.update(next)
-    yield { kind: 'record', record: readRecord(next) }
+  } finally {
+    await bytes.close()
   }
 }
 
@@ -166,13 +174,13 @@ function body(whole: Uint8Array, kind: number): Reader {
   return from
 }
 
-async function firstLine(bytes: Pieces): Promise<Uint8Array> {
+async function firstLine(word: BackupWord, bytes: Pieces): Promise<Uint8Array> {
   let line: Uint8Array = new Uint8Array(0)
   while (line.length < MAX_FIRST_LINE_BYTES && line.at(-1) !== LINE_FEED) {
     line = concat(line, await bytes.take(1))
   }
-  const version = FIRST_LINE_PATTERN.exec(new TextDecoder().decode(line))?.[1]
-  if (version === undefined) throw new DecodeError('ERR_MALFORMED')
+  const [, itsWord, version] = FIRST_LINE_PATTERN.exec(new TextDecoder().decode(line)) ?? []
+  if (version === undefined || itsWord !== word) throw new DecodeError('ERR_MALFORMED')
   if (Number(version) > VERSION) throw new NewerBackupError(version)
   if (Number(version) < VERSION) throw new DecodeError('ERR_UNKNOWN_VERSION')
   return line

@@ -1,13 +1,13 @@
-import { DecodeError } from '../../protocol/errors.ts'
-import { AgeError } from '../../net/platform/age-file.ts'
-import { HomeError, homeError, systemCode } from '../../net/platform/home-error.ts'
-import { StoreError } from '../../net/store-error.ts'
-import { NewerBackupError } from './format.ts'
+import { DecodeError } from '../../../protocol/errors.ts'
+import { AgeError } from '../age-file.ts'
+import { HomeError, homeError, systemCode } from '../home-error.ts'
+import { StoreError } from '../../store-error.ts'
+import { NewerBackupError } from '../../backup/format.ts'
 
 export type BackupErrorCode =
-  | 'ERR_NOT_A_MAILBOX' // the folder holds no mailbox
+  | 'ERR_NOTHING' // the folder holds nothing of this kind
   | 'ERR_NO_SOCKET' // the path of the folder is too long for a socket
-  | 'ERR_INTERRUPTED' // the mailbox that serves from the folder ended the snapshot, or makes another backup
+  | 'ERR_INTERRUPTED' // whoever has the folder open ended the snapshot, or serves another one
   | 'ERR_NO_FILE' // there is no such file, or no folder to make it in
   | 'ERR_NOT_A_BACKUP' // the file is none in the age format
   | 'ERR_NO_KEY' // neither passphrase nor key opens the file, or its head is damaged
