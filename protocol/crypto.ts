@@ -300,9 +300,7 @@ function seal(
   room: number,
 ): Uint8Array {
   const keyBytes = sized(Secret.reveal(key), 32)
-  const sealed = primitives().seal(keyBytes, nonce, listOf(ad), listOf(text), room)
-  if (sealed === undefined) throw new CryptoError('ERR_AEAD')
-  return sealed
+  return primitives().seal(keyBytes, nonce, listOf(ad), listOf(text), room)
 }
 
 function open(key: Secret, nonce: Uint8Array, ad: BytesOrParts, sealed: Uint8Array): Uint8Array {

@@ -58,14 +58,16 @@ export function nativePrimitives(sodium: NativeSodium, rest: Primitives): Primit
     return joinedAd
   }
 
-  /** One call with key and nonce in their regions; the key is then overwritten. Whether the library said yes. */
-  function withKey(key: Uint8Array, nonce: Uint8Array, call: () => unknown): boolean {
+  /** One call with key and nonce in their regions; the key is then overwritten. */
+  function withKey(key: Uint8Array, nonce: Uint8Array, call: () => unknown): void {
     keyRegion.set(key)
     nonceRegion.fill(0)
     nonceRegion.set(nonce)
-    const done = holds(call)
-    keyRegion.fill(0)
-    return done
+    try {
+      call()
+    } finally {
+      keyRegion.fill(0)
+    }
   }
 
   /** One call with room for an expanded key, which is then overwritten. */
@@ -89,23 +91,22 @@ export function nativePrimitives(sodium: NativeSodium, rest: Primitives): Primit
       join(text, whole, room)
       const plain = whole.subarray(room, room + length)
       const sealed = whole.subarray(room)
-      const done = withKey(key, nonce, () =>
+      withKey(key, nonce, () =>
         // prettier-ignore
         sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(
           sealed, plain, joined(ad), null, nonceRegion, keyRegion),
       )
-      return done ? whole : undefined
+      return whole
     },
 
     open: (key, nonce, ad, sealed) => {
       if (sealed.length < MIN_NATIVE_BYTES) return rest.open(key, nonce, ad, sealed)
       const out = new Uint8Array(sealed.length - AEAD_TAG_BYTES)
-      const done = withKey(key, nonce, () =>
+      const decrypt = (): unknown =>
         // prettier-ignore
         sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(
-          out, null, sealed, joined(ad), nonceRegion, keyRegion),
-      )
-      return done ? out : undefined
+          out, null, sealed, joined(ad), nonceRegion, keyRegion)
+      return holds(() => withKey(key, nonce, decrypt)) ? out : undefined
     },
 
     x25519: (privateKey, publicKey) => {

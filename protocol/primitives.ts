@@ -35,7 +35,7 @@ export interface Primitives {
     ad: readonly Uint8Array[],
     text: readonly Uint8Array[],
     room: number,
-  ): Uint8Array | undefined
+  ): Uint8Array
   open(
     key: Uint8Array,
     nonce: Uint8Array,
@@ -82,15 +82,22 @@ const FIXED_BYTES = 8 * 1024
 /** The reference provider. The module must be initialised. */
 export function wasmPrimitives(sodium: SodiumModule): Primitives {
   let capacity = FIRST_REGION_BYTES
-  let base = sodium._malloc(capacity)
+  let base = allocated()
   let top = base
+
+  /** All zero, as every call leaves it: the end of a nonce and the room before a result are not written. */
+  function allocated(): number {
+    const address = sodium._malloc(capacity)
+    sodium.HEAPU8.fill(0, address, address + capacity)
+    return address
+  }
 
   /** Runs one call in the region and overwrites what it used, whatever happens. */
   function within<T>(needed: number, call: () => T): T {
     if (needed + FIXED_BYTES > capacity) {
       sodium._free(base)
       capacity = needed + FIXED_BYTES
-      base = sodium._malloc(capacity)
+      base = allocated()
     }
     top = base
     try {
@@ -128,7 +135,6 @@ export function wasmPrimitives(sodium: SodiumModule): Primitives {
 
   function putNonce(nonce: Uint8Array): number {
     const address = reserve(AEAD_NONCE_BYTES)
-    sodium.HEAPU8.fill(0, address, address + AEAD_NONCE_BYTES)
     sodium.HEAPU8.set(nonce, address)
     return address
   }
@@ -183,11 +189,10 @@ export function wasmPrimitives(sodium: SodiumModule): Primitives {
         const nonceAt = putNonce(nonce)
         const length = textLength + AEAD_TAG_BYTES
         const out = reserve(room + length) + room
-        if (room > 0) sodium.HEAPU8.fill(0, out - room, out)
         // prettier-ignore
-        const status = sodium._crypto_aead_xchacha20poly1305_ietf_encrypt(
-          out, 0, textAt, textLength, 0, adAt, adLength, 0, 0, nonceAt, keyAt)
-        return status === 0 ? read(out - room, room + length) : undefined
+        must(sodium._crypto_aead_xchacha20poly1305_ietf_encrypt(
+          out, 0, textAt, textLength, 0, adAt, adLength, 0, 0, nonceAt, keyAt))
+        return read(out - room, room + length)
       }),
 
     open: (key, nonce, ad, sealed) =>

@@ -110,9 +110,7 @@ class Steps {
     this.#signedBundle = this.#signed(SIGNED.bundle)
     this.#signedCertificate = this.#signed(SIGNED.certificate)
     this.#signedOneTime = this.#signed(SIGNED.oneTime)
-    this.#sealedIdentity = defined(
-      primitives.seal(this.#key, this.#salt, [this.#ad], [this.#identity], 0),
-    )
+    this.#sealedIdentity = primitives.seal(this.#key, this.#salt, [this.#ad], [this.#identity], 0)
     this.#kemKey = primitives.kemPublicKey(this.#kemSeed)
     this.#kemCiphertext = defined(primitives.kemEncapsulate(this.#kemKey, bytes(32))).ciphertext
   }
@@ -122,8 +120,8 @@ class Steps {
     this.nextKeys()
     this.#p.blake2b(16, [this.#key], LABEL, [this.#salt, this.#header, body])
     const ad = [this.#ad, prefix]
-    const header = defined(this.#p.seal(this.#key, this.#salt, ad, [this.#header], 0))
-    const sealed = defined(this.#p.seal(this.#key, this.#salt, [...ad, header], [body], 0))
+    const header = this.#p.seal(this.#key, this.#salt, ad, [this.#header], 0)
+    const sealed = this.#p.seal(this.#key, this.#salt, [...ad, header], [body], 0)
     this.#tag(prefix, sealed)
     return { prefix, header, body: sealed }
   }
@@ -165,7 +163,7 @@ class Steps {
     defined(this.#p.kemEncapsulate(this.#kemKey, draw()))
     this.#agree()
     this.#p.blake2b(16, [this.#key], LABEL, [draw(16), this.#identity])
-    defined(this.#p.seal(this.#key, this.#salt, [this.#ad], [this.#identity], 0))
+    this.#p.seal(this.#key, this.#salt, [this.#ad], [this.#identity], 0)
     this.#sessionSecrets()
     this.#newKey()
     this.#rootStep(10) // with the header keys of three chains and the keys of the first epoch

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { RandomBytes } from '../../protocol/bytes.ts'
 import { concat, fromHex, toHex } from '../../protocol/bytes.ts'
 import {
@@ -29,6 +29,7 @@ import {
   verify,
   x25519KeyPair,
 } from '../../protocol/crypto.ts'
+import { primitives } from '../../protocol/provider.ts'
 import { Secret } from '../../protocol/secret.ts'
 import { seededRandom } from '../support/random.ts'
 import { refusal } from '../support/refusals.ts'
@@ -354,7 +355,13 @@ describe('Ed25519', () => {
     expect(verify(publicKey.slice(1), message, signature)).toBe(false)
   })
 
-  test('signing is deterministic', () => {
+  test('signing is deterministic, and derives the public key once', () => {
+    const derive = vi.spyOn(primitives(), 'ed25519PublicKey')
+    const other = secret(6)
+    const first = sign(other, message)
+    expect(sign(other, message)).toEqual(first)
+    expect(derive).toHaveBeenCalledTimes(1)
+    derive.mockRestore()
     expect(sign(seed, message)).toEqual(signature)
   })
 

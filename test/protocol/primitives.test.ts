@@ -7,15 +7,24 @@ await sodium.ready
 const { libsodium } = sodium as unknown as { readonly libsodium: SodiumModule }
 
 /** libsodium, with its allocations on record. */
-function recorded(): { module: SodiumModule; regions: { address: number; length: number }[] } {
+function recorded(): {
+  module: SodiumModule
+  regions: { address: number; length: number }[]
+  freed: number[]
+} {
   const regions: { address: number; length: number }[] = []
+  const freed: number[] = []
   const module: SodiumModule = Object.create(libsodium)
   module._malloc = (length) => {
     const address = libsodium._malloc(length)
     regions.push({ address, length })
     return address
   }
-  return { module, regions }
+  module._free = (address) => {
+    freed.push(address)
+    libsodium._free(address)
+  }
+  return { module, regions, freed }
 }
 
 const KEY = new Uint8Array(32).fill(0xa7)
@@ -42,9 +51,6 @@ test.each([
   (_, call) => {
     const { module, regions } = recorded()
     const primitives = wasmPrimitives(module)
-    for (const { address, length } of regions) {
-      libsodium.HEAPU8.fill(0, address, address + length)
-    }
     call(primitives)
     expect(regions).toHaveLength(1)
     for (const { address, length } of regions) {
@@ -59,18 +65,61 @@ test('the region is wiped when a call throws', () => {
   module._crypto_generichash = () => -1
   const primitives = wasmPrimitives(module)
   const [region = { address: 0, length: 0 }] = regions
-  libsodium.HEAPU8.fill(0, region.address, region.address + region.length)
   expect(() => primitives.blake2b(32, [KEY], KEY, [])).toThrow('libsodium failed')
   const bytes = libsodium.HEAPU8.subarray(region.address, region.address + region.length)
   expect(bytes.findIndex((byte) => byte !== 0)).toBe(-1)
 })
 
-test('a larger message gets a larger region, once', () => {
-  const { module, regions } = recorded()
+test('a larger message gets a larger region, once, and gives the smaller one back', () => {
+  const { module, regions, freed } = recorded()
   const primitives = wasmPrimitives(module)
   const message = new Uint8Array(1_000_000).fill(3)
   const once = primitives.blake2b(32, [], message, [])
   const parts = primitives.blake2b(32, [], message.subarray(1), [message.subarray(0, 1)])
   expect(parts).toEqual(once)
   expect(regions).toHaveLength(2)
+  expect(freed).toEqual([regions[0]?.address])
+})
+
+const NONCE = new Uint8Array(16)
+const NOTHING = new Uint8Array(0)
+const LARGE = new Uint8Array(1_000_000)
+
+test.each([
+  ['a label', 1, (p) => p.blake2b(32, [], LARGE, [NOTHING])],
+  ['a message', 1, (p) => p.blake2b(32, [], NOTHING, [LARGE])],
+  ['a label of a pair', 1, (p) => p.blake2bPair([KEY], LARGE, [NOTHING])],
+  ['a message of a pair', 1, (p) => p.blake2bPair([KEY], NOTHING, [LARGE])],
+  ['data beside a text', 1, (p) => p.seal(KEY, NONCE, [LARGE], [NOTHING], 0)],
+  ['a text and its ciphertext', 2, (p) => p.seal(KEY, NONCE, [NOTHING], [LARGE], 0)],
+  ['room before a ciphertext', 1, (p) => p.seal(KEY, NONCE, [NOTHING], [NOTHING], LARGE.length)],
+  ['data beside a ciphertext', 1, (p) => p.open(KEY, NONCE, [LARGE], SEED)],
+  ['a ciphertext and its text', 2, (p) => p.open(KEY, NONCE, [NOTHING], LARGE)],
+  ['what is signed', 1, (p) => p.ed25519Sign(KEY, KEY, LARGE)],
+  ['what was signed', 1, (p) => p.ed25519Verify(KEY, LARGE, SEED)],
+] satisfies [string, number, (p: ReturnType<typeof wasmPrimitives>) => unknown][])(
+  'there is room for %s',
+  (_, times, call) => {
+    const { module, regions } = recorded()
+    const primitives = wasmPrimitives(module)
+    call(primitives)
+    expect(regions).toHaveLength(2)
+    const length = regions[1]?.length ?? 0
+    expect(length).toBeGreaterThanOrEqual(times * LARGE.length + 8192)
+    expect(length).toBeLessThan(times * LARGE.length + 16_384)
+  },
+)
+
+test('a region that is not zero when it is given out changes nothing', () => {
+  const { module } = recorded()
+  const { _malloc: malloc } = module
+  module._malloc = (length) => {
+    const address = malloc(length)
+    libsodium.HEAPU8.fill(0xff, address, address + length)
+    return address
+  }
+  const [dirty, clean] = [wasmPrimitives(module), wasmPrimitives(libsodium)]
+  const sealed = dirty.seal(KEY, NONCE, [KEY], [SEED], 5)
+  expect(sealed).toEqual(clean.seal(KEY, NONCE, [KEY], [SEED], 5))
+  expect(sealed.subarray(0, 5)).toEqual(new Uint8Array(5))
 })
