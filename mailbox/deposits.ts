@@ -1,7 +1,8 @@
 // Taking mail: a deposit is answered with the signed promise to keep it, and the answer waits for the disk.
 
-import { envelopeDigest, signCustody, tokenHash } from '../protocol/custody.ts'
+import { envelopeDigest, tokenHash } from '../protocol/custody.ts'
 import { PROTOCOL_VERSION } from '../protocol/labels.ts'
+import { Receipts } from './receipts.ts'
 import { Refusal } from './refusal.ts'
 import type { Account } from '../protocol/account.ts'
 import type { Clock } from '../net/ports.ts'
@@ -33,18 +34,20 @@ export interface DepositRequest {
 /** Everybody may deposit for a member. */
 export class Deposits {
   readonly #init: DepositsInit
+  readonly #receipts: Receipts
 
   constructor(init: DepositsInit) {
     this.#init = init
+    this.#receipts = new Receipts(init.account)
   }
 
   /**
-   * The signed custody receipt; the envelope is on the disk by then. The same owner and id get the same receipt, also after the
-   * envelope was fetched. Throws `Refusal`: badRequest when the bytes are no envelope, unavailable when the owner is unknown,
+   * The signed custody receipt; the envelope is on the disk by then. The same owner and id get a receipt of the same promise, also
+   * after the envelope was fetched. Throws `Refusal`: badRequest when the bytes are no envelope, unavailable when the owner is unknown,
    * quota when the owner's box is full (who is not that owner must be told unavailable).
    */
   async accept(request: DepositRequest): Promise<Uint8Array> {
-    const { account, store, clock, time, limits } = this.#init
+    const { store, clock, time, limits } = this.#init
     const lifetime = lifetimeOf(request.envelope, limits)
     const { owner, depositId, envelope, token } = request
     const now = time.now()
@@ -56,7 +59,7 @@ export class Deposits {
       takenAt: now,
       expiresAt: now + lifetime,
     })
-    return signCustody(account, custody)
+    return await this.#receipts.sign(custody)
   }
 }
 

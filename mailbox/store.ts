@@ -5,7 +5,7 @@
 // the same method in another process, and whoever was answered finds it after any crash. `sotto/mailbox/store-contract` tests that.
 
 import type { AccountKey } from '../protocol/account.ts'
-import type { Custody } from '../protocol/custody.ts'
+import type { Custody } from '../protocol/receipt.ts'
 
 /** What an operator has decided about one member. */
 export interface MemberPolicy {

@@ -3,13 +3,8 @@
  * once it ended, the client is of no use and its owner makes another. What a mailbox signs is verified here.
  */
 import { verifyBundle } from '../protocol/bundle.ts'
-import {
-  envelopeDigest,
-  signLogin,
-  verifyCustody,
-  verifyHandOut,
-  verifyRetirement,
-} from '../protocol/custody.ts'
+import { envelopeDigest, signLogin, verifyHandOut, verifyRetirement } from '../protocol/custody.ts'
+import { openReceipt } from '../protocol/receipt.ts'
 import { verifyOneTimePair } from '../protocol/prekeys.ts'
 import { MailboxError } from './mailbox-error.ts'
 import {
@@ -27,6 +22,7 @@ import type { VerifiedBundle } from '../protocol/bundle.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Retirement } from '../protocol/custody.ts'
 import type { VerifiedOneTimePair } from '../protocol/prekeys.ts'
+import type { CustodyRoot } from '../protocol/receipt.ts'
 import type { MailboxBodyInit, MailboxBodyName } from './mailbox-messages.ts'
 import type { BodyValue } from './mailbox-stream.ts'
 import type { Clock, PeerName, Wire } from './ports.ts'
@@ -64,7 +60,7 @@ export interface CallOptions {
 
 export interface DepositInit {
   readonly owner: AccountKey
-  /** 16 random bytes; a repetition with the same id gets the same receipt. */
+  /** 16 random bytes; a repetition with the same id gets a receipt of the same promise. */
   readonly depositId: Uint8Array
   readonly envelope: Uint8Array
   /** 32 bytes that the owner gave us for this mailbox. Absent: a stranger. */
@@ -126,6 +122,8 @@ export class MailboxClient {
   /** Sizes of envelopes that came and were not acknowledged, by id. */
   readonly #leased = new Map<bigint, number>()
   #opening: Promise<MailboxStream> | undefined
+  /** Of the last receipt: those that were signed with it come one after the other. */
+  #root: CustodyRoot | undefined
 
   /** Throws `DecodeError` or `CryptoError` when the mailbox's name is not that of an account. */
   constructor(init: MailboxClientInit) {
@@ -203,8 +201,9 @@ export class MailboxClient {
     const request: MailboxBodyInit = { case: 'deposit', value: { ...deposit } }
     const { signed } = await this.#request(request, 'custody', signal)
     const expected = { mailbox: this.#mailbox, owner, envelopeDigest: envelopeDigest(envelope) }
-    const { keptUntil } = checked(() => verifyCustody(signed, expected))
-    return { keptUntil, signed: signed.slice() }
+    const { custody, root } = checked(() => openReceipt(signed, expected, this.#root))
+    this.#root = root
+    return { keptUntil: custody.keptUntil, signed: signed.slice() }
   }
 
   /** Takes a one-time pair of `owner` off the shelf, with the bundle. All three parts are verified. */

@@ -4,6 +4,7 @@
  */
 import { equalBytes } from '../protocol/bytes.ts'
 import { CommitChain, NO_COMMIT } from './commit-chain.ts'
+import { gathered } from './gathered.ts'
 import { READ_AHEAD, iteratorOptions } from './record-range.ts'
 import { openValue, sealValue } from './sealed-value.ts'
 import { StoreError, storeError } from './store-error.ts'
@@ -79,9 +80,6 @@ const MAX_BATCH_OPERATIONS = 4096
 const COUNT_AHEAD = 4096
 
 const MAX_BATCH_BYTES = 8 * 1024 * 1024
-
-/** More than a request needs from one promise to the next on its way here. */
-const GATHER_TURNS = 16
 
 /** No record has this name. Deleting it makes LevelDB sync its log without changing anything. */
 const BARRIER = '\u007f'
@@ -308,7 +306,7 @@ export class Records {
 
   /** Writes one batch, and more while a commit waits. Never rejects. */
   async #write(): Promise<void> {
-    await this.#gather()
+    await gathered(() => this.#queue.length)
     do {
       const groups = this.#take()
       try {
@@ -320,14 +318,6 @@ export class Records {
     } while (this.#queue.some(({ pace }) => pace === 'now'))
     this.#writing = undefined
     if (this.#queue.length > 0) this.#startLater()
-  }
-
-  /** What follows without a pause travels together: a request that was read with others is a few promises behind them. */
-  async #gather(): Promise<void> {
-    for (let before = -1; before < this.#queue.length;) {
-      before = this.#queue.length
-      for (let turn = 0; turn < GATHER_TURNS; turn++) await Promise.resolve()
-    }
   }
 
   /** The next batch: whole groups, oldest first, within the bounds, at least one. */

@@ -1,4 +1,5 @@
-// What an owner and a mailbox sign for each other and for senders. Payloads are protobuf; each has a domain of its own.
+// What an owner and a mailbox sign for each other and for senders, but for receipts (receipt.ts). Payloads are protobuf; each has a
+// domain of its own.
 
 import type { Account, AccountKey } from './account.ts'
 import { ACCOUNT_KEY_BYTES, accountKey } from './account.ts'
@@ -7,7 +8,6 @@ import { equalBytes } from './bytes.ts'
 import { hash } from './crypto.ts'
 import { CryptoError, DecodeError, RecordError } from './errors.ts'
 import {
-  CustodyPayloadSchema,
   HandOutPayloadSchema,
   LoginPayloadSchema,
   RetirementPayloadSchema,
@@ -30,14 +30,6 @@ export interface Login {
   readonly instanceId: Uint8Array
 }
 
-/** A mailbox took an envelope and promises to keep it. */
-export interface Custody {
-  readonly envelopeDigest: Uint8Array
-  readonly owner: AccountKey
-  /** Unix ms by the mailbox's clock. */
-  readonly keptUntil: number
-}
-
 /** A mailbox gave a one-time pair to one requester. Two notes for one key are a broken promise. */
 export interface HandOut {
   readonly owner: AccountKey
@@ -58,7 +50,7 @@ export interface Retirement {
   readonly at: number
 }
 
-/** Limit of each of the four, signed. */
+/** Limit of each of the three, signed. */
 export const MAX_SIGNED_NOTE_BYTES = 512
 const MAX_SUCCESSOR_ADDRESSES = 2
 const MAX_SUCCESSOR_ADDRESS_BYTES = 128
@@ -98,38 +90,6 @@ export function verifyLogin(
     equalBytes(login.instanceId, expected.instanceId)
   if (!same) throw new RecordError('ERR_WRONG_ACCOUNT')
   return account
-}
-
-/** The mailbox's receipt for a deposit. The same receipt signed twice has the same bytes. */
-export function signCustody(mailbox: Account, custody: Custody): Uint8Array {
-  const payload = encodeMessage(CustodyPayloadSchema, {
-    envelopeDigest: custody.envelopeDigest,
-    owner: custody.owner,
-    keptUntil: BigInt(custody.keptUntil),
-  })
-  return sealEnvelope({ account: mailbox, domain: domains.custody, payload })
-}
-
-/**
- * Reads a receipt. Throws `DecodeError`, or `RecordError` ERR_BAD_SIGNATURE, and ERR_WRONG_ACCOUNT when it is by
- * another mailbox, for another owner or for another envelope.
- */
-export function verifyCustody(
-  signed: Uint8Array,
-  expected: {
-    readonly mailbox: AccountKey
-    readonly owner: AccountKey
-    readonly envelopeDigest: Uint8Array
-  },
-): Custody {
-  const { payload } = openNote(signed, domains.custody, expected.mailbox)
-  const custody = decodeExact(CustodyPayloadSchema, payload, MAX_SIGNED_NOTE_BYTES)
-  const same =
-    equalBytes(custody.owner, expected.owner) &&
-    equalBytes(custody.envelopeDigest, expected.envelopeDigest)
-  if (!same) throw new RecordError('ERR_WRONG_ACCOUNT')
-  const { owner, envelopeDigest: digest } = expected
-  return { owner, envelopeDigest: digest, keptUntil: toInteger(custody.keptUntil) }
 }
 
 /** The mailbox's note that goes with a one-time pair. */

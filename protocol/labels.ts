@@ -29,6 +29,8 @@ export const labels = {
     'link',
     'accepted key',
     'commit',
+    'custody leaf',
+    'custody node',
   ],
   key64: [
     'pqxdh identity',

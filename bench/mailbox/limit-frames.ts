@@ -14,12 +14,16 @@ export const SIZES = {
   deposit: ENVELOPE_BYTES + 60,
   /** Of a deposit, before its envelope. */
   head: 60,
-  receipt: 207,
   /** Of a stored envelope, and the seal around it. */
-  itemHeader: 29 + 40,
+  itemHeader: 37 + 40,
   storedReceipt: 41 + 40,
   expiry: 30 + 40,
   counters: 81 + 40,
+}
+
+/** Of a receipt that was signed with so many others, 32 at most. */
+export function receiptBytes(together: number): number {
+  return 242 + 32 * Math.ceil(Math.log2(Math.min(32, together)))
 }
 
 /** Answers an acknowledgement. */

@@ -8,13 +8,20 @@ import { createLibp2p } from 'libp2p'
 import { channelOf } from '../../net/channel.ts'
 import { transports } from '../../net/platform/transports.ts'
 import { takeOrders } from '../orders.ts'
-import { ACKNOWLEDGED, FRAME, LIMIT_PROTOCOL, Runs, SIZES, WINDOW } from './limit-frames.ts'
+import {
+  ACKNOWLEDGED,
+  FRAME,
+  LIMIT_PROTOCOL,
+  receiptBytes,
+  Runs,
+  SIZES,
+  WINDOW,
+} from './limit-frames.ts'
 import { Writes } from './writes.ts'
 import type { Channel } from '../../net/ports.ts'
 import type { Operation } from './writes.ts'
 import type { ServerOrder } from './orders.ts'
 
-const RECEIPT = new Uint8Array(SIZES.receipt)
 const RECORD = new Uint8Array(SIZES.storedReceipt)
 const EXPIRY = new Uint8Array(SIZES.expiry)
 const COUNTERS = new Uint8Array(SIZES.counters)
@@ -41,7 +48,8 @@ class Queue {
       operations.push(put(`expiry/${wide(item)}/${wide(item)}`.padEnd(58, '0'), EXPIRY))
     }
     await this.#writes.commit(operations, put('member/00000001', COUNTERS))
-    for (const _ of deposits) channel.send(RECEIPT)
+    const receipt = new Uint8Array(receiptBytes(deposits.length))
+    for (const _ of deposits) channel.send(receipt)
   }
 
   /** Sends everything, a window of it unacknowledged. */

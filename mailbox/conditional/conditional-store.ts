@@ -18,7 +18,7 @@ import { Roster } from './roster.ts'
 import { Shelf } from './shelf.ts'
 import { Sweep } from './sweep.ts'
 import type { AccountKey } from '../../protocol/account.ts'
-import type { Custody } from '../../protocol/custody.ts'
+import type { Custody } from '../../protocol/receipt.ts'
 import type {
   Admission,
   DeliveryToken,

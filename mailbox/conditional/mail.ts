@@ -12,7 +12,7 @@ import { bytesOf } from './box.ts'
 import { totalOf } from './budget.ts'
 import { names } from './names.ts'
 import type { AccountKey } from '../../protocol/account.ts'
-import type { Custody } from '../../protocol/custody.ts'
+import type { Custody } from '../../protocol/receipt.ts'
 import type {
   NewMail,
   Promised,

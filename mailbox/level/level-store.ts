@@ -17,7 +17,7 @@ import { Damaged, SoundRecords } from './sound-records.ts'
 import { decodeTime, encodeTime } from './stored.ts'
 import { wipeBox } from './wipe.ts'
 import type { AccountKey } from '../../protocol/account.ts'
-import type { Custody } from '../../protocol/custody.ts'
+import type { Custody } from '../../protocol/receipt.ts'
 import type { Clock } from '../../net/ports.ts'
 import type { Records } from '../../net/records.ts'
 import type {

@@ -6,7 +6,14 @@ import { frozen } from '../support/frozen.ts'
 import { Layout, demand, hex, join, u32, u64, unhex } from './stranger/bytes.ts'
 import type * as contents from './stranger/content.ts'
 import { readContent, writeContent } from './stranger/content.ts'
-import { envelopeDigest, padme, readBody, readEnvelope, writeBody } from './stranger/envelope.ts'
+import {
+  envelopeDigest,
+  padme,
+  readBody,
+  readEnvelope,
+  readReceipt,
+  writeBody,
+} from './stranger/envelope.ts'
 import * as links from './stranger/links.ts'
 import { choose } from './stranger/person.ts'
 import { G, checkAccount, dhPair, kemPair, signingPair } from './stranger/primitives.ts'
@@ -89,14 +96,28 @@ test('the bundle is read, and made of its fields', () => {
   expect(hex(records.dhtKey(account))).toBe(dhtKey)
 })
 
-test('login, custody, hand-out and retirement have the fields of docs/mailbox.md', () => {
-  const { login, custody, handOut, retirement } = vectors
+test('a receipt leads to a root that the mailbox has signed', () => {
+  const { envelope, promises, nodes, bytes, payload } = vectors.custody
+  expect(hex(write({ 1: unhex(nodes.root) }))).toBe(payload)
+  expect(hex(envelopeDigest(unhex(envelope)))).toBe(promises[0]?.envelopeDigest)
+  for (const { envelopeDigest: digest, owner: whose, keptUntil, receipt, alone } of promises) {
+    const read = readReceipt(unhex(receipt))
+    expect([read.digest, read.owner, read.root, read.signed].map(hex)).toEqual([
+      ...[digest, whose, nodes.root, bytes],
+    ])
+    expect(read.keptUntil).toBe(keptUntil)
+    const single = readReceipt(unhex(alone))
+    const { signer, payload: root } = records.readRecord('sotto/1 custody', 512, single.signed)
+    expect(hex(signer)).toBe(vectors.mailbox.account)
+    expect(hex(root)).toBe(hex(write({ 1: single.root })))
+  }
+})
+
+test('login, hand-out and retirement have the fields of docs/mailbox.md', () => {
+  const { login, handOut, retirement } = vectors
   const { mailbox: to, mailboxNonce, ownerNonce, instanceId } = login.fields
   const nonces = [to, mailboxNonce, ownerNonce, instanceId].map(unhex)
   expect(hex(write(Object.fromEntries(nonces.map((one, i) => [i + 1, one]))))).toBe(login.payload)
-  const { envelopeDigest: digest, keptUntil } = custody.fields
-  expect(hex(envelopeDigest(unhex(custody.envelope)))).toBe(digest)
-  expect(hex(write({ 1: unhex(digest), 2: account, 3: keptUntil }))).toBe(custody.payload)
   const { keyId, at, nonce } = handOut.fields
   expect(hex(write({ 1: account, 2: keyId, 3: at, 4: unhex(nonce) }))).toBe(handOut.payload)
   expect(new Message(unhex(handOut.payload)).int32(2)).toBe(keyId)

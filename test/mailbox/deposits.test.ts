@@ -1,7 +1,11 @@
 import { expect, test } from 'vitest'
+import { toHex } from '../../protocol/bytes.ts'
 import { testAccount } from '../support/accounts.ts'
 import { envelope, textOf, World } from './world.ts'
 import type { MailboxBodyInit } from '../../net/mailbox-messages.ts'
+
+/** At the end of each receipt. */
+const SIGNED_ROOT_BYTES = 158
 
 const DAY = 86_400_000
 const status: MailboxBodyInit = { case: 'getStatus', value: {} }
@@ -40,14 +44,12 @@ test('what was promised is there after a crash, with the counters', async () => 
   expect(await back.visitor.ask(status, 'status')).toMatchObject(expected)
 })
 
-test('the same deposit id gets the same receipt: at once, later, after a crash, after the mail was fetched', async () => {
+test('the same deposit id gets the same promise: at once, later, after a crash, after the mail was fetched', async () => {
   const world = await World.start()
   const owner = await world.member()
   const sender = await world.stranger()
   const id = world.random(16)
-  const value = { owner: owner.account.key, depositId: id, envelope: envelope('once') }
-  const ask = async (from = sender) =>
-    (await from.visitor.ask({ case: 'deposit', value }, 'custody')).signed
+  const ask = async (from = sender) => world.deposit(from, owner.account, envelope('once'), id)
   const [first, twin] = await Promise.all([ask(), ask()])
   expect(twin).toEqual(first)
   await world.clock.advance(30_000)
@@ -59,6 +61,22 @@ test('the same deposit id gets the same receipt: at once, later, after a crash, 
   const next = await world.crash()
   expect(await ask(await next.stranger())).toEqual(first)
   expect(await next.service.status()).toMatchObject({ accepted: 1, waiting: 0 })
+})
+
+test('deposits that come together are signed together, 32 under one signature, and alone those that come alone', async () => {
+  const world = await World.start()
+  const owner = await world.member()
+  const sender = await world.stranger()
+  const root = async (n: number): Promise<string> => {
+    const depositId = world.random(16)
+    const value = { owner: owner.account.key, depositId, envelope: envelope(`m${n}`) }
+    const { signed } = await sender.visitor.ask({ case: 'deposit', value }, 'custody')
+    return toHex(signed.subarray(-SIGNED_ROOT_BYTES))
+  }
+  const together = await Promise.all(Array.from({ length: 40 }, (_, n) => root(n)))
+  expect(new Set(together).size).toBe(2)
+  expect(together.filter((one) => one === together[0])).toHaveLength(32)
+  expect(together).not.toContain(await root(40))
 })
 
 test('a full box refuses, drops nothing, and takes mail again when there is room', async () => {

@@ -5,7 +5,8 @@ import { Rules } from '../../mailbox/rules.ts'
 import { MailboxService } from '../../mailbox/service.ts'
 import { peerName } from '../../net/peer-name.ts'
 import { Records } from '../../net/records.ts'
-import { envelopeDigest, verifyCustody } from '../../protocol/custody.ts'
+import { envelopeDigest } from '../../protocol/custody.ts'
+import { verifyCustody } from '../../protocol/receipt.ts'
 import { generateSecret, ready } from '../../protocol/crypto.ts'
 import { testAccount } from '../support/accounts.ts'
 import { MailboxVisitor } from '../support/mailbox-visitor.ts'
@@ -19,7 +20,7 @@ import type { Clock, Store } from '../../net/ports.ts'
 import type { MemoryWire } from '../support/memory-wire.ts'
 import type { Account } from '../../protocol/account.ts'
 import type { RandomBytes } from '../../protocol/bytes.ts'
-import type { Custody } from '../../protocol/custody.ts'
+import type { Custody } from '../../protocol/receipt.ts'
 
 export const JOIN_SECRET = new Uint8Array(16).fill(7)
 

@@ -1,25 +1,21 @@
 /** Vectors of what accounts and mailboxes sign: docs/protocol.md, "Account key", "Prekeys", "Prekey bundle"; docs/mailbox.md. */
 import type { Account } from '../../protocol/account.ts'
 import { bundleKey, verifyBundle } from '../../protocol/bundle.ts'
-import { concat, fromHex, u8, utf8 } from '../../protocol/bytes.ts'
-import { verify } from '../../protocol/crypto.ts'
-import {
-  envelopeDigest,
-  signCustody,
-  signHandOut,
-  signLogin,
-  signRetirement,
-} from '../../protocol/custody.ts'
+import { concat, fromHex, u64, u8, utf8 } from '../../protocol/bytes.ts'
+import { hash, verify } from '../../protocol/crypto.ts'
+import { envelopeDigest, signHandOut, signLogin, signRetirement } from '../../protocol/custody.ts'
 import { verifyDeviceCertificate } from '../../protocol/device.ts'
 import { SignedEnvelopeSchema } from '../../protocol/generated/envelope_pb.ts'
 import type { Domain } from '../../protocol/labels.ts'
 import { domains } from '../../protocol/labels.ts'
 import { verifyOneTimePair } from '../../protocol/prekeys.ts'
 import { decodeExact } from '../../protocol/protobuf.ts'
+import { signCustody } from '../../protocol/receipt.ts'
+import { sealEnvelope } from '../../protocol/signed-envelope.ts'
 import { seededRandom } from '../support/random.ts'
 import type { Person } from './people.ts'
 import { NOW, account, mailboxName, person, responderFields } from './people.ts'
-import { hex, hexes, there } from './values.ts'
+import { agree, hex, hexes, there } from './values.ts'
 
 /** The file `records.json`. */
 export function recordVectors() {
@@ -80,8 +76,6 @@ function notes(owner: Account, mailbox: Account) {
   const envelope = random(358)
   const nonces = { mailboxNonce: random(16), ownerNonce: random(16), instanceId: random(16) }
   const login = { mailbox: mailbox.key, ...nonces }
-  const custody = { envelopeDigest: envelopeDigest(envelope), owner: owner.key }
-  const keptUntil = NOW + 21 * 86_400_000
   const handOut = { owner: owner.key, nonce: random(16) }
   const given = { keyId: 0x01020304, at: NOW + 5 }
   return {
@@ -89,17 +83,65 @@ function notes(owner: Account, mailbox: Account) {
       fields: hexes(login),
       ...signedEnvelope(domains.mailboxLogin, signLogin(owner, login)),
     },
-    custody: {
-      envelope: hex(envelope),
-      fields: { ...hexes(custody), keptUntil },
-      ...signedEnvelope(domains.custody, signCustody(mailbox, { ...custody, keptUntil })),
-    },
+    custody: custody(owner, mailbox, envelope),
     handOut: {
       fields: { ...hexes(handOut), ...given },
       ...signedEnvelope(domains.handOut, signHandOut(mailbox, { ...handOut, ...given })),
     },
     retirement: retirement(mailbox),
   }
+}
+
+/** Five promises, the fifth of which stands alone on two levels of the tree. */
+function custody(owner: Account, mailbox: Account, envelope: Uint8Array) {
+  const promises = Array.from({ length: 5 }, (_, i) => ({
+    envelopeDigest: envelopeDigest(i === 0 ? envelope : envelope.subarray(i)),
+    owner: i === 3 ? mailbox.key : owner.key,
+    keptUntil: NOW + 21 * 86_400_000 + i,
+  }))
+  const leaves = promises.map((one) => concat(one.envelopeDigest, one.owner, u64(one.keptUntil)))
+  const [a, b, c, d, e] = leaves.map((leaf) => hash(32, 'custody leaf', leaf))
+  const [ab, cd] = [node(a, b), node(c, d)]
+  const none = new Uint8Array(32)
+  const ee = node(e, none)
+  const [abcd, eeee] = [node(ab, cd), node(ee, none)]
+  const root = node(abcd, eeee)
+  const signed = signCustody(mailbox, promises).map((receipt, i) => {
+    const [alone] = signCustody(mailbox, promises.slice(i, i + 1))
+    const { keptUntil, ...bytes } = there(promises[i])
+    return { ...hexes(bytes), keptUntil, ...hexes({ receipt, alone: there(alone) }) }
+  })
+  const bytes = sealEnvelope({
+    account: mailbox,
+    domain: domains.custody,
+    payload: concat(u8(0x0a), u8(32), root),
+  })
+  const paths = [
+    [b, cd, eeee],
+    [a, cd, eeee],
+    [d, ab, eeee],
+    [c, ab, eeee],
+    [none, none, abcd],
+  ]
+  for (const [i, path] of paths.entries()) {
+    const way = concat(u8(3), u8(i), ...path.map(there), bytes)
+    agree(
+      'custody receipt',
+      hex(concat(u8(1), there(leaves[i]), way)),
+      fromHex(there(signed[i]).receipt),
+    )
+  }
+  return {
+    envelope: hex(envelope),
+    promises: signed,
+    leaves: [a, b, c, d, e].map((one) => hex(there(one))),
+    nodes: hexes({ ab, cd, ee, abcd, eeee, root }),
+    ...signedEnvelope(domains.custody, bytes),
+  }
+}
+
+function node(left: Uint8Array | undefined, right: Uint8Array | undefined): Uint8Array {
+  return hash(32, 'custody node', there(left), there(right))
 }
 
 function retirement(mailbox: Account) {

@@ -15,7 +15,8 @@ import {
 import { MAILBOX_PROTOCOL } from '../../net/names.ts'
 import { peerName } from '../../net/peer-name.ts'
 import type { Channel } from '../../net/ports.ts'
-import { envelopeDigest, signCustody, signHandOut, verifyLogin } from '../../protocol/custody.ts'
+import { envelopeDigest, signHandOut, verifyLogin } from '../../protocol/custody.ts'
+import { signCustody } from '../../protocol/receipt.ts'
 import { ready } from '../../protocol/crypto.ts'
 import { createOneTimePair } from '../../protocol/prekeys.ts'
 import { testAccount, testBundle } from '../support/bundles.ts'
@@ -399,11 +400,12 @@ function deposit(envelope: Uint8Array) {
 }
 
 function custody(envelope: Uint8Array, owner = 'alice', by = 'mailbox'): MailboxBodyInit {
-  const signed = signCustody(testAccount(by), {
+  const custody = {
     envelopeDigest: envelopeDigest(envelope),
     owner: testAccount(owner).key,
     keptUntil: 1000,
-  })
+  }
+  const [signed = new Uint8Array()] = signCustody(testAccount(by), [custody])
   return { case: 'custody', value: { signed } }
 }
 

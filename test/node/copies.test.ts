@@ -1,7 +1,8 @@
 // A message is left with several mailboxes of its recipient, and kept until the recipient's own proof.
 import { afterEach, expect, test } from 'vitest'
 import { toHex } from '../../protocol/bytes.ts'
-import { envelopeDigest, verifyCustody } from '../../protocol/custody.ts'
+import { envelopeDigest } from '../../protocol/custody.ts'
+import { verifyCustody } from '../../protocol/receipt.ts'
 import { accountKey } from '../../protocol/account.ts'
 import type { OutboxEntry } from '../../node/outbox.ts'
 import { received, texts } from '../support/chat-world.ts'

@@ -4,7 +4,8 @@ import { verifyBundle } from '../../protocol/bundle.ts'
 import { concat, equalBytes, fromHex, toHex, utf8 } from '../../protocol/bytes.ts'
 import { continuityItems, provenBy } from '../../protocol/continuity.ts'
 import { ready } from '../../protocol/crypto.ts'
-import { verifyCustody, verifyHandOut, verifyLogin } from '../../protocol/custody.ts'
+import { verifyHandOut, verifyLogin } from '../../protocol/custody.ts'
+import { openReceipt, verifyCustody } from '../../protocol/receipt.ts'
 import { verifyDeviceCertificate } from '../../protocol/device.ts'
 import { envelopeBodyDigest, readEnvelope } from '../../protocol/envelope.ts'
 import { SessionError } from '../../protocol/errors.ts'
@@ -62,9 +63,13 @@ describe('a flipped bit is refused in', () => {
       return [bytes, (signed: Uint8Array) => verifyLogin(signed, expected)] as const
     },
     'a custody receipt': () => {
-      const { bytes, fields } = recordVectors().custody
-      const expected = { ...notes(), envelopeDigest: fromHex(fields.envelopeDigest) }
-      return [bytes, (signed: Uint8Array) => verifyCustody(signed, expected)] as const
+      const { receipt, expected } = custody()
+      return [receipt, (signed: Uint8Array) => verifyCustody(signed, expected)] as const
+    },
+    'a custody receipt whose root is known': () => {
+      const { receipt, expected } = custody()
+      const { root } = openReceipt(fromHex(receipt), expected)
+      return [receipt, (signed: Uint8Array) => openReceipt(signed, expected, root)] as const
     },
     'a hand-out note': () => {
       const { bytes } = recordVectors().handOut
@@ -94,6 +99,12 @@ describe('a flipped bit is refused in', () => {
     }
   })
 })
+
+/** The last of five. */
+function custody() {
+  const { receipt, envelopeDigest } = recordVectors().custody.promises[4] ?? expect.fail('five')
+  return { receipt, expected: { ...notes(), envelopeDigest: fromHex(envelopeDigest) } }
+}
 
 function notes() {
   return { mailbox: account(mailboxName).key, owner: person('responder').account.key }

@@ -1,19 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { ready } from '../../protocol/crypto.ts'
 import {
-  envelopeDigest,
   MAX_SIGNED_NOTE_BYTES,
-  signCustody,
   signHandOut,
   signLogin,
   signRetirement,
-  verifyCustody,
   verifyHandOut,
   verifyLogin,
   verifyRetirement,
 } from '../../protocol/custody.ts'
 import {
-  CustodyPayloadSchema,
   HandOutPayloadSchema,
   RetirementPayloadSchema,
 } from '../../protocol/generated/mailbox_pb.ts'
@@ -38,31 +34,21 @@ const login = {
   ownerNonce: random(16),
   instanceId: random(16),
 }
-const digest = envelopeDigest(random(500))
-const custody = { envelopeDigest: digest, owner: owner.key, keptUntil: NOW }
 const handOut = { owner: owner.key, keyId: 0xfedcba98, at: NOW, nonce: random(16) }
 
 const signedLogin = signLogin(owner, login)
-const signedCustody = signCustody(mailbox, custody)
 const signedNote = signHandOut(mailbox, handOut)
-const expectedCustody = { mailbox: mailbox.key, owner: owner.key, envelopeDigest: digest }
 const expectedNote = { mailbox: mailbox.key, owner: owner.key }
 
 test('each comes back as it was signed', () => {
   expect(verifyLogin(signedLogin, login)).toEqual(owner.key)
-  expect(verifyCustody(signedCustody, expectedCustody)).toEqual(custody)
   expect(verifyHandOut(signedNote, expectedNote)).toEqual(handOut)
   expect(verifyHandOut(signedNote, { ...expectedNote, ...handOut })).toEqual(handOut)
-})
-
-test('a receipt signed twice is the same', () => {
-  expect(signCustody(mailbox, { ...custody })).toEqual(signedCustody)
 })
 
 test('nothing but the exact bytes count', () => {
   for (const [bytes, verify] of [
     [signedLogin, (changed: Uint8Array) => verifyLogin(changed, login)],
-    [signedCustody, (changed: Uint8Array) => verifyCustody(changed, expectedCustody)],
     [signedNote, (changed: Uint8Array) => verifyHandOut(changed, expectedNote)],
   ] as const) {
     expectExact(bytes, verify)
@@ -85,18 +71,6 @@ test('a login at another mailbox or by another account is refused', () => {
   expect(verifyLogin(signedLogin, { ...login, account: owner.key })).toBe(owner.key)
 })
 
-test('a receipt of another mailbox, for another owner or envelope is refused', () => {
-  for (const change of [
-    { mailbox: other.key },
-    { owner: other.key },
-    { envelopeDigest: envelopeDigest(random(500)) },
-  ]) {
-    expect(refusal(() => verifyCustody(signedCustody, { ...expectedCustody, ...change }))).toBe(
-      WRONG,
-    )
-  }
-})
-
 test('a note of another mailbox, for another owner, key or requester is refused', () => {
   for (const change of [
     { mailbox: other.key },
@@ -109,19 +83,11 @@ test('a note of another mailbox, for another owner, key or requester is refused'
 })
 
 test('one kind of signature does not count for another', () => {
-  expect(refusal(() => verifyCustody(signedNote, expectedCustody))).toBe(
-    'DecodeError ERR_MALFORMED',
-  )
-  expect(refusal(() => verifyHandOut(signedCustody, expectedNote))).toBe(
-    'DecodeError ERR_MALFORMED',
-  )
-  expect(refusal(() => verifyLogin(signedCustody, login))).toBe('DecodeError ERR_MALFORMED')
+  expect(refusal(() => verifyHandOut(signedLogin, expectedNote))).toBe('DecodeError ERR_MALFORMED')
+  expect(refusal(() => verifyLogin(signedNote, login))).toBe('DecodeError ERR_MALFORMED')
 })
 
 test('numbers above 2^53 - 1 are refused', () => {
-  const late = encodeMessage(CustodyPayloadSchema, { ...custody, keptUntil: 2n ** 53n })
-  const receipt = sealEnvelope({ account: mailbox, domain: domains.custody, payload: late })
-  expect(refusal(() => verifyCustody(receipt, expectedCustody))).toBe('DecodeError ERR_MALFORMED')
   const never = encodeMessage(HandOutPayloadSchema, { ...handOut, at: 2n ** 53n })
   const note = sealEnvelope({ account: mailbox, domain: domains.handOut, payload: never })
   expect(refusal(() => verifyHandOut(note, expectedNote))).toBe('DecodeError ERR_MALFORMED')
@@ -151,7 +117,7 @@ describe('a notice that a mailbox will end', () => {
   test('by another mailbox, or signed for something else, is refused', () => {
     const signed = signRetirement(mailbox, notice)
     expect(refusal(() => verifyRetirement(signed, other.key))).toBe(WRONG)
-    expect(refusal(() => verifyRetirement(signedCustody, mailbox.key))).toBe(
+    expect(refusal(() => verifyRetirement(signedNote, mailbox.key))).toBe(
       'DecodeError ERR_MALFORMED',
     )
     expect(refusal(() => verifyHandOut(signed, expectedNote))).toBe('DecodeError ERR_MALFORMED')

@@ -112,6 +112,8 @@ test('the names on the wire are frozen', () => {
           "link",
           "accepted key",
           "commit",
+          "custody leaf",
+          "custody node",
         ],
       },
     }

@@ -6,7 +6,7 @@ import { openHome } from '../../net/platform/home.ts'
 import { platformRandom as random } from '../../net/platform/random.ts'
 import { Records } from '../../net/records.ts'
 import { envelopeDigest, tokenHash } from '../../protocol/custody.ts'
-import type { Custody } from '../../protocol/custody.ts'
+import type { Custody } from '../../protocol/receipt.ts'
 import type { Home, OpenHomeOptions } from '../../net/platform/home.ts'
 import type { AccountKey } from '../../protocol/account.ts'
 

@@ -1,13 +1,9 @@
 /** Parsers of what accounts sign: as it is, and with payloads that a hostile owner of the key has signed. */
 import type { Account } from '../../../protocol/account.ts'
 import { bundleKey, verifyBundle } from '../../../protocol/bundle.ts'
-import { fromHex } from '../../../protocol/bytes.ts'
-import {
-  verifyCustody,
-  verifyHandOut,
-  verifyLogin,
-  verifyRetirement,
-} from '../../../protocol/custody.ts'
+import { concat, fromHex } from '../../../protocol/bytes.ts'
+import { verifyHandOut, verifyLogin, verifyRetirement } from '../../../protocol/custody.ts'
+import { openReceipt, verifyCustody } from '../../../protocol/receipt.ts'
 import { verifyDeviceCertificate } from '../../../protocol/device.ts'
 import { DecodeError, RecordError } from '../../../protocol/errors.ts'
 import type { Domain } from '../../../protocol/labels.ts'
@@ -23,7 +19,7 @@ import { parser } from '../parser.ts'
 
 /** libsodium must be ready. */
 export function recordParsers(): readonly Parser[] {
-  return [...signedRecords().flatMap(bothWays), dhtRecord()]
+  return [...signedRecords().flatMap(bothWays), ...receiptParsers(), dhtRecord()]
 }
 
 /** A record, and who reads it. */
@@ -53,8 +49,10 @@ function signedRecords(): readonly Signed[] {
     instanceId: fromHex(login.fields.instanceId),
   }
   const expected = { account: owner.key, now: NOW }
-  const envelopeDigest = fromHex(custody.fields.envelopeDigest)
   const ofMailbox = { mailbox: mailbox.key, owner: owner.key }
+  const [first] = receipts()
+  const promised = expectedCustody()
+  const way = (first ?? new Uint8Array()).subarray(0, -custody.bytes.length / 2)
   return [
     {
       ...{ name: 'device certificate', covers: ['protocol verifyDeviceCertificate'] },
@@ -77,9 +75,9 @@ function signedRecords(): readonly Signed[] {
       read: (signed) => verifyLogin(signed, nonces),
     },
     {
-      ...{ name: 'custody receipt', covers: ['protocol verifyCustody'] },
+      ...{ name: 'root of receipts', covers: ['protocol verifyCustody'] },
       ...{ domain: domains.custody, by: mailbox, shape: 'protobuf', ...of(custody) },
-      read: (signed) => verifyCustody(signed, { ...ofMailbox, envelopeDigest }),
+      read: (signed) => verifyCustody(concat(way, signed), promised),
     },
     {
       ...{ name: 'hand-out note', covers: ['protocol verifyHandOut'] },
@@ -111,6 +109,38 @@ function bothWays({ name, covers, domain, by, shape, bytes, payload, read }: Sig
       ...{ name: `${name}, signed by a hostile account`, covers: [], shape, examples: [payload] },
       errors: ERRORS,
       read: (input) => read(sealEnvelope({ account: by, domain, payload: input })),
+    }),
+  ]
+}
+
+function receipts(): readonly Uint8Array[] {
+  return recordVectors().custody.promises.flatMap(({ receipt, alone }) => [
+    ...[fromHex(receipt), fromHex(alone)],
+  ])
+}
+
+/** Of the first promise. */
+function expectedCustody() {
+  const { envelopeDigest } = recordVectors().custody.promises[0] ?? { envelopeDigest: '' }
+  const [mailbox, owner] = [account(mailboxName).key, person('responder').account.key]
+  return { mailbox, owner, envelopeDigest: fromHex(envelopeDigest) }
+}
+
+/** With its signature verified, and with the root known from a receipt before. */
+function receiptParsers(): readonly Parser[] {
+  const [together, alone] = receipts()
+  const examples = [together ?? new Uint8Array(), alone ?? new Uint8Array()]
+  const expected = expectedCustody()
+  const { root } = openReceipt(examples[0] ?? new Uint8Array(), expected)
+  const base = { shape: 'bytes', examples, errors: ERRORS, accepted: 'authentic' } as const
+  return [
+    parser({
+      ...{ ...base, name: 'custody receipt', covers: ['protocol verifyCustody'] },
+      read: (receipt) => verifyCustody(receipt, expected),
+    }),
+    parser({
+      ...{ ...base, name: 'custody receipt of a known root', covers: ['protocol openReceipt'] },
+      read: (receipt) => openReceipt(receipt, expected, root),
     }),
   ]
 }

@@ -91,6 +91,30 @@ export function envelopeDigest(envelope: Uint8Array): Uint8Array {
   return G(32, undefined, 'envelope', envelope)
 }
 
+/** mailbox.md, "Deposits and custody": the root to which a receipt leads, and the rest of it. */
+export function readReceipt(receipt: Uint8Array) {
+  const from = new Layout(receipt)
+  demand(from.int(1) === 1, 'ERR_UNKNOWN_VERSION')
+  const promise = from.take(72)
+  const [depth, position] = [from.int(1), from.int(1)]
+  demand(depth <= 8 && position >> depth === 0, 'ERR_MALFORMED')
+  let root = G(32, undefined, 'custody leaf', promise)
+  for (let level = 0; level < depth; level++) {
+    const beside = from.take(32)
+    const isRight = ((position >> level) & 1) === 1
+    const [left, right] = isRight ? [beside, root] : [root, beside]
+    root = G(32, undefined, 'custody node', left, right)
+  }
+  const [digest, owner] = [promise.subarray(0, 32), promise.subarray(32, 64)]
+  return {
+    digest,
+    owner,
+    keptUntil: new Layout(promise.subarray(64)).int(8),
+    root,
+    signed: from.take(from.left),
+  }
+}
+
 export function padme(n: number): number {
   if (n <= 256) return 256
   const e = Math.floor(Math.log2(n))

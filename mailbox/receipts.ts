@@ -1,0 +1,51 @@
+// Signing promises. A signature costs as much as all else that is done for a deposit, so those that were committed together share one.
+
+import { gathered } from '../net/gathered.ts'
+import { signCustody } from '../protocol/receipt.ts'
+import type { Account } from '../protocol/account.ts'
+import type { Custody } from '../protocol/receipt.ts'
+
+/** Under one signature. More would save little of it, and make each receipt longer and dearer to verify. */
+const TOGETHER = 32
+
+interface Waiting {
+  readonly custody: Custody
+  readonly resolve: (receipt: Uint8Array) => void
+  readonly reject: (cause: unknown) => void
+}
+
+export class Receipts {
+  readonly #account: Account
+  #waiting: Waiting[] = []
+
+  constructor(account: Account) {
+    this.#account = account
+  }
+
+  /** The receipt of a promise that is on the disk. */
+  sign(custody: Custody): Promise<Uint8Array> {
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
+    this.#waiting.push({ custody, resolve, reject })
+    if (this.#waiting.length === 1) void this.#run()
+    return promise
+  }
+
+  async #run(): Promise<void> {
+    await gathered(() => this.#waiting.length)
+    const all = this.#waiting
+    this.#waiting = []
+    for (let from = 0; from < all.length; from += TOGETHER) {
+      this.#signAll(all.slice(from, from + TOGETHER))
+    }
+  }
+
+  #signAll(group: readonly Waiting[]): void {
+    try {
+      const promises = group.map(({ custody }) => custody)
+      const receipts = signCustody(this.#account, promises)
+      for (const [i, receipt] of receipts.entries()) group[i]?.resolve(receipt)
+    } catch (cause) {
+      for (const { reject } of group) reject(cause)
+    }
+  }
+}
