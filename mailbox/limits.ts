@@ -47,6 +47,8 @@ export interface MailboxLimits {
   readonly channelRequestBytes: number
   /** Bytes of requests that are worked on at a time, over all channels. */
   readonly requestBytes: number
+  /** Bytes that have come and could not be read yet, unfinished frames among them, over all channels. */
+  readonly unreadBytes: number
   /** Envelopes sent to an owner who has not acknowledged them yet. */
   readonly leaseItems: number
   readonly leaseBytes: number
@@ -89,6 +91,7 @@ export const DEFAULT_LIMITS: MailboxLimits = {
   channelRequests: 256,
   channelRequestBytes: 2 * MIB,
   requestBytes: 64 * MIB,
+  unreadBytes: 64 * MIB,
   leaseItems: 256,
   leaseBytes: 2 * MIB,
   idleMs: MINUTE,

@@ -5,6 +5,7 @@ import { MAX_MAILBOX_FRAME_BYTES } from '../net/mailbox-messages.ts'
 import { MAILBOX_PROTOCOL } from '../net/names.ts'
 import { accountOf } from '../net/peer-name.ts'
 import { StoreError } from '../net/store-error.ts'
+import { UnreadBytes } from '../net/unread.ts'
 import { Bundles } from './bundles.ts'
 import { Deposits } from './deposits.ts'
 import { Gate } from './gate.ts'
@@ -148,6 +149,7 @@ export class MailboxService {
     const options = {
       maxFrameBytes: MAX_MAILBOX_FRAME_BYTES,
       maxChannels: this.#limits.peerChannels,
+      unread: new UnreadBytes(this.#limits.unreadBytes),
     }
     await wire.handle(MAILBOX_PROTOCOL, options, (channel) => this.#onChannel(channel))
     this.#tick()

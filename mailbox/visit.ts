@@ -2,12 +2,15 @@
 
 import { fromBinary } from '@bufbuild/protobuf'
 import { MailboxFrameSchema } from '../protocol/generated/mailbox_pb.ts'
+import { MAX_BUNDLE_BYTES } from '../protocol/bundle.ts'
 import { CryptoError, DecodeError, RecordError } from '../protocol/errors.ts'
 import {
   decodeMailboxFrame,
   encodeMailboxFrame,
   FAILURE,
   MAILBOX_NONCE_BYTES,
+  MAX_PAIR_BYTES,
+  MAX_SIGNED_BYTES,
 } from '../net/mailbox-messages.ts'
 import { accountOf } from '../net/peer-name.ts'
 import { StoreError } from '../net/store-error.ts'
@@ -26,6 +29,16 @@ import type { QueuedRun } from './store.ts'
 
 /** A visitor whose requests are so often wrong is no client of ours. */
 const MAX_WRONG = 16
+
+/** Bytes of answers that may be owed before it is seen whether the peer reads them. */
+const MAX_OWED_BYTES = 128 * 1024
+
+/** The longest answers to what strangers may ask, and about what all others take. */
+const ANSWER_BYTES: Readonly<Partial<Record<MailboxMessage['body']['case'], number>>> = {
+  takePrekey: MAX_BUNDLE_BYTES + MAX_PAIR_BYTES + MAX_SIGNED_BYTES,
+  getBundle: MAX_BUNDLE_BYTES,
+}
+const OTHER_ANSWER_BYTES = 512
 
 export interface VisitInit {
   readonly channel: Channel
@@ -48,6 +61,8 @@ export class Visit implements Visitor {
   readonly #gate: Gate
   #idleTimer: Timer | undefined
   #wrong = 0
+  /** At most, of answers that were begun since the peer last had taken enough of them. */
+  #owedBytes = 0
   #closing = false
 
   /** Throws `DecodeError` or `CryptoError` when the peer's name is not that of an account. */
@@ -106,12 +121,22 @@ export class Visit implements Visitor {
     await this.#gate.enter(frame.length)
     await gate.enter(frame.length)
     const message = read(frame)
+    await this.#owe(message)
     const work = this.#work(message).finally(() => {
       gate.leave(frame.length)
       this.#gate.leave(frame.length)
     })
     const settled = work.catch((cause: unknown) => this.abort(cause))
     if (message !== undefined && isEntry(message)) await settled
+  }
+
+  /** Answers take longer than requests to come about: one who sends many of these and reads none waits here. */
+  async #owe(message: Readable | undefined): Promise<void> {
+    const kind = message?.body instanceof DecodeError ? undefined : message?.body.case
+    this.#owedBytes += (kind && ANSWER_BYTES[kind]) ?? OTHER_ANSWER_BYTES
+    if (this.#owedBytes <= MAX_OWED_BYTES) return
+    await this.#drained()
+    this.#owedBytes = 0
   }
 
   async #work(message: Readable | undefined): Promise<void> {

@@ -3,7 +3,7 @@ export type ChannelErrorCode =
   | 'ERR_FRAME_TOO_LARGE'
   | 'ERR_MALFORMED' // a length that is not a canonical varint
   | 'ERR_CLOSED' // used after close, or refused by the peer on opening
-  | 'ERR_OVERFLOW' // the sender did not wait for `drained`
+  | 'ERR_OVERFLOW' // the sender did not wait for `drained`, or too much was sent that could not be read yet
 
 /** A channel ended otherwise than by the peer's close between two frames. */
 export class ChannelError extends Error {

@@ -9,6 +9,7 @@ import { ChannelError, toError } from './channel-error.ts'
 import { FrameDecoder, frameHeader } from './frames.ts'
 import type { Connection, Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 import type { Channel, Clock, PeerName, Timer } from './ports.ts'
+import type { UnreadBytes } from './unread.ts'
 
 /** Frames in one run: enough to share a commit, few enough to answer soon. */
 const MAX_RUN = 256
@@ -31,6 +32,8 @@ const CLOSE_MS = 10_000
 export interface ChannelOptions {
   readonly maxFrameBytes: number
   readonly clock: Clock
+  /** Of this and other channels. */
+  readonly unread?: UnreadBytes | undefined
 }
 
 /** Takes over an open stream, before anything of it was read. Throws `DecodeError` if the peer's key is not Ed25519. */
@@ -50,6 +53,7 @@ class StreamChannel implements Channel {
   readonly #stream: Stream
   readonly #clock: Clock
   readonly #decoder: FrameDecoder
+  readonly #unread: UnreadBytes | undefined
   #outgoing = new Uint8ArrayList()
   #flushing = false
   #closing: Promise<void> | undefined
@@ -61,13 +65,15 @@ class StreamChannel implements Channel {
   #wake: (() => void) | undefined
   #waiting: (() => void)[] = []
 
-  constructor(stream: Stream, connection: Connection, { maxFrameBytes, clock }: ChannelOptions) {
+  constructor(stream: Stream, connection: Connection, options: ChannelOptions) {
+    const { maxFrameBytes, clock, unread } = options
     this.peer = checkedName(connection.remotePeer.toString())
     this.address = connection.remoteAddr.toString()
     this.incoming = { [Symbol.asyncIterator]: () => this.#read() }
     this.#stream = stream
     this.#clock = clock
     this.#decoder = new FrameDecoder(maxFrameBytes)
+    this.#unread = unread
     // The peer's end may be long past. On a stream that is closed as a whole it was the connection that ended.
     this.#finished = stream.remoteWriteStatus === 'closed' && isOpen(stream)
     if (!isOpen(stream)) this.#failed = new ChannelError('ERR_TRUNCATED')
@@ -129,6 +135,7 @@ class StreamChannel implements Channel {
       }
     } finally {
       this.#reading = false
+      if (!isOpen(this.#stream)) this.#unread?.set(this, 0)
     }
   }
 
@@ -137,9 +144,10 @@ class StreamChannel implements Channel {
     try {
       while (run.length < MAX_RUN) {
         const frame = this.#decoder.next()
-        if (frame === undefined) return run
+        if (frame === undefined) break
         run.push(frame)
       }
+      this.#weigh()
     } catch (cause) {
       if (run.length === 0) {
         this.abort(toError(cause))
@@ -147,6 +155,13 @@ class StreamChannel implements Channel {
       } // else the next call throws it again, after the good frames were read
     }
     return run
+  }
+
+  /** The channel that ends may be this one. */
+  #weigh(): void {
+    if (this.#failed !== undefined) return
+    const tooMuch = this.#unread?.set(this, this.#decoder.bytes) ?? []
+    for (const channel of tooMuch) channel.abort(new ChannelError('ERR_OVERFLOW'))
   }
 
   #checkEnd(): void {
@@ -221,6 +236,7 @@ class StreamChannel implements Channel {
   /** Marks the channel as over and wakes everybody who waits. The first reason stays. */
   #end(reason: Error): void {
     this.#failed ??= reason
+    this.#unread?.set(this, 0)
     this.#outgoing = new Uint8ArrayList()
     this.#grace?.cancel()
     this.#poke()
@@ -237,6 +253,7 @@ class StreamChannel implements Channel {
     if (this.#decoder.bytes > READ_HIGH_BYTES && this.#stream.readStatus === 'readable') {
       this.#stream.pause()
     }
+    this.#weigh()
     this.#poke()
   }
 
@@ -251,6 +268,7 @@ class StreamChannel implements Channel {
     if (lost !== undefined) return this.#end(lost)
     this.#grace?.cancel()
     // Both sides have closed: nothing can be sent any more, what has arrived can still be read.
+    if (!this.#reading) this.#unread?.set(this, 0)
     this.#closing ??= Promise.resolve()
     this.#poke()
     this.#notify()

@@ -4,6 +4,7 @@
  */
 import type { AbstractLevel } from 'abstract-level'
 import type { Brand } from '../protocol/bytes.ts'
+import type { UnreadBytes } from './unread.ts'
 
 /** Base58 PeerId of an Ed25519 account: `peerName` and `accountOf` of peer-name.ts. */
 export type PeerName = Brand<string, 'PeerName'>
@@ -85,6 +86,8 @@ export interface HandleOptions {
   readonly maxFrameBytes: number
   /** Of one peer at a time. */
   readonly maxChannels: number
+  /** Shared by all channels of the protocol. Absent: each has its own limit, and all together none. */
+  readonly unread?: UnreadBytes
 }
 
 /** One stream, cut into frames. */

@@ -82,13 +82,14 @@ class Libp2pWire implements Wire {
 
   handle(
     protocol: string,
-    { maxFrameBytes, maxChannels }: HandleOptions,
+    { maxFrameBytes, maxChannels, unread }: HandleOptions,
     handler: (channel: Channel) => Promise<void>,
   ): Promise<void> {
     return this.#components.registrar.handle(
       protocol,
       async (stream, connection) => {
-        const channel = channelOf(stream, connection, { maxFrameBytes, clock: this.#clock })
+        const options = { maxFrameBytes, clock: this.#clock, unread }
+        const channel = channelOf(stream, connection, options)
         try {
           await handler(channel)
           await channel.close()

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest'
 import { encodeMailboxFrame, MAX_MAILBOX_FRAME_BYTES } from '../../net/mailbox-messages.ts'
+import { peerName } from '../../net/peer-name.ts'
+import { testAccount, testBundle } from '../support/accounts.ts'
 import { settle, until } from '../support/manual-clock.ts'
 import { envelope, World } from './world.ts'
 import type { MailboxBodyInit } from '../../net/mailbox-messages.ts'
@@ -170,4 +172,28 @@ test('a stopped mailbox answers what it has begun, and starts again', async () =
   const back = await world.again(owner)
   await back.visitor.ask(fetch, 'items')
   expect(back.visitor.items).toHaveLength(1)
+})
+
+test('a peer that does not read is not answered any further', async () => {
+  const world = await World.start()
+  const owner = await world.member()
+  const { bytes } = testBundle(owner.account, { sequence: 1, now: world.clock.now() }, world.random)
+  await owner.visitor.ask({ case: 'putBundle', value: { bundle: bytes } }, 'done')
+  let looked = 0
+  const { bundle } = world.kept
+  world.kept.bundle = async (account) => {
+    looked++
+    return await bundle.call(world.kept, account)
+  }
+  const deaf = world.network.wire(peerName(testAccount(world.random).key))
+  const options = { maxFrameBytes: MAX_MAILBOX_FRAME_BYTES, signal: new AbortController().signal }
+  const channel = await deaf.open(world.wire.self, '/sotto/mailbox/1', options)
+  const value = { owner: owner.account.key }
+  for (let id = 1; id <= 3000; id++)
+    channel.send(encodeMailboxFrame(id, { case: 'getBundle', value }))
+  await settle(200)
+  const most = (1024 + 128) * 1024 // what the wire takes before it says that it is full, and what may be owed
+  expect(looked * bytes.length).toBeLessThan(most)
+  await world.clock.advance(MINUTE / 2)
+  await until(async () => (await world.service.status()).channels === 1)
 })

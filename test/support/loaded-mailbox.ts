@@ -116,8 +116,8 @@ export class Caller {
   }
 
   /** Of a stranger. */
-  client({ peer, addresses }: Meeting): MailboxClient {
-    return new MailboxClient({ wire: this.wire, mailbox: peer, addresses, clock, random })
+  client({ peer, addresses }: Meeting, onClosed = (): void => undefined): MailboxClient {
+    return new MailboxClient({ wire: this.wire, mailbox: peer, addresses, clock, random, onClosed })
   }
 
   /** Of an owner, who is a member when this resolves. */

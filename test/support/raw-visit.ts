@@ -52,6 +52,11 @@ export class RawVisit {
     return ending
   }
 
+  /** What the mailbox says from now on stays on the way. */
+  stopReading(): void {
+    this.#stream.pause()
+  }
+
   /** Without a word. */
   leave(): void {
     this.#stream.abort(new Error('left'))
