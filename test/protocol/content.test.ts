@@ -213,6 +213,14 @@ describe('what mailboxes have handed over', () => {
     ],
   }
 
+  test('is read as it was written, from counter 1 on, and holds on to nothing', () => {
+    const said: ContentBody = { kind: 'missing', ranges: [{ first: 1, last: 1 }], fetched: eight }
+    const { body } = decodeContent(encodedWith(said))
+    expect(body).toEqual(said)
+    const read = body.kind === 'missing' ? body.fetched : undefined
+    expect(read?.map(({ mailbox }) => mailbox.buffer.byteLength)).toEqual(eight.map(() => 32))
+  })
+
   test.each(Object.entries(cases))('%s is refused', (_, [code, fetched]) => {
     const marked = fetched.map(({ mailbox, counter }) => ({ mailbox, counter: BigInt(counter) }))
     const bytes = encodeMessage(ContentSchema, {

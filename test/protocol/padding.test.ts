@@ -78,6 +78,15 @@ test('content and items come back', () => {
   )
 })
 
+test('the padding is zeros up to the padded length, however long', () => {
+  for (const length of [0, 252, 253, 20_000, 33_000, 60_000]) {
+    const content = new Uint8Array(length).fill(1)
+    const padded = encodeBody(content, [])
+    expect(padded).toHaveLength(padme(4 + length))
+    expect(padded.subarray(4 + length).every((byte) => byte === 0)).toBe(true)
+  }
+})
+
 test('the layout is that of the table', () => {
   const padded = encodeBody(CONTENT, [statement])
   expect(padded).toHaveLength(256)
