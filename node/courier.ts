@@ -36,15 +36,26 @@ const STALL = 20_000
 const RETRY = { base: 1_000, max: 300_000 }
 /** How long a refused envelope rests before it is offered again. */
 const REST = 600_000
-const REST_TRY_LATER = 2_000
+/** One that the contact could not take now: a full disk can stay full for days. */
+const TRY_LATER = { base: 2_000, max: 60_000 }
 /** What a mailbox holds is offered directly as well when the contact is there and has sent no receipt for this long. */
 const RECEIPT_PATIENCE = 30_000
+/** It may have been lost there: the contact itself is tried this often, until there is a receipt. */
+const HELD_RETRY = 15 * 60_000
 /** An undelivered message is given up after this. */
 const KEEP_TRYING = 30 * DAY
 /** Enough that the loss of one mailbox loses nothing; each more sees the contact's mail come. */
 const COPIES = 2
 /** Entries of which a first copy is on its way. */
 const DEPOSITS_AT_ONCE = 64
+
+/** A refused envelope. */
+interface Rest {
+  readonly envelope: Uint8Array
+  readonly until: number
+  /** How often it was refused. */
+  readonly times: number
+}
 
 export class Courier {
   readonly #init: CourierInit
@@ -53,7 +64,7 @@ export class Courier {
   /** Envelopes on the stream. */
   readonly #inFlight = new Map<number, Uint8Array>()
   /** Refused ones. What is encrypted again is another envelope, and does not rest. */
-  readonly #resting = new Map<number, { readonly envelope: Uint8Array; readonly until: number }>()
+  readonly #resting = new Map<number, Rest>()
   /**
    * Were on a stream that ended before the acknowledgement: the contact may have them, and then what a mailbox hands over is a
    * repeat, which brings a receipt only once in a while. So they are offered directly again, held or not. After a start this may be true of all.
@@ -65,6 +76,8 @@ export class Courier {
   #again = false
   #failures = 0
   #notBefore = 0
+  /** When the direct path was tried last. */
+  #triedAt = 0
   /** The stream has brought something: when it ends, the next one is worth an attempt at once. */
   #proven = false
   #timer: Timer | undefined
@@ -87,9 +100,11 @@ export class Courier {
     if (!this.#working) void this.#work()
   }
 
-  /** The contact is connected: the direct path is worth an attempt at once. */
+  /**
+   * The contact is connected: the direct path is worth an attempt at once. Failures are forgotten when something has arrived: a connection
+   * that breaks with each attempt, which connects anew, would else be made again each second.
+   */
   online(): void {
-    this.#failures = 0
     this.#notBefore = 0
     this.wake()
   }
@@ -136,7 +151,8 @@ export class Courier {
       if (path === 'mailbox') return this.#depositor.wants(entry)
       const [first] = liveCopies(entry, now)
       if (first === undefined || this.#unsure.has(entry.order)) return true
-      return here && hasPassed(RECEIPT_PATIENCE, first.storedAt, now)
+      if (here) return hasPassed(RECEIPT_PATIENCE, first.storedAt, now)
+      return hasPassed(HELD_RETRY, first.storedAt, now) && hasPassed(HELD_RETRY, this.#triedAt, now)
     })
   }
 
@@ -160,6 +176,7 @@ export class Courier {
     const { conversation, wire, clock, random } = this.#init
     const { peer, addresses } = conversation.contact
     if (isAhead(this.#notBefore, RETRY.max, clock.now())) return false
+    this.#triedAt = clock.now()
     try {
       const { signal } = this.#abort
       const channel = await withDeadline({ clock, timeout: OPEN_TIMEOUT, signal }, (inner) =>
@@ -207,13 +224,10 @@ export class Courier {
   async #refuse(
     refused: readonly { readonly order: number; readonly code: number }[],
   ): Promise<void> {
-    const { clock } = this.#init
-    const now = clock.now()
     const unopened: Uint8Array[] = []
     for (const { order, code } of refused) {
-      const rest = code === REFUSED.tryLater ? REST_TRY_LATER : REST
       const envelope = this.#inFlight.get(order)
-      if (envelope !== undefined) this.#resting.set(order, { envelope, until: now + rest })
+      if (envelope !== undefined) this.#rest(order, envelope, code)
       this.#inFlight.delete(order)
       if (code === REFUSED.cannotOpen && envelope !== undefined) unopened.push(envelope)
     }
@@ -222,6 +236,14 @@ export class Courier {
       await this.#init.conversation.refused(unopened)
     }
     this.#plan()
+  }
+
+  #rest(order: number, envelope: Uint8Array, code: number): void {
+    const { clock, random } = this.#init
+    const before = this.#resting.get(order)
+    const times = before?.envelope === envelope ? before.times : 0
+    const rest = code === REFUSED.tryLater ? backoff(times, { ...TRY_LATER, random }) : REST
+    this.#resting.set(order, { envelope, until: clock.now() + rest, times: times + 1 })
   }
 
   #lose(channel: Channel, sender: DirectSender, reason: unknown): void {

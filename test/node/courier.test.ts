@@ -195,15 +195,40 @@ describe('delivery', () => {
   })
 
   test('what the other side cannot take now is offered again soon', async () => {
+    let left = 2
+    const counts = await answeringWith(() => (left-- > 0 ? 'store-full' : 'opened'))
+    const id = await send('full for a moment')
+    await clock.advance(20 * SECOND)
+    expect(counts.taken).toBe(3)
+    expect(await state(id)).toBe('delivered')
+  })
+
+  test('what the other side cannot take for long is offered less and less often', async () => {
     let full = true
     const counts = await answeringWith(() => (full ? 'store-full' : 'opened'))
     const id = await send('full')
-    await clock.advance(20 * SECOND)
-    expect(counts.taken).toBeGreaterThan(3)
-    expect(counts.taken).toBeLessThan(12)
+    await clock.advance(10 * MINUTE)
+    expect(counts.taken).toBeGreaterThan(8)
+    expect(counts.taken).toBeLessThan(30)
     expect(await state(id)).toBe('queued')
     full = false
-    await clock.advance(5 * SECOND)
+    await clock.advance(70 * SECOND)
+    expect(await state(id)).toBe('delivered')
+  })
+
+  test('a connection that breaks each time is not made each second', async () => {
+    onDirect(true, () => 'cut')
+    let opened = 0
+    const stop = world.network.find(bob.peer)?.watch((_, connected) => {
+      if (connected) opened++
+    })
+    const id = await send('cut')
+    await clock.advance(10 * MINUTE)
+    expect(opened).toBeGreaterThan(4)
+    expect(opened).toBeLessThan(30)
+    stop?.()
+    heal()
+    await clock.advance(6 * MINUTE)
     expect(await state(id)).toBe('delivered')
   })
 
@@ -297,6 +322,27 @@ describe('delivery', () => {
     expect((await texts(bob, ada)).filter((text) => text === 'two ways')).toEqual(['two ways'])
     const told = (await received(bob)).filter(({ text }) => text === 'two ways')
     expect(told).toHaveLength(1)
+  })
+
+  test('what a mailbox has lost is brought by us, though nobody connects', async () => {
+    const { link, box } = await world.mailbox()
+    const used = bob.node.mailbox.use(link)
+    await clock.advance(5 * SECOND)
+    const { peer } = await used
+    await ada.node.conversation('bob').send('so that ada knows it')
+    await clock.advance(MINUTE)
+    world.kill(bob)
+    await clock.advance(MINUTE)
+    const id = await send('kept by nobody')
+    await clock.advance(2 * MINUTE)
+    expect(await state(id)).toBe('stored')
+    await box.empty(bob.account.key)
+    world.network.part(bob.peer, peer)
+    await world.restart(bob)
+    for (const one of [ada, bob]) world.network.disconnect(one.peer, bob.peer)
+    await clock.advance(20 * MINUTE)
+    expect(await state(id)).toBe('delivered')
+    expect((await texts(bob, ada)).filter((text) => text === 'kept by nobody')).toHaveLength(1)
   })
 
   test('a refused deposit is tried again', async () => {
