@@ -20,7 +20,7 @@ import { BUNDLE_REPUBLISH } from './lifetimes.ts'
 import type { MailboxHint, MailboxPool, TakenPrekey } from './mailbox-pool.ts'
 import type { OwnKeys } from './own-keys.ts'
 import { isRenewalDue, mayBegin, noteBegun, retireReplaced, wantRenewal } from './renewal.ts'
-import { continued, hasLapsed, usableSession } from './series.ts'
+import { continued, doubtsPairs, hasLapsed, usableSession } from './series.ts'
 
 export interface IntroducerInit {
   readonly finder: BundleFinder
@@ -201,7 +201,7 @@ export class Introducer {
   /** A drained or unreachable mailbox costs the one-time pair, not the session: the session says so. */
   async #oneTimePair(conversation: Conversation): Promise<TakenPrekey | undefined> {
     const mailboxes = mailboxesOf(conversation)
-    if (mailboxes.length === 0) return undefined
+    if (mailboxes.length === 0 || doubtsPairs(conversation.contact)) return undefined
     const { account } = conversation.contact
     try {
       const { signal } = this.#abort
