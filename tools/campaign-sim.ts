@@ -83,8 +83,10 @@ async function replay(seed: number): Promise<number> {
 }
 
 function tell({ next: after, cpuMs, figures }: State): void {
-  const { seeds: count, asked, accepted, positions, events, faults, failed } = figures
-  for (const fault of FAULTS) write(`${String(faults[fault]).padStart(10)}  ${fault}`)
+  const { seeds: count, asked, accepted, positions, events, faults, met, failed } = figures
+  for (const fault of FAULTS) {
+    write(`${String(faults[fault]).padStart(10)}  ${fault}, in ${met[fault]} seeds`)
+  }
   write(`${asked} messages, ${accepted} accepted; ${positions} positions, ${events} events`)
   write(`${count} seeds, ${(cpuMs / 60_000).toFixed(1)} min of a processor; next is ${after}`)
   write(`${failed.length} failed${failed.length === 0 ? '' : `: ${failed.join(', ')}`}`)

@@ -1,5 +1,5 @@
 // Figures of many runs, added up.
-import { addFaults, countsOf, type FaultCounts } from './faults.ts'
+import { addFaults, countsOf, FAULTS, NO_FAULTS, type FaultCounts } from './faults.ts'
 import { run, type RunReport } from './run.ts'
 
 export interface Figures {
@@ -9,13 +9,16 @@ export interface Figures {
   readonly positions: number
   readonly events: number
   readonly faults: FaultCounts
+  /** Seeds in which a fault occurred at all. */
+  readonly met: FaultCounts
   /** Seeds of which something did not hold. */
   readonly failed: readonly number[]
 }
 
 export const NO_FIGURES: Figures = {
   ...{ seeds: 0, asked: 0, accepted: 0, positions: 0, events: 0 },
-  faults: countsOf(() => 0),
+  faults: NO_FAULTS,
+  met: NO_FAULTS,
   failed: [],
 }
 
@@ -28,8 +31,22 @@ export function addReport(figures: Figures, report: RunReport): Figures {
     positions: figures.positions + positions,
     events: figures.events + events,
     faults: addFaults(figures.faults, faults),
+    met: addFaults(
+      figures.met,
+      countsOf((fault) => Math.min(1, faults[fault])),
+    ),
     failed: problems.length === 0 ? figures.failed : [...figures.failed, seed],
   }
+}
+
+/** Every fault has to occur in one of so many seeds. */
+const RARELY = 20
+
+/** Faults that occur too rarely. */
+export function rareFaults({ seeds, met }: Figures): readonly string[] {
+  return FAULTS.filter((fault) => met[fault] * RARELY < seeds).map(
+    (fault) => `${fault}: in ${met[fault]} of ${seeds} seeds`,
+  )
 }
 
 /** A run; what it threw is a problem like any other. */
@@ -39,7 +56,7 @@ export async function runSafely(seed: number): Promise<RunReport> {
   } catch (cause) {
     const problems = [cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)]
     const nothing = { asked: 0, accepted: 0, positions: 0, events: 0, trace: '' }
-    return { seed, problems, faults: countsOf(() => 0), ...nothing }
+    return { seed, problems, faults: NO_FAULTS, ...nothing }
   }
 }
 

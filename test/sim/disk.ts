@@ -89,6 +89,20 @@ export class SimDisk {
     this.#doubtful = undefined
   }
 
+  /** Flips a bit in one record under a prefix, while nobody has the database open. False when there is none. */
+  damage(prefix: string): boolean {
+    const { dice } = this.#init
+    this.#sync()
+    const names = [...this.#durable.keys()].filter((key) => key.startsWith(prefix))
+    const [name] = names.length === 0 ? [] : [dice.pick(names)]
+    const value = name === undefined ? undefined : this.#durable.get(name)?.slice()
+    if (name === undefined || value === undefined) return false
+    const at = dice.below(value.length)
+    value[at] = (value[at] ?? 0) ^ (1 << dice.below(8))
+    this.#durable.set(name, value)
+    return true
+  }
+
   /** The process has ended, or the whole computer. */
   crash(power: boolean): void {
     const { dice, onLost } = this.#init

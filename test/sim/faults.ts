@@ -13,6 +13,7 @@ export const FAULTS = [
   'disk full',
   'disk broken',
   'fsync fails',
+  'session damaged',
   'mailbox crash',
   'clock jump',
   'clocks apart',
@@ -24,7 +25,10 @@ export const FAULTS = [
   'mailbox drops',
   'mailbox holds',
   'mailbox replays',
-  'mailbox swaps',
+  'mailbox misdelivers',
+  'mailbox swaps queues',
+  'mailbox reorders',
+  'mailbox hands out a key twice',
 ] as const
 
 export type Fault = (typeof FAULTS)[number]
@@ -39,6 +43,8 @@ export function addFaults(a: FaultCounts, b: FaultCounts): FaultCounts {
 export function countsOf(count: (fault: Fault) => number): FaultCounts {
   return Object.fromEntries(FAULTS.map((fault) => [fault, count(fault)])) as FaultCounts
 }
+
+export const NO_FAULTS: FaultCounts = countsOf(() => 0)
 
 /** The faults of one run. */
 export class FaultLog {

@@ -27,24 +27,24 @@ export interface RunReport {
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 
+/** Minutes in which all comes to rest when nothing goes wrong any more: the longest pause of a courier, twice. */
+const PATIENCE = 20
+
 /** Pauses between two steps. */
 const PAUSES = [0, 3, 20, 100, 400, 1_500, 10_000, 40_000, 10 * MINUTE]
 
 export async function run(seed: number): Promise<RunReport> {
   const dice = new Dice(`story ${seed}`)
   const counts = {
-    people: 2 + dice.below(2),
-    mailboxes: dice.below(3),
+    people: dice.pick([2, 2, 3, 3, 4]),
+    mailboxes: dice.pick([0, 1, 1, 2, 2]),
     before: dice.pick([0, 20_000]),
   }
   const world = await World.create(`${seed}`, counts)
   await new Story(world, dice).tell()
-  await world.heal()
-  for (let minute = 0; minute < 60 && (minute < 2 || !(await world.isQuiet())); minute++) {
-    await world.clock.advance(MINUTE)
-  }
-  for (let day = 0; day < 3 && !(await world.isQuiet()); day++) await world.clock.advance(26 * HOUR)
-  const problems = [...world.watch.problems, ...(await problemsAtTheEnd(world))]
+  await world.heal({ cut: dice.onceIn(2) })
+  const late = await settle(world)
+  const problems = [...world.watch.problems, ...late, ...(await problemsAtTheEnd(world))]
   const { attempts, positionsSeen } = world.watch
   return {
     seed,
@@ -56,6 +56,16 @@ export async function run(seed: number): Promise<RunReport> {
     positions: positionsSeen,
     events: world.clock.ran,
   }
+}
+
+/** Waits until nobody waits for anything. That it took too long is a problem; what was lost meanwhile is looked for all the same. */
+async function settle(world: World): Promise<readonly string[]> {
+  for (let minute = 0; minute < PATIENCE; minute++) {
+    if (minute >= 2 && (await world.isQuiet())) return []
+    await world.clock.advance(MINUTE)
+  }
+  for (let day = 0; day < 3 && !(await world.isQuiet()); day++) await world.clock.advance(26 * HOUR)
+  return [`after ${PATIENCE} minutes without faults there were messages on their way`]
 }
 
 class Story {
@@ -71,7 +81,7 @@ class Story {
     const dice = this.#dice
     if (dice.onceIn(3)) this.#setClocksApart()
     if (dice.onceIn(3)) this.#lie() // everybody is looked up at the beginning
-    if (dice.onceIn(3)) this.#lieAsMailbox()
+    if (dice.onceIn(2)) this.#lieAsMailbox()
     // Whoever writes only then finds mailboxes and one-time pairs.
     await this.#world.clock.advance(dice.pick([0, 3_000, 30_000]))
     const troubles = this.#troubles()
@@ -92,6 +102,7 @@ class Story {
       () => this.#crash(),
       () => this.#doom(),
       () => this.#breakDisk(),
+      () => this.#damage(),
       () => this.#jump(),
       () => this.#lie(),
       () => this.#lieAsMailbox(),
@@ -164,6 +175,15 @@ class Story {
     this.#happened(name)
   }
 
+  /** A bit that flips on a disk, in what a session is kept in. Once in a story: a contact who begins anew more often waits for its user. */
+  async #damage(): Promise<void> {
+    if (this.#world.faults.counts['session damaged'] > 0) return
+    const person = this.#dice.pick(this.#world.people)
+    if (person.isUp) this.#world.crash(person, { power: true, silent: false })
+    if (person.disk.damage('session/')) this.#happened('session damaged')
+    await this.#world.start(person)
+  }
+
   #jump(): void {
     const far = this.#dice.onceIn(3) ? 5 * 24 * HOUR : 50 * MINUTE
     this.#anyHost().process.skew += this.#dice.below(2 * far) - far
@@ -176,10 +196,11 @@ class Story {
   }
 
   #lieAsMailbox(): void {
-    if (this.#world.mailboxes.length === 0) return
-    const mailbox = this.#dice.pick(this.#world.mailboxes)
-    mailbox.lies = MAILBOX_LIES.filter(() => this.#dice.onceIn(2))
-    mailbox.isHonest = false
+    for (const mailbox of this.#world.mailboxes) {
+      if (this.#dice.onceIn(3)) continue
+      mailbox.lies = MAILBOX_LIES.filter(() => this.#dice.onceIn(2))
+      mailbox.isHonest = false
+    }
   }
 
   #setClocksApart(): void {

@@ -150,8 +150,11 @@ export class World {
     })
   }
 
-  /** Nothing goes wrong from now on, and everybody is up. */
-  async heal(): Promise<void> {
+  /**
+   * Nothing goes wrong from now on, and everybody is up. Nobody is told: where connections are not cut on purpose, those that were lost
+   * come back when somebody tries again.
+   */
+  async heal({ cut }: { readonly cut: boolean }): Promise<void> {
     this.cutOnceIn = Number.POSITIVE_INFINITY
     this.slowness = 40
     this.directory.lies = []
@@ -163,7 +166,7 @@ export class World {
       for (const b of this.hosts) {
         if (a === b) continue
         this.network.join(a.peer, b.peer)
-        this.network.disconnect(a.peer, b.peer)
+        if (cut) this.network.disconnect(a.peer, b.peer)
       }
     }
     await this.startAll()
