@@ -97,7 +97,10 @@ class Liar {
     const { store, dice } = this.#init
     const owner = toHex(asked[0])
     const given = this.#pairs.filter((one) => one.owner === owner)
-    if (given.length > 0 && this.#isTold('hands out a key twice')) return dice.pick(given).pair
+    if (given.length > 0 && this.#init.lies().includes('hands out a key twice')) {
+      this.#init.faults.happened('mailbox hands out a key twice')
+      return dice.pick(given).pair
+    }
     const pair = await store.takePair(...asked)
     if (pair !== undefined) this.#pairs = [...this.#pairs, { owner, pair }].slice(-MEMORY)
     return pair

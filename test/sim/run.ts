@@ -36,9 +36,9 @@ const PAUSES = [0, 3, 20, 100, 400, 1_500, 10_000, 40_000, 10 * MINUTE]
 export async function run(seed: number): Promise<RunReport> {
   const dice = new Dice(`story ${seed}`)
   const counts = {
-    people: dice.pick([2, 2, 3, 3, 4]),
+    people: dice.pick([2, 3, 3, 4]),
     mailboxes: dice.pick([0, 1, 1, 2, 2]),
-    before: dice.pick([0, 20_000]),
+    before: dice.pick([0, 20_000, 20_000, 20_000]),
   }
   const world = await World.create(`${seed}`, counts)
   await new Story(world, dice).tell()
@@ -198,7 +198,7 @@ class Story {
   #lieAsMailbox(): void {
     for (const mailbox of this.#world.mailboxes) {
       if (this.#dice.onceIn(3)) continue
-      mailbox.lies = MAILBOX_LIES.filter(() => this.#dice.onceIn(2))
+      mailbox.lies = MAILBOX_LIES.filter(() => !this.#dice.onceIn(3))
       mailbox.isHonest = false
     }
   }
