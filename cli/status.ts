@@ -1,4 +1,5 @@
 import type { ContactView, StatusView } from '../daemon/views.ts'
+import type { RecoveryReason } from '../node/api.ts'
 import type { CliContext } from './context.ts'
 import { formatDuration } from './duration.ts'
 import { CLOCK_WORDS } from './node-clock.ts'
@@ -15,6 +16,8 @@ import {
 import type { Style } from './render.ts'
 import { sanitizeLine } from './sanitize.ts'
 import { withNode } from './with-node.ts'
+
+const RECOVERY_SHOWN = 7 * 86_400_000
 
 /** `sotto status`: one screen. */
 export async function run(context: CliContext): Promise<void> {
@@ -49,6 +52,7 @@ function renderStatus(
     ...doubtLines(contacts, style),
     `Queue      ${waiting.length === 0 ? 'empty' : waiting.join(' · ')}`,
     ...damageLines(status),
+    ...recoveryLines(status),
     `Contacts   ${total} total · ${online} online · ${unverified} unverified · ${changed} changed`,
   ]
   return contacts.length === 0
@@ -71,6 +75,24 @@ function damageLines({ damaged }: StatusView): readonly string[] {
   if (kinds.length === 0) return []
   const list = kinds.map(([kind, count]) => `${count} ${kind}`).join(' · ')
   return [`Damaged    ${list}: records that the disk did not give back`]
+}
+
+const RECOVERY_WORDS: Readonly<Record<RecoveryReason, string>> = {
+  hole: 'a part of the store was missing',
+  older: 'the store had less than before: lost, or an older copy',
+  other: 'another copy of the store had run',
+  elsewhere: 'the folder came from another computer',
+  unreadable: 'what was noted of the store could not be read',
+}
+
+/** Shown for as long as contacts are missing, and a week. */
+function recoveryLines({ recovery }: StatusView): readonly string[] {
+  if (recovery === null) return []
+  const isOld = Date.now() - Date.parse(recovery.at) > RECOVERY_SHOWN
+  if (isOld && recovery.waiting === 0) return []
+  const left = recovery.waiting === 0 ? '' : `; ${recovery.waiting} contacts are still to be asked`
+  const what = `${RECOVERY_WORDS[recovery.reason]}, ${recovery.at.slice(0, 16)}`
+  return [`Recovery   ${what}: messages may be missing, new sessions are made${left}`]
 }
 
 function mailboxLines({ mailboxes }: StatusView, style: Style): readonly string[] {

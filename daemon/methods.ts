@@ -66,6 +66,7 @@ const eventTypes = oneOf<EventType>(
   'contact.blocked',
   'contact.unblocked',
   'node.damaged',
+  'node.recovery',
   'contact.trust',
   'contact.session',
   'contact.renewal',

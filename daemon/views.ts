@@ -12,6 +12,7 @@ import type {
   MailboxInfo,
   Message,
   NodeEvent,
+  RecoveryReason,
   SessionInfo,
   StateChange,
   Status,
@@ -78,7 +79,15 @@ export type DamagedView = DamagedMessage
 export type EntryView = MessageView | GapView | DamagedView
 
 /** The state behind `sotto status`. */
-export interface StatusView extends Omit<Status, 'startedAt' | 'bundle' | 'queue' | 'mailboxes'> {
+export interface StatusView extends Omit<
+  Status,
+  'startedAt' | 'bundle' | 'queue' | 'mailboxes' | 'recovery'
+> {
+  readonly recovery: {
+    readonly reason: RecoveryReason
+    readonly at: string
+    readonly waiting: number
+  } | null
   readonly mailboxes: readonly MailboxView[]
   readonly startedAt: string
   readonly bundle: Omit<Status['bundle'], 'expiresAt'> & { readonly expiresAt: string }
@@ -163,12 +172,13 @@ export function mailboxView(info: MailboxInfo): MailboxView {
 }
 
 export function statusView(status: Status): StatusView {
-  const { id, addresses, connections, contacts, damaged, clock } = status
+  const { id, addresses, connections, contacts, damaged, clock, recovery } = status
   return {
     ...{ id, addresses, connections, contacts, damaged, clock },
     startedAt: rfc3339(status.startedAt),
     bundle: { ...status.bundle, expiresAt: rfc3339(status.bundle.expiresAt) },
     mailboxes: status.mailboxes.map(mailboxView),
+    recovery: recovery && { ...recovery, at: rfc3339(recovery.at) },
     queue: status.queue.map(({ contact, count, oldestAt }) => ({
       contact,
       count,

@@ -50,7 +50,7 @@ export type PathWord = 'direct lan' | 'direct' | 'mailbox only' | 'offline'
  * twice (their copy or backup runs beside them); they refuse our first messages; age; key agreements that stay unanswered; they
  * write in an older session; our first messages stay unanswered; they cannot open what they could before; messages of theirs stay
  * missing that they were asked for; too many before the one that came;
- * its record is damaged; our side came back from a backup.
+ * its record is damaged; our side came back from a backup; our store has lost something, so that all of them are left.
  */
 export type RenewalReason =
   | 'no-session'
@@ -66,7 +66,12 @@ export type RenewalReason =
   | 'too-far-ahead'
   | 'damaged'
   | 'restored'
-
+  | 'recovery'
+/**
+ * Why a node has left all its sessions: a part of its store is missing; the store has less than it once had, or something else (an older
+ * copy of the folder came back, or another copy has run); the folder was on another computer; what was noted of it cannot be read.
+ */
+export type RecoveryReason = 'hole' | 'older' | 'other' | 'elsewhere' | 'unreadable'
 /**
  * Whether our clock is believed. `back`, `ahead`: it has jumped by more than an hour; `off`: the node was not running for more
  * than an hour. Until a mailbox, two contacts or the user agree, nothing is destroyed by that clock.
@@ -278,6 +283,8 @@ export type NodeEvent = EventBase &
         readonly what: DamageKind
         readonly count: number
       }
+    /** All sessions were left, and contacts are asked for what is missing: the store is not what the last run has left. */
+    | { readonly type: 'node.recovery'; readonly reason: RecoveryReason }
     | {
         readonly type: 'contact.trust'
         readonly contact: ContactShort
@@ -391,6 +398,15 @@ export interface MailboxInfo {
   readonly restoredAt: number | null
 }
 
+/** The last time that all sessions were left. */
+export interface Recovery {
+  readonly reason: RecoveryReason
+  /** Unix ms. */
+  readonly at: number
+  /** Contacts with whom there is no new session yet. */
+  readonly waiting: number
+}
+
 export interface Status {
   readonly id: Identity
   readonly startedAt: number
@@ -418,6 +434,8 @@ export interface Status {
   }
   /** Damaged records that were met since the start. */
   readonly damaged: Damage
+  /** Null: never. */
+  readonly recovery: Recovery | null
 }
 
 export interface SendOptions {

@@ -86,7 +86,17 @@ export class ChatNode implements Node {
         changed: contacts.filter(({ trust }) => trust === 'changed').length,
       },
       damaged: this.#core.damages.counts,
+      recovery: this.#recovery(),
     }
+  }
+
+  #recovery(): Status['recovery'] {
+    const { last } = this.#core.continuity
+    if (last === undefined) return null
+    const waiting = this.#core.book
+      .all()
+      .filter(({ contact }) => contact.renewal.wanted?.reason === 'recovery')
+    return { ...last, waiting: waiting.length }
   }
 
   rotateKeys(): Promise<void> {

@@ -15,7 +15,9 @@ import { Records } from '../net/records.ts'
 import { libp2pWire, type WireComponents } from '../net/wire.ts'
 import type { Node } from './api.ts'
 import { ChatNode } from './chat-node.ts'
+import type { StoreSurroundings } from './continuity.ts'
 import { ChatCore } from './core.ts'
+import { keys } from './keys.ts'
 import { SottoError } from './errors.ts'
 
 export interface ChatInit {
@@ -25,6 +27,8 @@ export interface ChatInit {
   readonly dataKey: Uint8Array | Secret<'DataKey'>
   /** Closes and opens the store after a failed write. */
   readonly reopen?: () => Promise<void>
+  /** What tells whether the store is the one that the last run has left. @default the store alone */
+  readonly surroundings?: StoreSurroundings
   /** The DHT: `directory` of the other half whose `service` runs in the same libp2p node. */
   readonly directory: Directory
   /**
@@ -122,7 +126,7 @@ class HostedChat implements Chat, Startable {
   }
 
   #prepare(): Run {
-    const { store, directory, reopen } = this.#init
+    const { store, directory, reopen, surroundings } = this.#init
     const { clock = systemClock, random = platformRandom } = this.#init
     const { privateKey, addressManager, connectionManager } = this.#components
     const { dataKey: key, copies } = this.#init
@@ -130,7 +134,7 @@ class HostedChat implements Chat, Startable {
     const { dialPolicy } = this.#init
     const policy = dialPolicy === undefined ? {} : { dialPolicy }
     const salts = pooled(random)
-    const sealed = { store, dataKey, clock, random: salts }
+    const sealed = { store, dataKey, clock, random: salts, chain: keys.commits }
     const records = new Records(reopen === undefined ? sealed : { ...sealed, reopen })
     const core = new ChatCore({
       account: accountOfKey(privateKey),
@@ -141,6 +145,7 @@ class HostedChat implements Chat, Startable {
       clock,
       random,
       salts,
+      ...surroundings,
       ...policy,
       ...(copies === undefined ? {} : { copies }),
     })

@@ -10,6 +10,12 @@ import type { Operation, Records } from '../net/records.ts'
 import { contactSecrets, encodeContact, withoutTokens, type ContactState } from './contact.ts'
 import type { DamagedRecord } from './damage.ts'
 import type { Draft } from './draft.ts'
+import {
+  encodeGenerations,
+  NO_GENERATIONS,
+  withGeneration,
+  type Generations,
+} from './generations.ts'
 import { keys } from './keys.ts'
 import { loadConversation } from './load.ts'
 import { encodeMessage } from './message.ts'
@@ -28,6 +34,7 @@ export class ConversationState {
   damage: readonly DamagedRecord[] = []
   /** Whether the contact is in the store. */
   persisted: boolean
+  #generations = NO_GENERATIONS
   readonly #orders = new Map<string, number>()
   #nextOrder = 1
 
@@ -64,10 +71,16 @@ export class ConversationState {
   }
 
   *#sessionChanges(draft: Draft): Iterable<Operation> {
+    if (draft.sessions === this.sessions) return
     const { id } = this.contact
+    const generations = this.#nextGenerations(draft)
+    const key = keys.sessionGenerations(id)
+    yield { type: 'put', key, value: encodeGenerations(generations) }
     for (const session of draft.sessions) {
       if (this.sessions.includes(session)) continue
-      yield { type: 'put', key: keys.session(id, session.id), value: encodeSession(session) }
+      const generation = generations.get(toHex(session.id)) ?? 0
+      const value = withGeneration(generation, encodeSession(session))
+      yield { type: 'put', key: keys.session(id, session.id), value }
     }
     const kept = new Set(draft.sessions.map((session) => toHex(session.id)))
     for (const session of this.sessions) {
@@ -80,9 +93,20 @@ export class ConversationState {
     }
   }
 
+  #nextGenerations({ sessions }: Pick<Draft, 'sessions'>): Generations {
+    return new Map(
+      sessions.map((session) => {
+        const name = toHex(session.id)
+        const before = this.#generations.get(name) ?? 0
+        return [name, this.sessions.includes(session) ? before : before + 1]
+      }),
+    )
+  }
+
   /** The draft is in the store, or queued so that nothing later can be there without it. */
   take(draft: Draft): void {
     this.contact = draft.contact
+    this.#generations = this.#nextGenerations(draft)
     this.sessions = draft.sessions
     this.persisted = true
     for (const [order, entry] of draft.outbox) this.#setEntry(order, entry)
@@ -102,6 +126,7 @@ export class ConversationState {
     if (loaded.contact !== this.contact) wipeAll(contactSecrets(this.contact))
     this.contact = loaded.contact
     this.sessions = loaded.sessions
+    this.#generations = loaded.generations
     this.due = loaded.due
     this.damage = loaded.damage
     this.outbox.clear()

@@ -23,11 +23,12 @@ import type { Draft } from './draft.ts'
 import { keys } from './keys.ts'
 import type { IssuedToken } from './issued-tokens.ts'
 import type { StoredMessage } from './message.ts'
-import { answerMissing, lookAtGaps } from './missing.ts'
+import { answerMissing, askAfterLoss, lookAtGaps } from './missing.ts'
 import { mend, queueAgain, type Mender } from './mend.ts'
 import { openEnvelope, type Opener, type Way } from './open.ts'
 import type { NewCopy, OutboxEntry } from './outbox.ts'
 import type { Outcome } from './outcome.ts'
+import { leaveSessions } from './recover.ts'
 import { Refusals } from './refusals.ts'
 import { lookAtAge, lookForLost, wantRenewal } from './renewal.ts'
 import { hasLapsed } from './series.ts'
@@ -166,6 +167,10 @@ export class Conversation implements Mender, Opener {
       const outcome = await adoptSession(draft, this, accepted, context)
       if (outcome !== 'opened') throw new Refused(outcome)
       await answerMissing(draft, this)
+      const { wanted } = draft.before.renewal
+      // Theirs came before ours: it is asked in the one that sends.
+      const isThere = wanted?.reason === 'recovery' && draft.contact.renewal.wanted === undefined
+      if (isThere) askAfterLoss(draft, this)
       draft.operations.push(...context.operations)
       draft.committed.push(context.committed, () =>
         this.#init.listener.session(this, accepted.session),
@@ -286,6 +291,11 @@ export class Conversation implements Mender, Opener {
       const spoke = sentCounter > 0 || receivedCounter > 0 || winningHandshake(handshakes)
       if (spoke) wantRenewal(draft, 'restored')
     })
+  }
+
+  /** Our store has lost something: nothing is sent any more in the sessions that it holds. */
+  leaveSessions(): Promise<void> {
+    return this.step((draft) => leaveSessions(draft, this))
   }
 
   /** Makes up for damage that was met. */

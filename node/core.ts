@@ -13,6 +13,7 @@ import { Announcements } from './announcements.ts'
 import { BundleFinder } from './bundle-finder.ts'
 import { clockState } from './clock-guard.ts'
 import { ContactBook } from './contacts.ts'
+import { Continuity, type StoreSurroundings } from './continuity.ts'
 import type { Conversation } from './conversation.ts'
 import { Couriers } from './couriers.ts'
 import { Damages, soundly } from './damage.ts'
@@ -35,7 +36,7 @@ import { StateWaiters } from './state-waiters.ts'
 import { TokenDesk } from './token-desk.ts'
 import { Upkeep } from './upkeep.ts'
 
-export interface CoreInit {
+export interface CoreInit extends StoreSurroundings {
   readonly account: Account
   readonly records: Records
   readonly wire: Wire
@@ -78,6 +79,7 @@ export class ChatCore {
   readonly publisher: Publisher
   readonly ownMailboxes: OwnMailboxes
   readonly tokens: TokenDesk
+  readonly continuity: Continuity
   readonly #init: CoreInit
   readonly #introducer: Introducer
   readonly #receipts: Receipts
@@ -109,6 +111,7 @@ export class ChatCore {
       damages,
     })
     this.#announcements = new Announcements(this.events, clock)
+    this.continuity = new Continuity({ ...init, events: this.events })
     const permit = (addresses: readonly string[]): void => init.dialPolicy?.permit(addresses)
     this.tokens = new TokenDesk({
       book: () => this.book,
@@ -260,6 +263,7 @@ export class ChatCore {
    * that a lookup is never answered by a peer we have just met while publishing.
    */
   async start(): Promise<void> {
+    const finding = await this.continuity.check()
     await this.ownKeys.start()
     this.#name = await this.#storedName()
     await this.events.start()
@@ -267,6 +271,8 @@ export class ChatCore {
     await this.book.start()
     if (this.ownKeys.isReplaced) await this.#leaveSessions()
     for (const conversation of this.book.all()) await conversation.beginAgain()
+    if (finding !== undefined) await this.#recover()
+    await this.continuity.settle()
     this.#started = true
     await this.#direct.start()
     this.#unwatch = this.#init.wire.watch((peer, connected) => this.#seen(peer, connected))
@@ -312,6 +318,7 @@ export class ChatCore {
     this.waiters.stop()
     this.events.stop()
     await this.ownKeys.stop()
+    await this.continuity.stop()
   }
 
   /** Sets our name, in the store. */
@@ -360,6 +367,15 @@ export class ChatCore {
   /** Our device key is another one: contacts that hear of it leave all sessions with the one before. */
   async #leaveSessions(): Promise<void> {
     for (const conversation of this.book.all()) await conversation.leaveSession()
+  }
+
+  /**
+   * The store is not what the last run has left: nothing is sent in the sessions that it holds, and prekeys that may be older than
+   * those out there are replaced. Done again after a crash, as long as it is not settled.
+   */
+  async #recover(): Promise<void> {
+    for (const conversation of this.book.all()) await conversation.leaveSessions()
+    await this.ownKeys.rotate()
   }
 
   async #fetched(mailbox: PeerName, items: readonly MailboxItem[]): Promise<readonly bigint[]> {

@@ -6,6 +6,7 @@ import { HomeError } from '../net/platform/home-error.ts'
 import { createHome, homeExists, openHome, type Home } from '../net/platform/home.ts'
 import { memoryHome } from '../net/platform/memory-home.ts'
 import { systemClock } from '../net/platform/clock.ts'
+import { lastWitnessFile, witnessFile } from '../net/platform/witness-file.ts'
 import { platformRandom } from '../net/platform/random.ts'
 import { serveSnapshots, type SnapshotServer } from '../net/platform/backup/snapshot-socket.ts'
 import { peerName } from '../net/peer-name.ts'
@@ -17,6 +18,7 @@ import { utf8 } from '../protocol/bytes.ts'
 import type { CreateNode, CreateProfile, Node, NodeOptions, ProfileChoice } from './api.ts'
 import { chat, type Chat } from './chat.ts'
 import { SELECTION } from './backup-records.ts'
+import type { StoreSurroundings } from './continuity.ts'
 import { SottoError } from './errors.ts'
 import { homeProblem } from './home-problem.ts'
 import { keys } from './keys.ts'
@@ -48,7 +50,13 @@ export const createProfile: CreateProfile = async ({ dir, name, unlock }) => {
   const home = await createHome(dir, { passphrase: await unlock?.() }).catch(homeProblem)
   try {
     const { store, dataKey } = home
-    const records = new Records({ store, dataKey, clock: systemClock, random: platformRandom })
+    const records = new Records({
+      store,
+      dataKey,
+      clock: systemClock,
+      random: platformRandom,
+      chain: keys.commits,
+    })
     await records.commit([{ type: 'put', key: keys.self, value: utf8(name) }])
     await records.close()
     const link = encodeContactLink({ account: home.account.key, mailboxes: [], addresses: [] })
@@ -101,6 +109,7 @@ async function startNode(home: Home, options: NodeOptions): Promise<Node> {
         store,
         dataKey,
         reopen,
+        surroundings: surroundingsOf(home),
         directory: dht.directory,
         dialPolicy: policy,
         clock,
@@ -133,6 +142,10 @@ async function startNode(home: Home, options: NodeOptions): Promise<Node> {
 async function snapshotsOf({ dir, store }: Home): Promise<SnapshotServer | undefined> {
   if (dir === undefined) return undefined
   return await serveSnapshots(dir, store, SELECTION).catch(() => undefined)
+}
+
+function surroundingsOf({ dir, isCut }: Home): StoreSurroundings {
+  return { isCut, witnesses: dir === undefined ? [] : [witnessFile(dir), lastWitnessFile(dir)] }
 }
 
 function checkCopies(copies: number | undefined): void {

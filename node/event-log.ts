@@ -6,11 +6,20 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { EventRecordSchema, type EventRecord } from '../protocol/generated/store_pb.ts'
 import type { Operation, Records } from '../net/records.ts'
 import type { CounterRange } from '../protocol/content.ts'
-import type { EventOf, EventsOptions, EventType, DamageKind, GapState, NodeEvent } from './api.ts'
+import type {
+  EventOf,
+  EventsOptions,
+  EventType,
+  DamageKind,
+  GapState,
+  NodeEvent,
+  RecoveryReason,
+} from './api.ts'
 import { Damages, soundly } from './damage.ts'
 import { SottoError } from './errors.ts'
 import { EventStream } from './event-stream.ts'
 import { keys } from './keys.ts'
+import { storedReason } from './recovery-note.ts'
 import { storedDamage } from './stored-damage.ts'
 import { storedGapState } from './stored-gaps.ts'
 import { decodeRecord, RECORD_VERSION } from './stored-record.ts'
@@ -29,6 +38,8 @@ export interface LoggedEvent {
   readonly trustFrom?: number
   readonly trustTo?: number
   readonly gap?: CounterRange & { readonly state: GapState }
+  /** Of `node.recovery`. */
+  readonly reason?: RecoveryReason
   readonly damage?: { readonly what: DamageKind; readonly count: number }
 }
 
@@ -156,6 +167,7 @@ export class EventLog {
         trustFrom: event.trustFrom ?? 0,
         trustTo: event.trustTo ?? 0,
         ...(event.damage && { damage: storedDamage(event.damage) }),
+        recovery: storedReason(event.reason),
         ...(event.gap === undefined ? {} : { gap: storedGapState(event.gap) }),
       }),
     )

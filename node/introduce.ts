@@ -5,7 +5,8 @@ import type { RandomBytes } from '../protocol/bytes.ts'
 import { initiateSession } from '../protocol/session.ts'
 import { handshakeMade, nextOrdinal, sendingSession } from '../protocol/sessions.ts'
 import { addressTexts } from '../net/address.ts'
-import { backoff } from '../net/backoff.ts'
+import { backoff, between } from '../net/backoff.ts'
+import { Throttle } from '../net/throttle.ts'
 import type { Clock, PeerName, Timer } from '../net/ports.ts'
 import { addSession, deviceHolds, noteDevice, type Outbox } from './adopt.ts'
 import type { BundlePath } from './api.ts'
@@ -53,15 +54,21 @@ const REFRESH_INTERVAL = 15_000
 
 const RETRY = { base: 1_000, max: 300_000 }
 
+/** Handshakes after our store has lost something: at most 30 an hour, and not all contacts in one moment. */
+const AFTER_LOSS = { burst: 10, perSecond: 20 / 3_600 }
+const AFTER_LOSS_JITTER = 10_000
+
 export class Introducer {
   readonly #init: IntroducerInit
   readonly #waiting = new Map<Conversation, Waiting>()
   readonly #refreshed = new Map<Conversation, number>()
+  readonly #afterLoss: Throttle
   #abort = new AbortController()
   #onKnown = (): void => undefined
 
   constructor(init: IntroducerInit) {
     this.#init = init
+    this.#afterLoss = new Throttle({ clock: init.clock, ...AFTER_LOSS })
   }
 
   stop(): void {
@@ -74,7 +81,17 @@ export class Introducer {
   ensure(conversation: Conversation): void {
     if (!this.#needed(conversation) || this.#abort.signal.aborted) return
     const waiting = this.#waiting.get(conversation)
-    if (waiting === undefined) void this.#run(conversation, this.#begin(conversation))
+    if (waiting !== undefined) return
+    const begun = this.#begin(conversation)
+    if (isAfterLoss(conversation) && conversation.waiting().length === 0)
+      this.#later(conversation, begun)
+    else void this.#run(conversation, begun)
+  }
+
+  #later(conversation: Conversation, waiting: Waiting): void {
+    const { clock, random } = this.#init
+    const wait = between(0, AFTER_LOSS_JITTER, random)
+    waiting.timer = clock.after(wait, () => void this.#run(conversation, waiting))
   }
 
   /**
@@ -168,6 +185,7 @@ export class Introducer {
 
   async #introduce(conversation: Conversation): Promise<void> {
     const { signal } = this.#abort
+    if (isAfterLoss(conversation) && !this.#afterLoss.allows(ALL)) return
     const now = this.#init.clock.now()
     const lacks = lacksBundle(conversation, now)
     if (lacks || isRenewalDue(conversation.contact, now)) {
@@ -181,6 +199,7 @@ export class Introducer {
       if (!kept && lacks) return
     }
     if (!needsSession(conversation, this.#init.clock.now())) return
+    if (isAfterLoss(conversation) && !this.#afterLoss.take(ALL)) return
     await this.#beginSession(conversation, await this.#oneTimePair(conversation))
   }
 
@@ -237,6 +256,13 @@ export class Introducer {
     })
     if (began) this.#init.onSession(conversation)
   }
+}
+
+/** One budget for all contacts. */
+const ALL = ''
+
+function isAfterLoss({ contact }: Conversation): boolean {
+  return contact.renewal.wanted?.reason === 'recovery'
 }
 
 /** Whether a handshake is to be made now: there is no session to send in, or it is to be replaced. */

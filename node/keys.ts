@@ -17,6 +17,10 @@ function prekeyId(id: number): string {
 export const keys = {
   self: 'node/self',
   device: 'own/device',
+  /** Why and when all sessions were left. */
+  recovery: 'own/recovery',
+  /** Batches that were written: net/commit-chain.ts. */
+  commits: 'commit/',
   clock: 'own/clock',
   bundle: 'own/bundle',
   generations: 'own/prekeys/',
@@ -34,6 +38,8 @@ export const keys = {
   contact: (contact: ContactId) => `contact/${contact}`,
   sessions: (contact: ContactId) => `session/${contact}/`,
   session: (contact: ContactId, id: Uint8Array) => `session/${contact}/${toHex(id)}`,
+  /** How often each of them was written. */
+  sessionGenerations: (contact: ContactId) => `generation/${contact}`,
   skippedOf: (contact: ContactId, id: Uint8Array) => `skipped/${contact}/${toHex(id)}/`,
   skipped: (contact: ContactId, id: Uint8Array, name: string) =>
     `skipped/${contact}/${toHex(id)}/${name}`,

@@ -1,7 +1,7 @@
 // Reads one conversation from the store: sessions with their skipped keys, the outbox, receipts that are due. What is damaged is
 // left out and said; mend.ts makes up for it.
 
-import { fromHex } from '../protocol/bytes.ts'
+import { fromHex, toHex } from '../protocol/bytes.ts'
 import { messageId, type MessageId } from '../protocol/content.ts'
 import { DecodeError } from '../protocol/errors.ts'
 import type { Session } from '../protocol/session.ts'
@@ -10,12 +10,14 @@ import type { Records } from '../net/records.ts'
 import type { DamageKind } from './api.ts'
 import { decodeContact, type ContactState } from './contact.ts'
 import { soundly, type DamagedRecord } from './damage.ts'
+import { readGenerations, splitGeneration, type Generations } from './generations.ts'
 import { keys } from './keys.ts'
 import { decodeEntry, type OutboxEntry } from './outbox.ts'
 
 export interface Loaded {
   readonly contact: ContactState
   readonly sessions: readonly Session[]
+  readonly generations: Generations
   /** In order. */
   readonly entries: readonly OutboxEntry[]
   readonly due: readonly MessageId[]
@@ -33,7 +35,7 @@ export async function loadConversation(
   const value = await soundly(records, keys.contact(id))
   if (value === 'damaged') damage.push({ what: 'contact', key: keys.contact(id) })
   const isRead = value !== undefined && value !== 'damaged'
-  const sessions = await loadSessions(records, id, damage)
+  const { sessions, generations } = await loadSessions(records, id, damage)
   const entries = await collect(records, keys.outboxOf(id), damagedAs('entry', damage))
   // All that these say is in their names.
   const due: string[] = []
@@ -42,19 +44,27 @@ export async function loadConversation(
   return {
     contact: isRead ? decodeContact(id, value, now) : contact,
     sessions,
+    generations,
     entries: entries.map(({ key, value: bytes }) => decodeEntry(key, bytes)),
     due: due.map((key) => messageId(fromHex(lastPart(key)))),
     damage,
   }
 }
 
-/** The sessions with a contact. A damaged one is gone, with the records beside it; a damaged record beside it costs what it was for. */
+export type LoadedSessions = Pick<Loaded, 'sessions' | 'generations'>
+
+/**
+ * The sessions with a contact. A damaged one is gone, with the records beside it, and so is one that is not the last that was
+ * written; a damaged record beside it costs what it was for.
+ */
 export async function loadSessions(
   records: Records,
   contact: string,
   damage: DamagedRecord[],
-): Promise<readonly Session[]> {
+): Promise<LoadedSessions> {
   const gone: string[] = []
+  const known = await soundly(records, keys.sessionGenerations(contact))
+  const generations = readGenerations(known === 'damaged' ? undefined : known)
   const stored = await collect(records, keys.sessions(contact), (key) => gone.push(key))
   const sessions: Session[] = []
   for (const { key, value } of stored) {
@@ -62,18 +72,25 @@ export async function loadSessions(
     const beside = await collect(records, prefix, damagedAs('key', damage))
     const session = decoded(
       value,
+      generations.get(lastPart(key)),
       beside.map((record) => record.value),
     )
     if (session === undefined) gone.push(key)
     else sessions.push(session)
   }
   for (const key of gone) damage.push({ what: 'session', key })
-  return sessions
+  const held = new Set(sessions.map(({ id }) => toHex(id)))
+  return { sessions, generations: new Map([...generations].filter(([id]) => held.has(id))) }
 }
 
-function decoded(value: Uint8Array, beside: readonly Uint8Array[]): Session | undefined {
+function decoded(
+  value: Uint8Array,
+  expected: number | undefined,
+  beside: readonly Uint8Array[],
+): Session | undefined {
   try {
-    return decodeSession(value, beside)
+    const { generation, session } = splitGeneration(value)
+    return generation === expected ? decodeSession(session, beside) : undefined
   } catch (cause) {
     if (cause instanceof DecodeError) return undefined
     throw cause

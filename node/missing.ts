@@ -102,6 +102,14 @@ export function gapsDueAt(contact: ContactState, sessions: readonly Session[]): 
   return times.length === 0 ? undefined : Math.min(...times)
 }
 
+/** Our store has lost something: whatever is behind what we have may be missing, too. */
+export function askAfterLoss(draft: Draft, composer: Composer): void {
+  const { receivedCounter, gaps } = draft.contact
+  const behind = { first: receivedCounter + 1, last: receivedCounter + MAX_LOOKED_AT }
+  const ranges = joined([...gaps.slice(0, MAX_RANGES - 1), behind])
+  addUnlisted(draft, composer, { kind: 'missing', ranges })
+}
+
 /**
  * They miss these. What has no receipt is encrypted again where the session may have it; of the rest they are told that it
  * will not come.

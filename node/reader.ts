@@ -19,6 +19,7 @@ import {
   publicMessage,
   type StoredMessage,
 } from './message.ts'
+import { readReason } from './recovery-note.ts'
 import { readDamage } from './stored-damage.ts'
 import { readGapState } from './stored-gaps.ts'
 
@@ -62,6 +63,7 @@ export class Reader {
   /** The event that a record tells of; undefined for kinds of a newer version and for contacts that are gone. */
   readonly describe = async (seq: number, record: EventRecord): Promise<NodeEvent | undefined> => {
     if (record.damage !== undefined) return this.#damage(seq, record, record.damage)
+    if (record.recovery !== 0) return describeRecovery(seq, record)
     if (this.#book.byId(record.contact) === undefined) await this.#book.recover()
     const conversation = this.#book.byId(record.contact)
     if (conversation === undefined) return undefined
@@ -127,6 +129,12 @@ export class Reader {
     const value = await this.#sound(key)
     return value === undefined ? undefined : readPointer(value)
   }
+}
+
+function describeRecovery(seq: number, record: EventRecord): NodeEvent | undefined {
+  const reason = readReason(record.recovery)
+  const at = toInteger(record.at)
+  return reason && { v: 1, seq, at, type: 'node.recovery', reason }
 }
 
 type EventHead = Pick<Extract<NodeEvent, { type: 'message.state' }>, 'v' | 'at' | 'contact'> & {

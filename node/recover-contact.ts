@@ -16,7 +16,7 @@ export async function recoverContact(
   id: ContactId,
   now: number,
 ): Promise<ContactState | undefined> {
-  const sessions = await loadSessions(records, id, [])
+  const { sessions } = await loadSessions(records, id, [])
   const account = sessions[0]?.theirs.account
   if (account === undefined) return undefined
   const sentCounter = await highest(records, keys.sent(id), 0)

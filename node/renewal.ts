@@ -11,6 +11,7 @@ import { composeControl, currentEntries, type Composer } from './compose.ts'
 import type { ContactState } from './contact.ts'
 import type { Draft } from './draft.ts'
 import { DAY, HOUR } from './lifetimes.ts'
+import { askAfterLoss } from './missing.ts'
 import { unsealed } from './outbox.ts'
 import { hasLapsed, isRetryDue } from './series.ts'
 
@@ -56,9 +57,10 @@ export function wantRenewal(draft: Draft, reason: RenewalReason, session?: Sessi
   draft.troubles.push(reason)
 }
 
-/** A divergence is always told of, and what has times of its own does not wait for what has not. */
+/** After a loss of ours there is more to ask. A divergence is always told of, and what has times of its own does not wait for what has not. */
 function outranks(reason: RenewalReason, before: RenewalReason | undefined): boolean {
-  if (before === undefined) return true
+  if (before === undefined || reason === 'recovery') return before !== reason
+  if (before === 'recovery') return false
   if (before === reason || before === 'diverged') return false
   return reason === 'diverged' || (isOfSeries(reason) && !isOfSeries(before))
 }
@@ -105,7 +107,8 @@ export function retireReplaced(draft: Draft, composer: Composer): void {
       draft.outbox.set(entry.order, unsealed(entry))
     }
   }
-  composeControl(draft, composer, 0)
+  if (wanted.reason === 'recovery') askAfterLoss(draft, composer)
+  else composeControl(draft, composer, 0)
 }
 
 /** Counts a handshake of ours. */

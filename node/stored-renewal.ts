@@ -26,6 +26,7 @@ const REASONS: readonly RenewalReason[] = [
   'too-far-ahead',
   'damaged',
   'restored',
+  'recovery',
 ]
 
 export function storedRenewal(renewal: Renewal): MessageInitShape<typeof StoredRenewalSchema> {

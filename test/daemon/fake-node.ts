@@ -34,6 +34,7 @@ export class FakeNode implements Node {
   broken = false
   readonly damages = new Damages()
   copies = 0
+  recovery: Node['status']['recovery'] = null
   /** When the mailbox was restored from a backup. */
   restoredAt: number | null = null
   /** What a message reaches at once. */
@@ -56,6 +57,7 @@ export class FakeNode implements Node {
       queue: [],
       contacts: { total: this.#contacts.size, online: 0, unverified: 1, changed: 0 },
       damaged: this.damages.counts,
+      recovery: this.recovery,
     }
   }
 

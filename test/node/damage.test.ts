@@ -245,13 +245,14 @@ describe('damaged records of a node', () => {
     await bob.core.inbox.fromMailbox(ada.peer, envelopes(ada, bob).slice(0, 1))
     await settle(40)
     await bob.node.stop()
-    const all = (await names('')).filter((key) => !/^(own|node)\//.test(key))
+    const all = (await names('')).filter((key) => !/^(own|node|commit)\//.test(key))
     const kinds = new Set(all.map((key) => key.slice(0, key.indexOf('/'))))
     expect([...kinds].toSorted()).toEqual(
       [
         'contact',
         'due',
         'event',
+        'generation',
         'handshake',
         'id',
         'message',

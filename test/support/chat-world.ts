@@ -10,7 +10,9 @@ import { peerName } from '../../net/peer-name.ts'
 import { systemClock } from '../../net/platform/clock.ts'
 import { Records, type StoredRecord } from '../../net/records.ts'
 import type { Message } from '../../node/api.ts'
+import type { StoreSurroundings } from '../../node/continuity.ts'
 import { ChatCore } from '../../node/core.ts'
+import { keys } from '../../node/keys.ts'
 import { ChatNode } from '../../node/chat-node.ts'
 import { LevelMailboxStore } from '../../mailbox/level/level-store.ts'
 import { DEFAULT_LIMITS } from '../../mailbox/limits.ts'
@@ -109,11 +111,11 @@ export class ChatWorld {
   }
 
   /** A person whose node has started, on a store in memory unless one is given. */
-  async person(name: string, store?: Store): Promise<Person> {
+  async person(name: string, store?: Store, around?: StoreSurroundings): Promise<Person> {
     const account = this.account()
     const disk = await faultyStore(store)
     const process = { alive: true, skew: 0 }
-    const core = this.#core(account, disk.store, process)
+    const core = this.#core(account, disk.store, process, around)
     const peer = peerName(account.key)
     const person = { name, account, peer, disk, process, core, node: face(core) }
     await core.rename(name)
@@ -131,6 +133,14 @@ export class ChatWorld {
   async restart(person: Person): Promise<void> {
     this.kill(person)
     this.#replace(person)
+    await person.core.start()
+  }
+
+  /** Starts on another store, opened, after `kill` or a stop. Rejects as the core's start. */
+  async startOn(person: Person, store: Store, around?: StoreSurroundings): Promise<void> {
+    this.kill(person)
+    person.disk = await faultyStore(store)
+    this.#replace(person, around)
     await person.core.start()
   }
 
@@ -160,9 +170,9 @@ export class ChatWorld {
     await person.core.start()
   }
 
-  #replace(person: Person): void {
+  #replace(person: Person, around?: StoreSurroundings): void {
     person.process = { alive: true, skew: person.process.skew }
-    person.core = this.#core(person.account, person.disk.store, person.process)
+    person.core = this.#core(person.account, person.disk.store, person.process, around)
     person.node = face(person.core)
   }
 
@@ -199,7 +209,12 @@ export class ChatWorld {
     return { service, account, link, store: disk, box }
   }
 
-  #core(account: Account, store: Store, process: Process): ChatCore {
+  #core(
+    account: Account,
+    store: Store,
+    process: Process,
+    around: StoreSurroundings = {},
+  ): ChatCore {
     const dataKey = DATA_KEY()
     const ports = this.#around({
       store: mortalStore(store, process),
@@ -208,12 +223,14 @@ export class ChatWorld {
       random: this.random(),
     })
     const { wire, clock, random } = ports
-    const records = new Records({ store: ports.store, dataKey, clock, random })
+    const sealed = { store: ports.store, dataKey, clock, random }
+    const records = new Records({ ...sealed, chain: keys.commits })
     const throwAway = this.network.throwAway(wire.self, random)
     const { directory } = this
     const { copies } = this
     return new ChatCore({
       ...{ account, records, wire, throwAway, directory, clock, random },
+      ...around,
       ...(copies === undefined ? {} : { copies }),
     })
   }

@@ -1,0 +1,245 @@
+// A node on a real LevelDB folder that somebody has hurt while it was down: it starts as ever with everything, or starts with a
+// notice and leaves its sessions, or refuses to start. It never starts as ever with something missing.
+
+import { cp, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { toHex } from '../../protocol/bytes.ts'
+import { ready } from '../../protocol/crypto.ts'
+import { sendingSession } from '../../protocol/sessions.ts'
+import { HomeError } from '../../net/platform/home-error.ts'
+import { openHome, type Home } from '../../net/platform/home.ts'
+import { lastWitnessFile, witnessFile } from '../../net/platform/witness-file.ts'
+import { StoreError } from '../../net/store-error.ts'
+import type { StoreSurroundings } from '../../node/continuity.ts'
+import { ChatWorld, introduce, texts, type Person } from '../support/chat-world.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+
+const SECOND = 1_000
+const MINUTE = 60_000
+
+let base: string
+let dir: string
+let world: ChatWorld
+let clock: ManualClock
+let ada: Person
+let bob: Person
+let home: Home
+
+beforeAll(() => ready)
+
+beforeEach(async () => {
+  base = await mkdtemp(join(tmpdir(), 'sotto-hurt-'))
+  dir = join(base, 'bob')
+  clock = new ManualClock()
+  world = await ChatWorld.create('hurt store', clock)
+  ada = await world.person('ada')
+  home = await openHome(dir, { create: {} })
+  bob = await world.person('bob', home.store, around())
+  await introduce(ada, bob)
+  await say(ada, bob, 'hello')
+  await say(bob, ada, 'hello, ada')
+  await down()
+  await up() // what is behind this is in tables, what comes in the log
+  await say(ada, bob, 'second')
+})
+
+afterEach(async () => {
+  await ada.node.stop()
+  await down().catch(() => undefined)
+  await rm(base, { recursive: true, force: true })
+})
+
+function around(): StoreSurroundings {
+  return { isCut: home.isCut, witnesses: [witnessFile(dir), lastWitnessFile(dir)] }
+}
+
+async function say(from: Person, to: Person, text: string): Promise<void> {
+  const before = await heard(to)
+  await from.node.conversation(to.name).send(text)
+  await until(async () => (await heard(to)) > before)
+}
+
+async function heard(person: Person): Promise<number> {
+  return (await texts(person, person === ada ? bob : ada)).filter((text) => text !== '…').length
+}
+
+async function until(isDone: () => Promise<boolean>): Promise<void> {
+  for (let turn = 0; turn < 400 && !(await isDone()); turn++) {
+    await clock.advance(SECOND / 4)
+    await new Promise((resolve) => setTimeout(resolve, 2)) // the disk
+  }
+  expect(await isDone()).toBe(true)
+}
+
+async function down(): Promise<void> {
+  await bob.node.stop()
+  await bob.core.records.close().catch(() => undefined) // closed by an earlier call
+  await home.close()
+}
+
+async function up(): Promise<void> {
+  home = await openHome(dir)
+  await world.startOn(bob, home.store, around())
+}
+
+function sendingId(of: Person, other: Person): string {
+  const conversation = of.core.book.byAccount(other.account.key)
+  if (conversation === undefined) return 'none'
+  const { sessions, contact } = conversation
+  return toHex(sendingSession(sessions, contact.handshakes)?.id ?? new Uint8Array())
+}
+
+/** The newest log of the database: what was written since it was opened. */
+async function log(): Promise<string> {
+  const names = (await readdir(join(dir, 'store'))).filter((name) => name.endsWith('.log'))
+  return join(dir, 'store', names.toSorted().at(-1) ?? 'none')
+}
+
+async function flip(path: string, at: number): Promise<void> {
+  const bytes = await readFile(path)
+  bytes[at] = (bytes[at] ?? 0) ^ 0x10
+  await writeFile(path, bytes)
+}
+
+/** What they go on with after it. */
+async function goesOn(): Promise<void> {
+  await say(ada, bob, 'are you there?')
+  await say(bob, ada, 'I am')
+  expect(ada.node.contacts.get('bob').irregularities.diverged).toBe(0)
+  expect(sendingId(bob, ada)).toBe(sendingId(ada, bob))
+}
+
+describe('a store that is whole', () => {
+  test('starts as ever, after a stop and after a crash', async () => {
+    await down()
+    await up()
+    expect(bob.node.status.recovery).toBeNull()
+    const before = sendingId(bob, ada)
+    await goesOn()
+    expect(sendingId(bob, ada)).toBe(before)
+    const copy = join(base, 'crashed')
+    await cp(dir, copy, { recursive: true }) // as a killed process leaves it
+    await down()
+    await rm(dir, { recursive: true })
+    await cp(copy, dir, { recursive: true })
+    await up()
+    expect(bob.node.status.recovery).toBeNull()
+    await goesOn()
+  })
+})
+
+describe('what is found', () => {
+  const wounds: readonly (readonly [string, () => Promise<void>])[] = [
+    ['the end of its log is torn off', async () => truncate(await log(), (await size()) - 30)],
+    ['half of its log is gone', async () => truncate(await log(), Math.floor((await size()) / 2))],
+    ['its log is gone', async () => rm(await log())],
+    ['a bit of its log is flipped', async () => flip(await log(), Math.floor((await size()) / 3))],
+  ]
+  const size = async (): Promise<number> => (await stat(await log())).size
+
+  test.each(wounds)('%s', async (_, hurt) => {
+    const before = sendingId(bob, ada)
+    await down()
+    await hurt()
+    await up()
+    expect(bob.node.status.recovery).toMatchObject({ reason: expect.stringMatching(/hole|older/) })
+    const types: string[] = []
+    for await (const { type, seq } of bob.node.events({ from: 'start' })) {
+      types.push(type)
+      if (seq === bob.core.events.head) break
+    }
+    expect(types).toContain('node.recovery')
+    await until(async () => bob.node.status.recovery?.waiting === 0)
+    await goesOn()
+    expect(sendingId(bob, ada)).not.toBe(before)
+    await down()
+    await up()
+    const at = bob.node.status.recovery?.at
+    expect(at).toBeLessThan(clock.now())
+    await goesOn()
+  })
+
+  test('an older copy of the store', async () => {
+    await down()
+    await cp(join(dir, 'store'), join(base, 'older'), { recursive: true })
+    await up()
+    await say(ada, bob, 'third')
+    await say(bob, ada, 'fourth')
+    await down()
+    await rm(join(dir, 'store'), { recursive: true })
+    await cp(join(base, 'older'), join(dir, 'store'), { recursive: true })
+    await up()
+    expect(bob.node.status.recovery).toMatchObject({ reason: 'older' })
+    await goesOn()
+    // Ada has a receipt for it, and does not send it again.
+    expect(await texts(bob, ada)).toContain('second')
+    expect(await texts(bob, ada)).not.toContain('third')
+  })
+
+  test('what was on its way when the copy was made comes all the same, once', async () => {
+    world.network.part(ada.peer, bob.peer)
+    await ada.node.conversation('bob').send('on its way')
+    await bob.node.conversation('ada').send('mine, too')
+    await clock.advance(MINUTE)
+    await down()
+    await cp(join(dir, 'store'), join(base, 'older'), { recursive: true })
+    await up()
+    world.network.join(ada.peer, bob.peer)
+    await until(async () => (await texts(ada, bob)).includes('mine, too'))
+    await down()
+    await rm(join(dir, 'store'), { recursive: true })
+    await cp(join(base, 'older'), join(dir, 'store'), { recursive: true })
+    await up()
+    expect(bob.node.status.recovery).not.toBeNull()
+    await goesOn()
+    const said = await texts(ada, bob)
+    expect(said.filter((text) => text === 'mine, too')).toHaveLength(1)
+  })
+})
+
+test('every file of the store, gone or with a flipped bit, is refused, told of, or harmless', async () => {
+  const all = ['hello', 'hello, ada', 'second']
+  await down()
+  await cp(dir, join(base, 'sound'), { recursive: true })
+  const outcomes = new Map<string, string>()
+  for (const name of await readdir(join(dir, 'store'))) {
+    if (/^(?:LOCK|LOG|LOG\.old)$/.test(name)) continue
+    const path = join(dir, 'store', name)
+    const { size } = await stat(path)
+    const places = [0, 1, 2, 3, 4, 5].map((part) => Math.floor((size * part) / 6))
+    for (const hurt of [() => rm(path), ...places.map((at) => () => flip(path, at))]) {
+      await hurt()
+      outcomes.set(`${name} ${outcomes.size}`, await outcome(all))
+      await rm(dir, { recursive: true })
+      await cp(join(base, 'sound'), dir, { recursive: true })
+    }
+  }
+  expect([...outcomes].filter(([, what]) => what === 'missing')).toEqual([])
+  const kinds = new Set(outcomes.values())
+  expect(kinds).toContain('refused')
+  expect(kinds).toContain('told')
+  await up()
+  expect(bob.node.status.recovery).toBeNull()
+}, 120_000)
+
+async function outcome(
+  all: readonly string[],
+): Promise<'refused' | 'told' | 'harmless' | 'missing'> {
+  try {
+    await up()
+  } catch (cause) {
+    if (!(cause instanceof HomeError || cause instanceof StoreError)) throw cause
+    await home.close()
+    return 'refused'
+  }
+  try {
+    const { recovery, damaged } = bob.node.status
+    if (recovery !== null || Object.values(damaged).some((count) => count > 0)) return 'told'
+    const found = await texts(bob, ada).catch((): readonly string[] => [])
+    return all.every((text) => found.includes(text)) ? 'harmless' : 'missing'
+  } finally {
+    await down()
+  }
+}
