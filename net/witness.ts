@@ -63,6 +63,7 @@ export class Witness {
   #losses = 0
   #last: CommitMark | undefined
   #timer: Timer | undefined
+  #stopped = false
   #writing: Promise<void> = Promise.resolve()
   #noting = false
   #noted: CommitMark | undefined
@@ -103,8 +104,10 @@ export class Witness {
   async begin(losses: number): Promise<void> {
     this.#losses += losses
     await this.#write(await this.#init.records.durable())
-    this.#init.records.onSynced((mark) => void this.#note(mark))
-    this.#wait()
+    this.#init.records.onSynced((mark) => {
+      this.#wait()
+      void this.#note(mark)
+    })
   }
 
   /** Compares, counts what is found, and notes from now on. Throws what files and store throw. */
@@ -115,14 +118,17 @@ export class Witness {
 
   /** Before the store is closed. */
   async stop(): Promise<void> {
+    this.#stopped = true
     this.#timer?.cancel()
     await this.#step()
   }
 
+  /** Nothing is noted while nothing is written. */
   #wait(): void {
-    this.#timer = this.#init.clock.after(STEP_MS, () => {
-      this.#wait()
-      this.#writing = this.#step().catch(() => undefined) // a full disk: the next step says the same
+    if (this.#stopped) return
+    this.#timer ??= this.#init.clock.after(STEP_MS, () => {
+      this.#timer = undefined
+      this.#writing = this.#step().catch(() => this.#wait()) // a full disk: the next step says the same
     })
   }
 
@@ -133,6 +139,7 @@ export class Witness {
   }
 
   async #write(mark: CommitMark): Promise<void> {
+    if (this.#init.files.length === 0) return
     const bytes = this.#encode(mark)
     for (const file of this.#init.files) await file.write(bytes)
     this.#last = mark

@@ -19,7 +19,7 @@ import {
   publicMessage,
   type StoredMessage,
 } from './message.ts'
-import { readReason } from './recovery-note.ts'
+import { reasonOf } from './recovery-note.ts'
 import { readDamage } from './stored-damage.ts'
 import { readGapState } from './stored-gaps.ts'
 
@@ -132,7 +132,7 @@ export class Reader {
 }
 
 function describeRecovery(seq: number, record: EventRecord): NodeEvent | undefined {
-  const reason = readReason(record.recovery)
+  const reason = reasonOf(record.recovery)
   const at = toInteger(record.at)
   return reason && { v: 1, seq, at, type: 'node.recovery', reason }
 }

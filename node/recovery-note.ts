@@ -23,7 +23,7 @@ export function storedReason(reason: RecoveryReason | undefined): number {
 }
 
 /** Undefined for none, and for one of a later version. */
-export function readReason(stored: number): RecoveryReason | undefined {
+export function reasonOf(stored: number): RecoveryReason | undefined {
   return REASONS[stored - 1]
 }
 
@@ -37,7 +37,7 @@ export function decodeRecovery(value: Uint8Array): LastRecovery | undefined {
   try {
     const from = reader(value)
     const version = from.u8()
-    const reason = readReason(from.u8())
+    const reason = reasonOf(from.u8())
     const at = from.u64()
     from.end()
     return version === VERSION && reason !== undefined ? { reason, at } : undefined

@@ -31,6 +31,8 @@ import { decodeDirectFrame, encodeDirectFrame } from '../../../node/direct-frame
 import { SottoError } from '../../../node/errors.ts'
 import { decodeMessage, encodeMessage } from '../../../node/message.ts'
 import { decodeEnrolment, putEnrolment } from '../../../node/enrolment.ts'
+import { encodeGenerations, readGenerations } from '../../../node/generations.ts'
+import { decodeRecovery, encodeRecovery } from '../../../node/recovery-note.ts'
 import { decodeEntry, putEntry } from '../../../node/outbox.ts'
 import {
   decodeDevice,
@@ -141,6 +143,17 @@ function others(key: AccountKey): readonly Parser[] {
       ...{ examples: [pointer('c_1', 7)], maxBytes: 60, errors: [DecodeError], accepted: 'exact' },
       read: readPointer,
       write: ({ contact, counter }) => pointer(contact, counter),
+    }),
+    parser({
+      ...{ name: 'generations of sessions', covers: ['node readGenerations'], shape: 'bytes' },
+      examples: [encodeGenerations(new Map([['ab'.repeat(32), 7]]))],
+      ...{ maxBytes: 90, errors: [], read: readGenerations, write: encodeGenerations },
+    }),
+    parser({
+      ...{ name: 'note of a recovery', covers: ['node decodeRecovery'], shape: 'bytes' },
+      ...{ examples: [encodeRecovery({ reason: 'older', at: NOW })], maxBytes: 20, errors: [] },
+      read: decodeRecovery,
+      write: (read) => (read === undefined ? new Uint8Array(0) : encodeRecovery(read)),
     }),
     record('event', EventRecordSchema),
     record('accepted handshake', HandshakeRecordSchema),
