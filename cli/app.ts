@@ -13,6 +13,7 @@ import type { IdFlags } from './id.ts'
 import type { InboxFlags } from './inbox.ts'
 import type { InitFlags } from './init.ts'
 import type { NodeClockFlags } from './node-clock.ts'
+import type { NodeKeysFlags } from './node-keys.ts'
 import type { SendFlags } from './send.ts'
 import type { TestnetUpFlags } from './testnet.ts'
 import type { UpFlags } from './up.ts'
@@ -96,7 +97,7 @@ function identityCommands(load: Load) {
           name: optionalText('NAME', 'Your name, as contacts see it'),
           keys: {
             kind: 'enum',
-            values: ['passphrase', 'none'],
+            values: ['passphrase', 'key-file', 'key-store', 'none'],
             optional: true,
             brief: 'How the keys are protected',
           },
@@ -229,6 +230,22 @@ function nodeCommands(load: Load): RouteMap<CliContext> {
         docs: { brief: 'Whether our clock is believed' },
         loader: load(() => import('./node-clock.ts')),
         parameters: { flags: { confirm: off('It is right: go on destroying old keys by it') } },
+      }),
+      keys: buildCommand<NodeKeysFlags, [], CliContext>({
+        docs: { brief: 'What protects the keys on the disk, and changing it' },
+        loader: load(() => import('./node-keys.ts')),
+        parameters: {
+          flags: {
+            keys: {
+              kind: 'enum',
+              values: ['passphrase', 'key-file', 'key-store', 'none'],
+              optional: true,
+              brief: 'What protects them from now on',
+            },
+            newPassphraseFile: optionalText('FILE', 'The new passphrase, - is stdin'),
+            newKeyFile: optionalText('FILE', 'The new key file, made where there is none'),
+          },
+        },
       }),
       rotate: buildCommand<object, [], CliContext>({
         docs: { brief: 'New prekeys now, for instance after a theft of the folder' },

@@ -36,6 +36,7 @@ export interface BackupSubject<Of extends Summary> {
     readonly file: string
     readonly seal: AgeSeal
     readonly unlock: () => Promise<string>
+    readonly keyFile: string | undefined
     readonly signal: AbortSignal
   }) => Promise<Of>
   readonly verify: (options: Reading) => Promise<Of>
@@ -66,7 +67,11 @@ export async function create<Of extends Summary>(
     'passphrase' in seal && context.flags.passphraseFile !== undefined
       ? seal.passphrase
       : readPassphrase(context)
-  const summary = await interruptible(signal, subject.create({ dir, file, seal, unlock, signal }))
+  const { keyFile } = context.flags
+  const summary = await interruptible(
+    signal,
+    subject.create({ dir, file, seal, unlock, keyFile, signal }),
+  )
   await output.result({ file, ...summary }, subject.line(summary, output.style))
   if (summary.damaged === 0) return
   output.talk(`${summary.damaged} records of the store are damaged and not in the backup`)

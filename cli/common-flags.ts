@@ -20,6 +20,8 @@ export interface CommonFlags {
   readonly via: 'auto' | 'daemon' | 'embedded'
   /** File with the passphrase; `-` is standard input. */
   readonly passphraseFile: string | undefined
+  /** File with the key of a folder that is protected by one. */
+  readonly keyFile: string | undefined
   readonly help: boolean
   readonly version: boolean
 }
@@ -52,6 +54,7 @@ const VALUES: ReadonlyMap<string, string> = new Map([
   ['--timeout', 'timeout'],
   ['--via', 'via'],
   ['--passphrase-file', 'passphrase-file'],
+  ['--key-file', 'key-file'],
 ])
 
 /** What `--help` says about them. */
@@ -65,6 +68,7 @@ export const COMMON_FLAGS_HELP = `Flags of every command, anywhere on the line:
       --timeout DUR           give up after 500ms, 30s, 5m … (SOTTO_TIMEOUT)
       --via MODE              auto, daemon or embedded (SOTTO_VIA)
       --passphrase-file FILE  read the passphrase from FILE, - is stdin (SOTTO_PASSPHRASE_FILE)
+      --key-file FILE         the keys are protected by the key in FILE (SOTTO_KEY_FILE)
   -h, --help   -V, --version`
 
 /** Splits the command line. Throws SottoError INVALID_ARGUMENT. */
@@ -112,6 +116,7 @@ function readFlags(found: ReadonlyMap<string, string>, environment: Environment)
     timeout: duration(value('timeout', 'SOTTO_TIMEOUT')),
     via: mode(value('via', 'SOTTO_VIA') ?? 'auto'),
     passphraseFile: value('passphrase-file', 'SOTTO_PASSPHRASE_FILE'),
+    keyFile: value('key-file', 'SOTTO_KEY_FILE'),
     help: found.has('help'),
     version: found.has('version'),
   }

@@ -46,8 +46,9 @@ export async function detach(
 
 /** Asked here, as the child has no terminal; it reaches the child through a pipe. */
 async function passphraseFor(context: CliContext, home: string): Promise<string | undefined> {
-  const { isSealed } = await import('../net/platform/identity-file.ts')
-  if (!isSealed(await readFile(join(home, 'identity.sealed')))) return undefined
+  const { protectionOf } = await import('../net/platform/identity-file.ts')
+  const file = await readFile(join(home, 'identity.sealed'))
+  if (protectionOf(file) !== 'passphrase') return undefined
   return (await passphraseFromFile(context)) ?? (await readPassphrase(context))
 }
 
@@ -60,8 +61,19 @@ function startNode(
 ): ChildProcess {
   const [program, ...first] = context.entry
   const unlock = passphrase === undefined ? [] : ['--passphrase-file', '-']
+  const { keyFile } = context.flags
+  const key = keyFile === undefined ? [] : ['--key-file', keyFile]
   const json = context.flags.json ? ['--json'] : []
-  const argv = ['up', '--home', home, '--no-input', ...json, ...unlock, ...networkArguments(flags)]
+  const argv = [
+    'up',
+    '--home',
+    home,
+    '--no-input',
+    ...json,
+    ...unlock,
+    ...key,
+    ...networkArguments(flags),
+  ]
   const child = spawn(program, [...first, ...argv], {
     detached: true,
     stdio: ['pipe', 'ignore', log.fd],

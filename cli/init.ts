@@ -1,6 +1,7 @@
 import { SottoError } from '../node/errors.ts'
+import type { KeyProtection } from '../node/api.ts'
 import type { CliContext } from './context.ts'
-import { choosePassphrase, passphraseFromFile } from './passphrase.ts'
+import { chooseKeys, KEY_WORDS, protectionBy } from './key-choice.ts'
 import { commandFor, homeOf, profileExists } from './profile.ts'
 import { sanitizeLine } from './sanitize.ts'
 import { writeSettings } from './settings.ts'
@@ -8,7 +9,7 @@ import type { NetworkFlags } from './settings.ts'
 
 export interface InitFlags extends NetworkFlags {
   readonly name?: string | undefined
-  readonly keys?: 'passphrase' | 'none' | undefined
+  readonly keys?: KeyProtection | undefined
 }
 
 /** `sotto init`: makes an identity and its store. Nothing is sent anywhere. */
@@ -21,19 +22,18 @@ export async function run(context: CliContext, flags: InitFlags): Promise<void> 
     })
   }
   const name = flags.name ?? (await askName(context))
-  const passphrase = await newPassphrase(context, flags.keys)
+  const chosen = await chooseKeys(context, flags.keys)
   const { createProfile } = await context.library()
-  const unlock = passphrase === '' ? {} : { unlock: async () => passphrase }
-  const identity = await createProfile({ dir, name, ...unlock })
+  const identity = await createProfile({ dir, name, ...chosen })
   await writeSettings(dir, flags)
 
-  const keys = passphrase === '' ? 'none' : 'passphrase'
+  const keys = protectionBy(chosen)
   const { peer, link } = identity
   await output.result(
     { name: identity.name, peer, link, home: dir, keys },
     [
       `You     ${sanitizeLine(identity.name)}  ${peer}`,
-      `Keys    ${keys === 'none' ? 'not protected: whoever can read the folder is you' : 'passphrase'}`,
+      `Keys    ${KEY_WORDS[keys]}`,
       `Folder  ${dir}`,
     ].join('\n'),
   )
@@ -50,17 +50,4 @@ async function askName(context: CliContext): Promise<string> {
     context.signal,
   )
   return answer.trim()
-}
-
-/** The empty string stands for keys without protection. */
-async function newPassphrase(context: CliContext, keys: InitFlags['keys']): Promise<string> {
-  if (keys === 'none') return ''
-  const chosen = (await passphraseFromFile(context)) ?? (await choosePassphrase(context))
-  if (chosen === '' && keys === 'passphrase') {
-    throw new SottoError(
-      'INVALID_ARGUMENT',
-      '--keys passphrase needs a passphrase that is not empty',
-    )
-  }
-  return chosen
 }

@@ -101,6 +101,7 @@ async function hostOptions(
     signal: context.interrupted,
     invite,
     monitor: { listen: config.metrics.listen, ...(log ? { log: { level, write } } : {}) },
+    keyFile: context.flags.keyFile,
     ...(passphrase === undefined
       ? { unlock: () => readPassphrase(context) }
       : { passphrase, unlock: async () => passphrase }),

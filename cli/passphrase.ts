@@ -30,7 +30,11 @@ export async function choosePassphrase(context: CliContext): Promise<string> {
 /** What --passphrase-file names, its first line; undefined without the flag. */
 export async function passphraseFromFile(context: CliContext): Promise<string | undefined> {
   const path = context.flags.passphraseFile
-  if (path === undefined) return undefined
+  return path === undefined ? undefined : passphraseIn(context, path)
+}
+
+/** The first line of a file; `-` is stdin. Throws SottoError INVALID_ARGUMENT. */
+export async function passphraseIn(context: CliContext, path: string): Promise<string> {
   const text =
     path === '-' ? await context.input.readAll('the passphrase', MAX_BYTES) : await read(path)
   const [passphrase = ''] = text.split(/\r?\n/, 1)

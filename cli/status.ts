@@ -2,6 +2,7 @@ import type { ContactView, StatusView } from '../daemon/views.ts'
 import type { RecoveryReason } from '../node/api.ts'
 import type { CliContext } from './context.ts'
 import { formatDuration } from './duration.ts'
+import { KEY_WORDS } from './key-choice.ts'
 import { CLOCK_WORDS } from './node-clock.ts'
 import { commandFor } from './profile.ts'
 import {
@@ -108,9 +109,10 @@ function mailboxLines({ mailboxes }: StatusView, style: Style): readonly string[
 }
 
 /** What somebody should look into. */
-function warnings({ clock, mailboxes }: StatusView): readonly string[] {
+function warnings({ clock, keys, mailboxes }: StatusView): readonly string[] {
   const copies = Math.max(0, ...mailboxes.map(({ otherCopies }) => otherCopies ?? 0))
   return [
+    ...(keys === 'none' ? [`Keys       ${KEY_WORDS[keys]}`] : []),
     ...(clock === 'agreed' || clock === 'off' ? [] : [`Clock      ${CLOCK_WORDS[clock]}`]),
     ...mailboxes
       .filter(({ broken }) => broken)

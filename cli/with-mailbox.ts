@@ -82,6 +82,7 @@ async function openFolder(context: CliContext, loaded: LoadedConfig): Promise<Fo
       ...rulesOf(loaded.config),
       address: networkOf(loaded.config).announce?.[0],
       unlock: () => readPassphrase(context),
+      keyFile: context.flags.keyFile,
     })
     return new FolderCaller(handsOfFolder(folder, loaded, context.version), () => folder.close())
   } catch (cause) {

@@ -56,6 +56,7 @@ export async function openOwnNode(
     profile: { dir: home },
     network: networkOptions(settings),
     unlock: () => readPassphrase(context),
+    ...(context.flags.keyFile === undefined ? {} : { keyFile: context.flags.keyFile }),
     signal: context.interrupted,
   })
 }

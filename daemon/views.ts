@@ -172,9 +172,9 @@ export function mailboxView(info: MailboxInfo): MailboxView {
 }
 
 export function statusView(status: Status): StatusView {
-  const { id, addresses, connections, contacts, damaged, clock, recovery } = status
+  const { id, addresses, connections, contacts, damaged, clock, keys, recovery } = status
   return {
-    ...{ id, addresses, connections, contacts, damaged, clock },
+    ...{ id, addresses, connections, contacts, damaged, clock, keys },
     startedAt: rfc3339(status.startedAt),
     bundle: { ...status.bundle, expiresAt: rfc3339(status.bundle.expiresAt) },
     mailboxes: status.mailboxes.map(mailboxView),

@@ -21,6 +21,7 @@ export interface OpenMailboxOptions extends RulesInit {
   readonly dir: string
   /** Asked for the passphrase when the folder is sealed. */
   readonly unlock?: OpenHomeOptions['unlock']
+  readonly keyFile?: OpenHomeOptions['keyFile']
   /** Multiaddr that stands in links, if the mailbox has never served. */
   readonly address?: string | undefined
 }
@@ -35,7 +36,7 @@ export interface MailboxFolder {
 
 /** Opens the folder and serves nobody. Rejects with `HomeError` (ERR_NOT_FOUND, ERR_LOCKED, …), or with what `unlock` threw. */
 export async function openMailbox(options: OpenMailboxOptions): Promise<MailboxFolder> {
-  const home = await openHome(options.dir, { unlock: options.unlock })
+  const home = await openHome(options.dir, { unlock: options.unlock, keyFile: options.keyFile })
   try {
     return await open(home, options)
   } catch (cause) {

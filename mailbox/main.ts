@@ -14,7 +14,8 @@ import { DEFAULT_LIMITS } from './limits.ts'
 import { Monitor } from './monitor/monitor.ts'
 import { DEFAULT_LISTEN } from './listen.ts'
 import { beTheOnlyOne } from './only-one.ts'
-import type { CreateHomeOptions, Home, OpenHomeOptions } from '../net/platform/home.ts'
+import type { CreateHomeOptions } from '../net/platform/home-identity.ts'
+import type { Home, OpenHomeOptions } from '../net/platform/home.ts'
 import type { Clock, PeerName } from '../net/ports.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Connection, Libp2p } from '@libp2p/interface'
@@ -33,6 +34,8 @@ export interface HostMailboxOptions {
   readonly profile: { readonly dir: string } | { readonly memory: true }
   /** Asked for the passphrase when the folder is sealed. */
   readonly unlock?: OpenHomeOptions['unlock']
+  /** File with the key of the folder, for one that was made with it. */
+  readonly keyFile?: OpenHomeOptions['keyFile']
   /** Seals a new folder. */
   readonly passphrase?: CreateHomeOptions['passphrase']
   /** Multiaddrs. Fixed ports, since the link names one. @default TCP on 4601, WebSockets on 4602 */
@@ -125,8 +128,9 @@ async function alone(home: Home, options: HostMailboxOptions): Promise<Home> {
   }
 }
 
-function openProfile({ profile, unlock, passphrase }: HostMailboxOptions): Promise<Home> {
-  return 'dir' in profile ? openHome(profile.dir, { unlock, create: { passphrase } }) : memoryHome()
+function openProfile({ profile, unlock, keyFile, passphrase }: HostMailboxOptions): Promise<Home> {
+  if (!('dir' in profile)) return memoryHome()
+  return openHome(profile.dir, { unlock, keyFile, create: { passphrase } })
 }
 
 async function serve(home: Home, options: HostMailboxOptions): Promise<MailboxHost> {

@@ -26,6 +26,8 @@ export interface NodeOptions {
   readonly name?: string
   /** Called only if the profile is sealed, or to seal a new one. */
   readonly unlock?: () => Promise<Uint8Array | string>
+  /** A file with the key of the profile; a new profile is made with it. */
+  readonly keyFile?: string
   readonly network?: NetworkOptions
   /** Mailbox links to enrol with. */
   readonly mailbox?: readonly string[]
@@ -419,6 +421,8 @@ export interface Status {
     readonly expiresAt: number
     readonly holders: readonly PeerName[]
   }
+  /** What protects the keys on the disk besides the modes of the files; null: only whoever made the node knows. */
+  readonly keys: KeyProtection | null
   readonly clock: ClockState
   readonly mailboxes: readonly MailboxInfo[]
   readonly queue: readonly {
@@ -551,8 +555,28 @@ export interface Node extends AsyncDisposable {
 export type CreateNode = (options?: NodeOptions) => Promise<Node>
 
 /** `createProfile`: makes identity and store in an empty folder, without starting a node. SottoError PROFILE_EXISTS. */
-export type CreateProfile = (options: {
-  readonly dir: string
-  readonly name: string
+export type CreateProfile = (
+  options: NewKeys & { readonly dir: string; readonly name: string },
+) => Promise<Identity>
+
+/** What protects the keys of a profile: nothing but the modes of its files, a passphrase, a key file, or the system's key store. */
+export type KeyProtection = 'none' | 'passphrase' | 'key-file' | 'key-store'
+
+/** How the keys of a new profile are protected: by the first of these that is given, from the last to the first, or not at all. */
+export interface NewKeys {
+  /** Asked for a passphrase. */
+  readonly unlock?: (() => Promise<Uint8Array | string>) | undefined
+  /** Use the system's key store: the Secret Service by `secret-tool` on Linux, the keychain on macOS. */
+  readonly keyStore?: boolean | undefined
+  /** A file outside of the profile; it is made where there is none. */
+  readonly keyFile?: string | undefined
+}
+
+/** `protectProfile`: protects the keys of a profile in another way; resolves to what protects them now. */
+export type ProtectProfile = (options: {
+  readonly profile: string | { readonly dir: string }
+  /** What opens it now. */
   readonly unlock?: () => Promise<Uint8Array | string>
-}) => Promise<Identity>
+  readonly keyFile?: string | undefined
+  readonly next: NewKeys
+}) => Promise<KeyProtection>

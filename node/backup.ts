@@ -27,6 +27,8 @@ export interface CreateBackupOptions {
   readonly seal: AgeSeal
   /** Asked for the passphrase of a sealed profile. */
   readonly unlock?: () => Promise<Passphrase>
+  /** File with the key of a profile that was made with one. */
+  readonly keyFile?: string | undefined
   readonly signal?: AbortSignal
 }
 

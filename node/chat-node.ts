@@ -10,6 +10,7 @@ import type {
   EventsOptions,
   EventType,
   Identity,
+  KeyProtection,
   Mailboxes,
   Messages,
   Node,
@@ -26,6 +27,8 @@ import { plainly } from './plainly.ts'
 
 export interface ChatNodeInit {
   readonly core: ChatCore
+  /** Null: only whoever made the node knows. @default null */
+  readonly protection?: KeyProtection | null
   /** Multiaddrs under which we can be reached, with or without /p2p/. */
   readonly addresses: () => readonly string[]
   /** Open connections of any kind. */
@@ -76,6 +79,7 @@ export class ChatNode implements Node {
         expiresAt: bundle.expiresAt,
         holders: this.#core.publisher.last?.holders ?? [],
       },
+      keys: this.#init.protection ?? null,
       clock: this.#core.clockState,
       mailboxes: this.mailbox.list(),
       queue: this.#queue(),

@@ -13,7 +13,7 @@ import type { DialPolicy } from '../net/dial-policy.ts'
 import type { Clock, Directory, PeerName, Store, ThrowAwayWires } from '../net/ports.ts'
 import { Records } from '../net/records.ts'
 import { libp2pWire, type WireComponents } from '../net/wire.ts'
-import type { Node } from './api.ts'
+import type { KeyProtection, Node } from './api.ts'
 import { ChatNode } from './chat-node.ts'
 import type { StoreSurroundings } from './continuity.ts'
 import { ChatCore } from './core.ts'
@@ -25,6 +25,8 @@ export interface ChatInit {
   readonly store: Store
   /** 32 secret bytes that seal what is stored. With another key nothing of it can be read. */
   readonly dataKey: Uint8Array | Secret<'DataKey'>
+  /** What protects the data key, for `status`. @default nobody knows */
+  readonly protection?: KeyProtection
   /** Closes and opens the store after a failed write. */
   readonly reopen?: () => Promise<void>
   /** What tells whether the store is the one that the last run has left. @default the store alone */
@@ -151,6 +153,7 @@ class HostedChat implements Chat, Startable {
     })
     const node = new ChatNode({
       core,
+      protection: this.#init.protection ?? null,
       addresses: () => addressManager.getAddresses().map(String),
       connections: () => connectionManager.getConnections().length,
       close: async () => {

@@ -3,7 +3,8 @@
 import { startNetwork } from '../net/platform/libp2p.ts'
 import { directory } from '../net/platform/dht.ts'
 import { HomeError } from '../net/platform/home-error.ts'
-import { createHome, homeExists, openHome, type Home } from '../net/platform/home.ts'
+import { homeExists } from '../net/platform/home-identity.ts'
+import { createHome, openHome, type Home } from '../net/platform/home.ts'
 import { memoryHome } from '../net/platform/memory-home.ts'
 import { systemClock } from '../net/platform/clock.ts'
 import { lastWitnessFile, witnessFile } from '../net/platform/witness-file.ts'
@@ -15,7 +16,7 @@ import { Records } from '../net/records.ts'
 import { StoreError } from '../net/store-error.ts'
 import { encodeContactLink } from '../protocol/link.ts'
 import { utf8 } from '../protocol/bytes.ts'
-import type { CreateNode, CreateProfile, Node, NodeOptions, ProfileChoice } from './api.ts'
+import type { CreateNode, CreateProfile, NewKeys, Node, NodeOptions, ProfileChoice } from './api.ts'
 import { chat, type Chat } from './chat.ts'
 import { SELECTION } from './backup-records.ts'
 import type { StoreSurroundings } from './continuity.ts'
@@ -26,6 +27,7 @@ import { checkName } from './names.ts'
 import { MAX_COPIES } from './outbox.ts'
 import { storeProblem } from './plainly.ts'
 import { profileFolder } from './profile-folder.ts'
+import { newKeys } from './protect.ts'
 
 const DEFAULT_LISTEN = ['/ip4/0.0.0.0/tcp/0', '/ip4/0.0.0.0/tcp/0/ws']
 
@@ -45,9 +47,9 @@ export const createNode: CreateNode = async (options = {}) => {
 }
 
 /** Makes identity and store of a profile without starting a node. Rejects with SottoError PROFILE_EXISTS and as `createNode`. */
-export const createProfile: CreateProfile = async ({ dir, name, unlock }) => {
+export const createProfile: CreateProfile = async ({ dir, name, ...keysOf }) => {
   checkName(name)
-  const home = await createHome(dir, { passphrase: await unlock?.() }).catch(homeProblem)
+  const home = await make(dir, keysOf)
   try {
     const { store, dataKey } = home
     const records = new Records({
@@ -71,11 +73,15 @@ export function profileExists(profile: string | { readonly dir: string }): Promi
   return homeExists(profileFolder(profile))
 }
 
-async function openProfile({ profile, unlock }: NodeOptions): Promise<Home> {
+async function openProfile({ profile, unlock, keyFile }: NodeOptions): Promise<Home> {
   const dir = folderOf(profile)
   if (dir === undefined) return memoryHome()
-  if (await homeExists(dir)) return openHome(dir, { unlock }).catch(homeProblem)
-  return createHome(dir, { passphrase: await unlock?.() }).catch(homeProblem)
+  if (await homeExists(dir)) return openHome(dir, { unlock, keyFile }).catch(homeProblem)
+  return make(dir, { unlock, keyFile })
+}
+
+async function make(dir: string, keysOf: NewKeys): Promise<Home> {
+  return await createHome(dir, await newKeys(keysOf)).catch(homeProblem)
 }
 
 function folderOf(profile: ProfileChoice = { memory: true }): string | undefined {
@@ -108,6 +114,7 @@ async function startNode(home: Home, options: NodeOptions): Promise<Node> {
       chat: chat({
         store,
         dataKey,
+        protection: home.protection,
         reopen,
         surroundings: surroundingsOf(home),
         directory: dht.directory,

@@ -43,6 +43,30 @@ function translate(cause: HomeError): SottoError {
         cause,
         hint: 'try again; nothing was changed',
       })
+    case 'ERR_NO_KEY_FILE':
+      return new SottoError('BAD_PASSPHRASE', 'this profile is protected by a key file', {
+        cause,
+        hint: 'name the file, which must be there: --key-file FILE',
+      })
+    case 'ERR_NO_KEY_STORE':
+      return new SottoError('BAD_PASSPHRASE', 'the key store of this system does not answer', {
+        cause,
+        hint: 'log in to a session that has one; on Linux secret-tool must be installed',
+      })
+    case 'ERR_BAD_KEY':
+      return new SottoError('BAD_PASSPHRASE', 'wrong key, or none where it should be', {
+        cause,
+        hint: 'check the key file, or the key store of this system; nothing was changed',
+      })
+    case 'ERR_KEY_EXPOSED':
+      return new SottoError(
+        'BAD_PASSPHRASE',
+        'the key file is open to everybody, or in the folder',
+        {
+          cause,
+          hint: 'keep it elsewhere, and for you alone: chmod 600 FILE',
+        },
+      )
     case 'ERR_NEWER_FORMAT':
       return new SottoError('NEWER_FORMAT', 'a newer version of sotto wrote this folder', {
         cause,

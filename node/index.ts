@@ -1,6 +1,7 @@
 export { createBackup, restoreBackup, verifyBackup } from './backup.ts'
 export { createNode, createProfile, profileExists } from './create-node.ts'
 export { profileFolder } from './profile-folder.ts'
+export { profileProtection, protectProfile } from './protect.ts'
 export { chat } from './chat.ts'
 export { SottoError } from './errors.ts'
 export { directory } from '../net/platform/dht.ts'

@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const EDGES: readonly RegExp[] = [
   /^net\/platform\//,
   /^node\/platform\//,
-  /^node\/(?:create-node|chat|home-problem|backup|backup-problem|profile-folder)\.ts$/,
+  /^node\/(?:create-node|chat|home-problem|backup|backup-problem|profile-folder|protect)\.ts$/,
   /^mailbox\/(?:main|host|folder|only-one)\.ts$/,
   /^mailbox\/monitor\//,
   /^mailbox\/backup\/backup\.ts$/,

@@ -8,6 +8,10 @@ export type HomeErrorCode =
   | 'ERR_ELSEWHERE' // another copy of it is in use
   | 'ERR_PASSPHRASE_NEEDED' // sealed, and nobody was there to ask
   | 'ERR_BAD_PASSPHRASE'
+  | 'ERR_NO_KEY_FILE' // sealed by a key file, and none was named, or it is not there
+  | 'ERR_NO_KEY_STORE' // sealed by a key of the platform's key store, which is not there or refuses
+  | 'ERR_BAD_KEY' // neither of these holds a key, or not this one
+  | 'ERR_KEY_EXPOSED' // the key file lies in the folder, or anybody may read it
   | 'ERR_NEWER_FORMAT'
   | StoreErrorCode
 

@@ -8,22 +8,27 @@
  *
  * One process at a time, by LevelDB's lock. Folders are 0700, files with secrets 0600.
  */
-import { chmod, mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join, resolve } from 'node:path'
+import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { accountFromSeed } from '../../protocol/account.ts'
-import { utf8 } from '../../protocol/bytes.ts'
-import { generateSecret, ready } from '../../protocol/crypto.ts'
-import { syncFolder, writeDurably } from './durable-file.ts'
-import { HomeError, homeError, systemCode } from './home-error.ts'
-import { MAX_IDENTITY_FILE_BYTES, isSealed, openIdentity, sealIdentity } from './identity-file.ts'
+import { ready } from '../../protocol/crypto.ts'
+import { HomeError, systemCode } from './home-error.ts'
+import {
+  homeExists,
+  identityPath,
+  newIdentity,
+  plainCause,
+  readClosed,
+  writeIdentity,
+} from './home-identity.ts'
 import { openLevel } from './level-store.ts'
-import { platformRandom } from './random.ts'
 import type { Datastore } from 'interface-datastore'
 import type { Account } from '../../protocol/account.ts'
 import type { Secret } from '../../protocol/secret.ts'
 import type { Store } from '../ports.ts'
+import type { CreateHomeOptions, UnlockOptions } from './home-identity.ts'
 import type { Identity } from './identity-codec.ts'
-import type { Passphrase, PassphraseWork } from './identity-file.ts'
+import type { Protection } from './identity-file.ts'
 import type { OpenStores } from './level-store.ts'
 
 /** An account with its store, open. */
@@ -33,8 +38,8 @@ export interface Home {
   readonly account: Account
   /** For `Records`. */
   readonly dataKey: Secret<'DataKey'>
-  /** Whether a passphrase protects it. */
-  readonly sealed: boolean
+  /** What protects it besides the modes of its files. */
+  readonly protection: Protection
   /** For `Records`: values are sealed there, not here. */
   readonly store: Store
   /** Whether parts of the store's log could not be read: what stood in them is lost. */
@@ -47,33 +52,9 @@ export interface Home {
   close(): Promise<void>
 }
 
-export interface CreateHomeOptions {
-  /** Without one, whoever can read the folder has the account. */
-  readonly passphrase?: Passphrase | undefined
-  /** @default 64 MiB and three passes */
-  readonly work?: PassphraseWork
-}
-
-export interface OpenHomeOptions {
-  /** Asked once, and only when the identity is sealed. What it throws comes out of `openHome` as it is. */
-  readonly unlock?: (() => Promise<Passphrase>) | undefined
+export interface OpenHomeOptions extends UnlockOptions {
   /** Makes a new account where there is none, instead of `ERR_NOT_FOUND`. */
   readonly create?: CreateHomeOptions | undefined
-}
-
-const FORMAT = 'sotto-data 1\n'
-const FORMAT_PATTERN = /^sotto-data (\d{1,9})\n/
-const MAX_FORMAT_BYTES = 256
-
-/** Whether the folder holds an account. */
-export async function homeExists(dir: string): Promise<boolean> {
-  try {
-    await stat(identityPath(dir))
-    return true
-  } catch (cause) {
-    if (isMissing(cause)) return false
-    throw homeError(cause)
-  }
 }
 
 /**
@@ -92,11 +73,11 @@ export async function createHome(dir: string, options: CreateHomeOptions = {}): 
       // What lies in the store could not be read with another key: the identity was lost, and must be brought back.
       if (!(await isEmpty(stores.records))) throw new HomeError('ERR_CORRUPT')
       const identity = newIdentity()
-      await writeIdentity(dir, identity, options)
-      return home(dir, identity, { stores, sealed: options.passphrase !== undefined })
+      const protection = await writeIdentity(dir, identity, options)
+      return home(dir, identity, { stores, protection })
     })
   } catch (cause) {
-    throw homeError(cause)
+    throw plainCause(cause)
   }
 }
 
@@ -111,65 +92,14 @@ export async function openHome(dir: string, options: OpenHomeOptions = {}): Prom
       if (options.create === undefined) throw new HomeError('ERR_NOT_FOUND')
       return await createHome(dir, options.create)
     }
-    await checkFormat(dir)
     await tighten(dir)
-    const file = await readIdentity(dir)
-    const sealed = isSealed(file)
+    const closed = await readClosed(dir)
+    const { protection } = closed
     return await withStores(dir, async (stores) => {
-      return home(dir, await openIdentity(file, asking(options.unlock)), { stores, sealed })
+      return home(dir, await closed.open(options), { stores, protection })
     })
   } catch (cause) {
-    if (cause instanceof Unanswered) throw cause.cause
-    throw homeError(cause)
-  }
-}
-
-/**
- * Makes a folder the home of this identity: from now on it is one. Throws `HomeError` ERR_BAD_PASSPHRASE for one that is empty or
- * too long, and as the disk fails.
- */
-export async function writeIdentity(
-  dir: string,
-  identity: Identity,
-  options: CreateHomeOptions,
-): Promise<void> {
-  const file = await sealIdentity(identity, { ...options, random: platformRandom })
-  await writeDurably(join(dir, 'FORMAT'), utf8(FORMAT))
-  await writeDurably(identityPath(dir), file)
-  // The folder itself is new. Its parent may belong to somebody who lets nobody open it.
-  await syncFolder(dirname(resolve(dir))).catch(() => undefined)
-}
-
-/**
- * The identity of a folder that another process has open; the caller wipes it. Throws like `openHome`.
- */
-export async function readHomeIdentity(
-  dir: string,
-  unlock: OpenHomeOptions['unlock'],
-): Promise<{ readonly identity: Identity; readonly sealed: boolean }> {
-  await ready
-  try {
-    if (!(await homeExists(dir))) throw new HomeError('ERR_NOT_FOUND')
-    await checkFormat(dir)
-    const file = await readIdentity(dir)
-    return { identity: await openIdentity(file, asking(unlock)), sealed: isSealed(file) }
-  } catch (cause) {
-    if (cause instanceof Unanswered) throw cause.cause
-    throw homeError(cause)
-  }
-}
-
-/** Carries what a caller's `unlock` threw past the errors of the folder. */
-class Unanswered extends Error {}
-
-function asking(unlock: OpenHomeOptions['unlock']): OpenHomeOptions['unlock'] {
-  if (unlock === undefined) return undefined
-  return async () => {
-    try {
-      return await unlock()
-    } catch (cause) {
-      throw new Unanswered('not unlocked', { cause })
-    }
+    throw plainCause(cause)
   }
 }
 
@@ -201,13 +131,13 @@ async function lockedStores(dir: string): Promise<OpenStores> {
 function home(
   dir: string,
   { accountSeed, dataKey }: Identity,
-  { stores, sealed }: { readonly stores: OpenStores; readonly sealed: boolean },
+  { stores, protection }: { readonly stores: OpenStores; readonly protection: Protection },
 ): Home {
   return {
     dir,
     account: accountFromSeed(accountSeed),
     dataKey,
-    sealed,
+    protection,
     store: stores.records,
     datastore: stores.datastore,
     isCut: stores.isCut,
@@ -221,55 +151,25 @@ function home(
   }
 }
 
-/** A new account; its secrets come from the platform directly. */
-export function newIdentity(): Identity {
-  return {
-    accountSeed: generateSecret('AccountSeed', 32, platformRandom),
-    dataKey: generateSecret('DataKey', 32, platformRandom),
-  }
-}
-
 async function isEmpty(store: Store): Promise<boolean> {
   const keys = await store.keys({ limit: 1 }).all()
   return keys.length === 0
 }
 
-async function checkFormat(dir: string): Promise<void> {
-  const text = new TextDecoder().decode(await readBounded(join(dir, 'FORMAT'), MAX_FORMAT_BYTES))
-  const version = FORMAT_PATTERN.exec(text)?.[1]
-  if (version === undefined) throw new HomeError('ERR_CORRUPT')
-  if (Number(version) > 1) throw new HomeError('ERR_NEWER_FORMAT')
-  if (Number(version) < 1) throw new HomeError('ERR_CORRUPT')
-}
-
-async function readIdentity(dir: string): Promise<Uint8Array> {
-  const path = identityPath(dir)
-  const { mode } = await stat(path)
-  if ((mode & 0o077) !== 0) await chmod(path, 0o600)
-  return readBounded(path, MAX_IDENTITY_FILE_BYTES)
-}
-
-/** Throws ERR_CORRUPT for a missing file (the caller knows that there should be one) and for one that is too large. */
-async function readBounded(path: string, maxBytes: number): Promise<Uint8Array> {
-  try {
-    const file = await open(path, 'r')
-    try {
-      const buffer = new Uint8Array(maxBytes + 1)
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, 0)
-      if (bytesRead > maxBytes) throw new HomeError('ERR_CORRUPT')
-      return buffer.slice(0, bytesRead)
-    } finally {
-      await file.close()
-    }
-  } catch (cause) {
-    if (isMissing(cause)) throw new HomeError('ERR_CORRUPT', { cause })
-    throw cause
-  }
-}
-
+/** Takes from others what they may do with the folder, and with the files in it that hold secrets. */
 async function tighten(dir: string): Promise<void> {
-  const { mode } = await stat(dir)
-  if (process.platform !== 'win32' && (mode & 0o077) !== 0) await chmod(dir, 0o700)
+  if (process.platform === 'win32') return
+  for (const path of [dir, join(dir, 'store'), runPath(dir)]) await restrict(path, 0o700)
+  await restrict(identityPath(dir), 0o600)
+}
+
+async function restrict(path: string, allowed: number): Promise<void> {
+  try {
+    const { mode } = await stat(path)
+    if ((mode & 0o077) !== 0) await chmod(path, allowed)
+  } catch (cause) {
+    if (systemCode(cause) !== 'ENOENT') throw cause
+  }
 }
 
 /** The process in run/pid, if it lives. */
@@ -282,15 +182,6 @@ async function holder(dir: string): Promise<number | undefined> {
   } catch {
     return undefined // no file, or no such process
   }
-}
-
-function isMissing(cause: unknown): boolean {
-  const code = systemCode(cause)
-  return code === 'ENOENT' || code === 'ENOTDIR'
-}
-
-function identityPath(dir: string): string {
-  return join(dir, 'identity.sealed')
 }
 
 function runPath(dir: string): string {

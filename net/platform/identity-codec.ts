@@ -1,10 +1,11 @@
 /** The bytes of an identity, outside of `Secret`: for the identity file and for libp2p's own signing key. */
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
-import { concat } from '../../protocol/bytes.ts'
+import { concat, fromHex, toHex } from '../../protocol/bytes.ts'
 import { accountFromSeed } from '../../protocol/account.ts'
 import { importSecret } from '../../protocol/crypto.ts'
 import { DecodeError } from '../../protocol/errors.ts'
 import { Secret } from '../../protocol/secret.ts'
+import { HomeError } from './home-error.ts'
 import type { Ed25519PrivateKey, PrivateKey } from '@libp2p/interface'
 import type { Account } from '../../protocol/account.ts'
 
@@ -40,6 +41,23 @@ export function decodeIdentity(bytes: Uint8Array): Identity {
 /** 32 secret bytes, for a backup that is sealed at once: the caller overwrites them. */
 export function encodeAccountSeed(seed: Secret<'AccountSeed'>): Uint8Array {
   return Secret.reveal(seed).slice()
+}
+
+/** 64 hex digits, for a key file or the platform's key store. */
+export function fileKeyHex(key: Secret<'FileKey'>): string {
+  return toHex(Secret.reveal(key))
+}
+
+/** A copy with a life of its own. */
+export function copyFileKey(key: Secret<'FileKey'>): Secret<'FileKey'> {
+  return importSecret('FileKey', Secret.reveal(key).slice())
+}
+
+/** The inverse of `fileKeyHex`; white space around it does not count. Throws `HomeError` ERR_BAD_KEY. */
+export function fileKeyFromHex(text: string): Secret<'FileKey'> {
+  const digits = text.trim()
+  if (!/^[0-9a-f]{64}$/.test(digits)) throw new HomeError('ERR_BAD_KEY')
+  return importSecret('FileKey', fromHex(digits))
 }
 
 /** The account's key in libp2p's form. libp2p keeps it for as long as the node lives. */

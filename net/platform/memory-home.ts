@@ -1,7 +1,7 @@
 import { MemoryLevel } from 'memory-level'
 import { accountFromSeed } from '../../protocol/account.ts'
 import { ready } from '../../protocol/crypto.ts'
-import { newIdentity } from './home.ts'
+import { newIdentity } from './home-identity.ts'
 import { storesOf } from './level-store.ts'
 import type { Home } from './home.ts'
 import type { Identity } from './identity-codec.ts'
@@ -21,7 +21,7 @@ export async function memoryHome(identity?: Identity): Promise<Home> {
     dir: undefined,
     account: accountFromSeed(accountSeed),
     dataKey,
-    sealed: false,
+    protection: 'none',
     store: stores.records,
     datastore: stores.datastore,
     isCut: false,

@@ -7,12 +7,12 @@ import { join } from 'node:path'
 import { generateSecret, ready } from '../../protocol/crypto.ts'
 import { writeDurably } from './durable-file.ts'
 import { HomeError, homeError, systemCode } from './home-error.ts'
-import { homeExists, writeIdentity } from './home.ts'
+import { homeExists, writeIdentity } from './home-identity.ts'
 import { openLevel } from './level-store.ts'
 import { platformRandom } from './random.ts'
 import type { Secret } from '../../protocol/secret.ts'
 import type { Store } from '../ports.ts'
-import type { CreateHomeOptions } from './home.ts'
+import type { CreateHomeOptions } from './home-identity.ts'
 
 /** Whose folder it is to be. */
 export interface RestoredAccount extends CreateHomeOptions {

@@ -32,6 +32,8 @@ const OTHERS: Readonly<Record<string, string>> = {
   'net openSource': 'opens a folder',
   'net verifyBackup': 'decodeBackup, with a file',
   'net openLevel': 'opens a database',
+  'net readClosed': 'openIdentity, with a file',
+  'net readKeyFile': 'a line of a fixed form',
   'net readHomeIdentity': 'openIdentity, with a file',
   'net readVersion': 'our own package.json',
   'node verifyBackup': 'decodeBackup, with a file',

@@ -75,6 +75,6 @@ test('a profile that was sealed is sealed again', async () => {
   expect((await backup('restore', file, ...opens, ...given)).exit).toBe(0)
   await expect(openHome(restored)).rejects.toMatchObject({ code: 'ERR_PASSPHRASE_NEEDED' })
   const opened = await openHome(restored, { unlock: () => Promise.resolve('correct horse') })
-  expect(opened.sealed).toBe(true)
+  expect(opened.protection).toBe('passphrase')
   await opened.close()
 })

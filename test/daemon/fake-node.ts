@@ -52,6 +52,7 @@ export class FakeNode implements Node {
       addresses: ['/ip4/127.0.0.1/tcp/4601'],
       connections: 2,
       bundle: { sequence: this.rotations + 3, expiresAt: NOW + 86_400_000, holders: [peer('Dht')] },
+      keys: 'passphrase',
       clock: this.clock,
       mailboxes: this.#mailboxes,
       queue: [],

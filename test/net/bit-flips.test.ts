@@ -45,9 +45,9 @@ test('an identity file is refused with any bit changed', async () => {
   const changed: Uint8Array[] = []
   eachFlip(file, [0, file.length], (one) => changed.push(one))
   for (const one of changed) {
-    await expect(openIdentity(one, undefined)).rejects.toThrow(/^ERR_(CORRUPT|NEWER_FORMAT)$/)
+    await expect(openIdentity(one)).rejects.toThrow(/^ERR_(CORRUPT|NEWER_FORMAT)$/)
   }
-  await expect(openIdentity(file, undefined)).resolves.toBeDefined()
+  await expect(openIdentity(file)).resolves.toBeDefined()
 })
 
 test('a PeerId with any bit changed is none, or that of another account', () => {

@@ -8,7 +8,8 @@ import { Key } from 'interface-datastore'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { hostMailbox } from '../../mailbox/index.ts'
 import { createNode } from '../../node/index.ts'
-import { createHome, homeExists, openHome } from '../../net/platform/home.ts'
+import { homeExists } from '../../net/platform/home-identity.ts'
+import { createHome, openHome } from '../../net/platform/home.ts'
 import { memoryHome } from '../../net/platform/memory-home.ts'
 import { Records } from '../../net/records.ts'
 import { toHex, utf8 } from '../../protocol/bytes.ts'
@@ -41,7 +42,7 @@ describe('a folder', () => {
     const second = await openHome(dir)
     expect(toHex(second.account.key)).toBe(account)
     expect(await recordsOf(second).get('a')).toEqual(utf8('kept'))
-    expect(second.sealed).toBe(false)
+    expect(second.protection).toBe('none')
     await second.close()
     await expect(createHome(dir)).rejects.toMatchObject({ name: 'HomeError', code: 'ERR_EXISTS' })
   })
@@ -84,8 +85,9 @@ describe('a folder', () => {
     await home.close()
     await chmod(dir, 0o755)
     await chmod(join(dir, 'identity.sealed'), 0o644)
+    for (const name of ['store', 'run']) await chmod(join(dir, name), 0o777)
     await (await openHome(dir)).close()
-    expect(await modeOf('')).toBe(0o700)
+    for (const name of ['', 'store', 'run']) expect(await modeOf(name)).toBe(0o700)
     expect(await modeOf('identity.sealed')).toBe(0o600)
   })
 
@@ -143,7 +145,7 @@ describe('a passphrase', () => {
   test('is asked for once, and opens', async () => {
     const home = await createHome(dir, { passphrase: 'correct horse', work })
     const account = toHex(home.account.key)
-    expect(home.sealed).toBe(true)
+    expect(home.protection).toBe('passphrase')
     await home.close()
     let asked = 0
     const unlock = async () => {

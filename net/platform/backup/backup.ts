@@ -55,6 +55,8 @@ export interface CreateBackupOptions {
   readonly seal: AgeSeal
   /** Asked for the passphrase of a sealed folder. */
   readonly unlock?: OpenHomeOptions['unlock']
+  /** File with the key of a folder that was made with one. */
+  readonly keyFile?: string | undefined
   readonly signal?: AbortSignal
   readonly clock?: Clock
 }
@@ -78,12 +80,13 @@ export async function createBackup<Counts>(
   kind: BackupKind<Counts>,
   options: CreateBackupOptions,
 ): Promise<BackupBasics & Counts> {
-  const { dir, file, seal, unlock, signal, clock = systemClock } = options
+  const { dir, file, seal, unlock, keyFile, signal, clock = systemClock } = options
   await ready
-  const source = await openSource(dir, kind, unlock)
-  const { account, dataKey, sealed } = source
+  const source = await openSource(dir, kind, { unlock, keyFile })
+  const { account, dataKey, protection } = source
   const accountSeed = encodeAccountSeed(account.seed)
   try {
+    const sealed = protection !== 'none'
     const head = { createdAt: clock.now(), sealed, accountSeed }
     const refit = kind.refit({ now: head.createdAt, createdAt: head.createdAt })
     const opened = new OpenedRecords(dataKey, kind)

@@ -2,11 +2,13 @@
 
 import { accountFromSeed } from '../../../protocol/account.ts'
 import { HomeError } from '../home-error.ts'
-import { openHome, readHomeIdentity } from '../home.ts'
+import { readHomeIdentity } from '../home-identity.ts'
+import { openHome } from '../home.ts'
 import { connectSnapshot } from './snapshot-socket.ts'
 import { sealedRecords } from '../../backup/snapshot.ts'
 import type { Selection } from '../../backup/snapshot.ts'
-import type { OpenHomeOptions } from '../home.ts'
+import type { UnlockOptions } from '../home-identity.ts'
+import type { Protection } from '../identity-file.ts'
 import type { Account } from '../../../protocol/account.ts'
 import type { Secret } from '../../../protocol/secret.ts'
 import type { StoredRecord } from '../../records.ts'
@@ -14,8 +16,7 @@ import type { StoredRecord } from '../../records.ts'
 export interface BackupSource {
   readonly account: Account
   readonly dataKey: Secret<'DataKey'>
-  /** Whether a passphrase protects the folder. */
-  readonly sealed: boolean
+  readonly protection: Protection
   /** All of one moment, sealed, in the order of their names. */
   records(): AsyncIterable<StoredRecord>
   /** Wipes the secrets. */
@@ -29,13 +30,13 @@ export interface BackupSource {
 export async function openSource(
   dir: string,
   selection: Selection,
-  unlock: OpenHomeOptions['unlock'],
+  unlock: UnlockOptions,
 ): Promise<BackupSource> {
   try {
-    const home = await openHome(dir, { unlock })
-    const { account, dataKey, sealed, store } = home
+    const home = await openHome(dir, unlock)
+    const { account, dataKey, protection, store } = home
     return {
-      ...{ account, dataKey, sealed, records: () => sealedRecords(store, selection) },
+      ...{ account, dataKey, protection, records: () => sealedRecords(store, selection) },
       close: () => home.close(),
     }
   } catch (cause) {
@@ -46,9 +47,9 @@ export async function openSource(
 
 async function servedSource(
   dir: string,
-  { unlock, cause }: { readonly unlock: OpenHomeOptions['unlock']; readonly cause: HomeError },
+  { unlock, cause }: { readonly unlock: UnlockOptions; readonly cause: HomeError },
 ): Promise<BackupSource> {
-  const { identity, sealed } = await readHomeIdentity(dir, unlock)
+  const { identity, protection } = await readHomeIdentity(dir, unlock)
   const { accountSeed, dataKey } = identity
   const close = async (): Promise<void> => {
     accountSeed.wipe()
@@ -58,7 +59,13 @@ async function servedSource(
     // After the passphrase was asked for: a snapshot that waits holds space.
     const records = await connectSnapshot(dir)
     if (records === undefined) throw cause // whoever has it open serves none
-    return { account: accountFromSeed(accountSeed), dataKey, sealed, records: () => records, close }
+    return {
+      account: accountFromSeed(accountSeed),
+      dataKey,
+      protection,
+      records: () => records,
+      close,
+    }
   } catch (error) {
     await close()
     throw error

@@ -149,7 +149,7 @@ async function atRest(): Promise<readonly Parser[]> {
       ...{ shape: 'bytes', examples: files, maxBytes: 200, errors: [HomeError] },
       accepted: 'authentic',
       // Nobody is there to be asked for a passphrase: no file can make us work.
-      read: (input) => openIdentity(input, undefined),
+      read: (input) => openIdentity(input),
     }),
   ]
 }
