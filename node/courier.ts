@@ -6,6 +6,7 @@ import { hasPassed } from '../protocol/riding.ts'
 import { backoff } from '../net/backoff.ts'
 import { DIRECT_PROTOCOL } from '../net/names.ts'
 import type { Channel, Clock, Timer, Wire } from '../net/ports.ts'
+import { BusyContact, isAhead } from './busy-contact.ts'
 import type { Conversation } from './conversation.ts'
 import { timeoutError, withDeadline } from './deadline.ts'
 import { Depositor } from './depositor.ts'
@@ -36,8 +37,6 @@ const STALL = 20_000
 const RETRY = { base: 1_000, max: 300_000 }
 /** How long a refused envelope rests before it is offered again. */
 const REST = 600_000
-/** One that the contact could not take now: a full disk can stay full for days. */
-const TRY_LATER = { base: 2_000, max: 60_000 }
 /** What a mailbox holds is offered directly as well when the contact is there and has sent no receipt for this long. */
 const RECEIPT_PATIENCE = 30_000
 /** It may have been lost there: the contact itself is tried this often, until there is a receipt. */
@@ -53,14 +52,13 @@ const DEPOSITS_AT_ONCE = 64
 interface Rest {
   readonly envelope: Uint8Array
   readonly until: number
-  /** How often it was refused. */
-  readonly times: number
 }
 
 export class Courier {
   readonly #init: CourierInit
   readonly #abort = new AbortController()
   readonly #depositor: Depositor
+  readonly #busy: BusyContact
   /** Envelopes on the stream. */
   readonly #inFlight = new Map<number, Uint8Array>()
   /** Refused ones. What is encrypted again is another envelope, and does not rest. */
@@ -87,6 +85,7 @@ export class Courier {
     this.#init = init
     const { conversation, pool, clock, random, copies = COPIES } = init
     const { signal } = this.#abort
+    this.#busy = new BusyContact(random)
     this.#depositor = new Depositor({ conversation, pool, clock, random, copies, signal })
     for (const { order, held } of conversation.outbox.values()) {
       if (held.length > 0) this.#unsure.add(order)
@@ -106,6 +105,7 @@ export class Courier {
    */
   online(): void {
     this.#notBefore = 0
+    this.#busy.cameBack()
     this.wake()
   }
 
@@ -134,14 +134,17 @@ export class Courier {
   async #attempt(): Promise<void> {
     await this.#giveUpOld()
     if (this.#waiting('direct').length > 0 && (await this.#reach())) this.#pump()
+    const now = this.#init.clock.now()
     const left = this.#waiting('mailbox')
-    if (left.length > 0 && this.#sender === undefined) await this.#deposit(left)
+    const isOnItsWay = this.#sender !== undefined && !this.#busy.isLeftAlone(now)
+    if (left.length > 0 && !isOnItsWay) await this.#deposit(left)
   }
 
   /** Entries that this path should carry now. */
   #waiting(path: 'direct' | 'mailbox'): readonly OutboxEntry[] {
     const { conversation, clock, wire } = this.#init
     const now = clock.now()
+    if (path === 'direct' && this.#busy.isLeftAlone(now)) return []
     const here = wire.isConnected(conversation.contact.peer)
     return [...conversation.outbox.values()].filter((entry) => {
       if (entry.envelope === undefined || this.#inFlight.has(entry.order)) return false
@@ -206,7 +209,10 @@ export class Courier {
     let reason: unknown = new Error('the stream ended')
     try {
       for await (const { delivered, refused } of sender.settled()) {
-        if (delivered.length > 0) await this.#init.conversation.delivered(delivered)
+        if (delivered.length > 0) {
+          await this.#init.conversation.delivered(delivered)
+          this.#busy.took()
+        }
         for (const order of delivered) this.#inFlight.delete(order)
         if (refused.length > 0) await this.#refuse(refused)
         this.#failures = 0
@@ -224,10 +230,12 @@ export class Courier {
   async #refuse(
     refused: readonly { readonly order: number; readonly code: number }[],
   ): Promise<void> {
+    const now = this.#init.clock.now()
     const unopened: Uint8Array[] = []
     for (const { order, code } of refused) {
       const envelope = this.#inFlight.get(order)
-      if (envelope !== undefined) this.#rest(order, envelope, code)
+      if (code === REFUSED.tryLater) this.#busy.refused(now)
+      else if (envelope !== undefined) this.#resting.set(order, { envelope, until: now + REST })
       this.#inFlight.delete(order)
       if (code === REFUSED.cannotOpen && envelope !== undefined) unopened.push(envelope)
     }
@@ -236,14 +244,6 @@ export class Courier {
       await this.#init.conversation.refused(unopened)
     }
     this.#plan()
-  }
-
-  #rest(order: number, envelope: Uint8Array, code: number): void {
-    const { clock, random } = this.#init
-    const before = this.#resting.get(order)
-    const times = before?.envelope === envelope ? before.times : 0
-    const rest = code === REFUSED.tryLater ? backoff(times, { ...TRY_LATER, random }) : REST
-    this.#resting.set(order, { envelope, until: clock.now() + rest, times: times + 1 })
   }
 
   #lose(channel: Channel, sender: DirectSender, reason: unknown): void {
@@ -262,14 +262,15 @@ export class Courier {
     this.wake()
   }
 
-  /** Fills the window. */
+  /** Fills the window. Whoever could take nothing gets one to begin with. */
   #pump(): void {
     const [channel, sender] = [this.#channel, this.#sender]
     if (channel === undefined || sender === undefined) return
     const wasQuiet = sender.inFlight === 0
+    const window = this.#busy.isDoubtful ? 1 : WINDOW
     try {
       for (const entry of this.#waiting('direct')) {
-        if (sender.inFlight >= WINDOW) break
+        if (sender.inFlight >= window) break
         if (entry.envelope === undefined) continue
         this.#inFlight.set(entry.order, entry.envelope)
         sender.send(entry.order, entry.envelope)
@@ -322,9 +323,4 @@ export class Courier {
     )
     this.#timer = clock.after(heldOnly ? Math.max(wait, RECEIPT_PATIENCE) : wait, () => this.wake())
   }
-}
-
-/** Whether a time is still to come, and at most `most` away: what a clock said before it was set back is not waited for. */
-function isAhead(time: number, most: number, now: number): boolean {
-  return time > now && time - now <= most
 }

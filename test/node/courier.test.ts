@@ -203,16 +203,19 @@ describe('delivery', () => {
     expect(await state(id)).toBe('delivered')
   })
 
-  test('what the other side cannot take for long is offered less and less often', async () => {
+  test('what the other side cannot take now is offered again, first soon, then less and less', async () => {
     let full = true
     const counts = await answeringWith(() => (full ? 'store-full' : 'opened'))
     const id = await send('full')
-    await clock.advance(10 * MINUTE)
-    expect(counts.taken).toBeGreaterThan(8)
-    expect(counts.taken).toBeLessThan(30)
+    await clock.advance(20 * SECOND)
+    expect(counts.taken).toBeGreaterThan(2)
+    expect(counts.taken).toBeLessThan(6)
     expect(await state(id)).toBe('queued')
+    await clock.advance(60 * MINUTE)
+    expect(counts.taken).toBeGreaterThan(10)
+    expect(counts.taken).toBeLessThan(30)
     full = false
-    await clock.advance(70 * SECOND)
+    await clock.advance(10 * MINUTE)
     expect(await state(id)).toBe('delivered')
   })
 
@@ -230,6 +233,41 @@ describe('delivery', () => {
     heal()
     await clock.advance(6 * MINUTE)
     expect(await state(id)).toBe('delivered')
+  })
+
+  test('much mail for one who can take nothing is offered once, then one envelope at a time, and all of it once that was taken', async () => {
+    let full = true
+    const counts = await answeringWith(() => (full ? 'store-full' : 'opened'))
+    const ids = await Promise.all(Array.from({ length: 50 }, (_, n) => send(`full ${n}`)))
+    await clock.advance(20 * MINUTE)
+    expect(counts.taken).toBeGreaterThan(50)
+    expect(counts.taken).toBeLessThan(80)
+    full = false
+    await clock.advance(10 * MINUTE)
+    for (const id of ids) expect(await state(id)).toBe('delivered')
+  })
+
+  test('mail for one who can take nothing is left in the mailbox', async () => {
+    await withMailbox()
+    await answeringWith(() => 'store-full')
+    const id = await send('for the mailbox')
+    await clock.advance(20 * SECOND)
+    expect(await state(id)).not.toBe('queued')
+  })
+
+  test('one who took something after it could not is asked soon again when it can not', async () => {
+    let full = true
+    const counts = await answeringWith(() => (full ? 'store-full' : 'opened'))
+    await send('one')
+    await clock.advance(60 * MINUTE)
+    full = false
+    await clock.advance(10 * MINUTE)
+    full = true
+    const before = counts.taken
+    const id = await send('two')
+    await clock.advance(20 * SECOND)
+    expect(counts.taken - before).toBeGreaterThan(2)
+    expect(await state(id)).toBe('queued')
   })
 
   test('what the other side cannot open rests before it is offered again', async () => {
