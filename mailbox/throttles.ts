@@ -11,6 +11,7 @@ const EVERYBODY = ''
 
 export interface ThrottlesInit {
   readonly clock: Clock
+  /** Asked each time: an operator may change them. */
   readonly limits: MailboxLimits
   readonly observer: MailboxObserver
 }
@@ -25,11 +26,20 @@ export class Throttles {
 
   constructor({ clock, limits, observer }: ThrottlesInit) {
     this.#observer = observer
-    const bucket = (burst: number, perSecond: number) => new Throttle({ clock, burst, perSecond })
-    this.#joins = bucket(limits.addressJoins, limits.addressJoinsPerSecond)
-    this.#deposits = bucket(limits.addressDeposits, limits.addressDepositsPerSecond)
-    this.#pairs = bucket(limits.addressPairs, limits.addressPairsPerSecond)
-    this.#allPairs = bucket(limits.pairs, limits.pairsPerSecond)
+    const bucket = (burst: keyof MailboxLimits, perSecond: keyof MailboxLimits) =>
+      new Throttle({
+        clock,
+        get burst() {
+          return limits[burst]
+        },
+        get perSecond() {
+          return limits[perSecond]
+        },
+      })
+    this.#joins = bucket('addressJoins', 'addressJoinsPerSecond')
+    this.#deposits = bucket('addressDeposits', 'addressDepositsPerSecond')
+    this.#pairs = bucket('addressPairs', 'addressPairsPerSecond')
+    this.#allPairs = bucket('pairs', 'pairsPerSecond')
   }
 
   deposit(address: string): void {

@@ -5,6 +5,7 @@ import type { Clock } from './ports.ts'
 /** Places remembered at a time. The one that was quiet for longest is forgotten; it would start again with a full bucket. */
 const MAX_PLACES = 10_000
 
+/** `burst` and `perSecond` are read each time. What a bucket holds above a lower `burst` is lost. */
 export interface ThrottleInit {
   readonly clock: Clock
   readonly burst: number

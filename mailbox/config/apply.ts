@@ -16,7 +16,7 @@ export interface NetworkConfig {
   readonly replication: number
 }
 
-/** What counts from one request to the next. Of the rates, only a start takes new values. */
+/** What counts from one request to the next. */
 export function rulesOf({ policy, quota, rate }: MailboxConfig): {
   readonly limits: Partial<MailboxLimits>
   readonly joining: Joining

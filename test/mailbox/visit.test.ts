@@ -81,6 +81,20 @@ test('an address that deposits without end has to wait, others do not', async ()
   await late()
 })
 
+test('rates that an operator changes count from the next request on', async () => {
+  const limits = { addressDeposits: 1, addressDepositsPerSecond: 0 }
+  const world = await World.start({ limits })
+  const [owner, stranger] = [await world.member(), await world.stranger()]
+  const deposit = (text: string) => world.deposit(stranger, owner.account, envelope(text))
+  await deposit('1')
+  await expect(deposit('2')).rejects.toThrow('tryLater')
+  world.rules.change({ limits: { addressDeposits: 3, addressDepositsPerSecond: 1 } })
+  await world.clock.advance(2000)
+  await deposit('2')
+  world.rules.change({ limits: { addressDeposits: 0 } })
+  await expect(deposit('3')).rejects.toThrow('tryLater')
+})
+
 test('strangers cannot take the last channels, which are for members', async () => {
   const world = await World.start({ limits: { channels: 4, memberChannels: 1 } })
   const owner = await world.member()
