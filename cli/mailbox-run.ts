@@ -48,7 +48,7 @@ export async function runMailbox(context: CliContext, options: RunMailboxOptions
   const live = new Live({ loaded, load, output })
   const log = new LateLog(output)
   const host = await open(await hostOptions(context, options, { live, log }))
-  let [unwatch, unhang] = [(): void => undefined, (): void => undefined]
+  let [unwatch, unhang, hush] = [nothing, nothing, nothing]
   try {
     live.serve(host)
     const path = await prepareSocket(loaded.dir)
@@ -59,6 +59,7 @@ export async function runMailbox(context: CliContext, options: RunMailboxOptions
     await options.onUp(host, { socket: path, monitor: monitorOf(host) })
     log.begin()
     await tellManager(context, '--ready')
+    hush = keepTelling(context)
     await stopped.promise
     output.talk('stopping: what is under way is finished')
     await tellManager(context, '--stopping')
@@ -66,10 +67,12 @@ export async function runMailbox(context: CliContext, options: RunMailboxOptions
   } finally {
     unwatch()
     unhang()
-    await inTime(host.stop())
+    await inTime(host.stop()).finally(hush)
   }
   output.talk('mailbox stopped')
 }
+
+function nothing(): void {}
 
 /** Asked before the folder is opened, so that the answer is quick. */
 async function refuseSecond(context: CliContext, dir: string): Promise<void> {
@@ -164,6 +167,17 @@ async function inTime(stopped: Promise<void>): Promise<void> {
   } finally {
     clearTimeout(timer)
   }
+}
+
+/**
+ * systemd's watchdog wants to hear of us in time, `WatchdogSec` of the unit: an event loop that hangs says nothing, and is ended. Node
+ * has no sockets of the kind that systemd listens on, so that its own program speaks for us, twice in that time.
+ */
+function keepTelling(context: CliContext): () => void {
+  const period = Number(context.environment['WATCHDOG_USEC'] ?? 0) / 1000
+  if (!(period > 0)) return () => undefined
+  const timer = setInterval(() => void tellManager(context, 'WATCHDOG=1'), period / 2)
+  return () => clearInterval(timer)
 }
 
 /** A service manager that wants to know is told: systemd, with Type=notify. */

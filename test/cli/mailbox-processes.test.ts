@@ -115,7 +115,7 @@ test(
 )
 
 test(
-  'a service manager is told when the mailbox is up, and when it stops',
+  'a service manager is told when the mailbox is up, that it still is, and when it stops',
   { timeout: PATIENCE_MS },
   async () => {
     const { home } = await mailbox()
@@ -125,13 +125,18 @@ test(
     await chmod(join(folder, 'systemd-notify'), 0o755)
     const environment = {
       NOTIFY_SOCKET: join(folder, 'none'),
+      WATCHDOG_USEC: '400000',
       PATH: `${folder}:${process.env['PATH'] ?? ''}`,
     }
     const serving = start(['--home', home, 'mailbox', 'serve'], '', environment)
     const lines = () => readFile(told, 'utf8').catch(() => '')
-    await expect.poll(lines, { timeout: 60_000 }).toBe(`--ready --pid=${serving.child.pid}\n`)
+    const by = `--pid=${serving.child.pid}`
+    const alive = `WATCHDOG=1 ${by}`
+    const twice = `--ready ${by}\n${alive}\n${alive}\n`
+    await expect.poll(lines, { timeout: 60_000 }).toContain(twice)
     serving.child.kill('SIGTERM')
     await serving.ended
-    expect((await lines()).split('\n')[1]).toBe(`--stopping --pid=${serving.child.pid}`)
+    const heard = (await lines()).split('\n').filter((line) => line !== '' && line !== alive)
+    expect(heard).toEqual([`--ready ${by}`, `--stopping ${by}`])
   },
 )
