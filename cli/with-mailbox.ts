@@ -1,5 +1,6 @@
 // How an operator's command gets at a mailbox: the one that serves for its folder, else the folder itself.
 
+import { stat } from 'node:fs/promises'
 import { connectMailbox, FolderCaller } from '../daemon/mailbox-caller.ts'
 import type { MailboxCaller, MailboxClient } from '../daemon/mailbox-caller.ts'
 import { MAILBOX_API_VERSION } from '../daemon/mailbox-types.ts'
@@ -54,6 +55,7 @@ async function open(context: CliContext, loaded: LoadedConfig): Promise<MailboxC
     if (mailbox !== undefined) return mailbox
     if (via === 'daemon') throw new SottoError('NODE_STOPPED', `no mailbox serves for ${dir}`)
     if (!(await profileExists(dir))) throw noMailbox(context, dir)
+    await refuseRoot(dir)
     try {
       return await openFolder(context, loaded)
     } catch (error) {
@@ -69,6 +71,17 @@ export function noMailbox(context: CliContext, dir: string): SottoError {
   return new SottoError('PROFILE_NOT_FOUND', `there is no mailbox in ${dir}`, {
     hint: `create one: ${commandFor(context.flags, 'mailbox init')}`,
   })
+}
+
+/** Root may write everywhere, and the user whose folder it is could not open what root has written. */
+async function refuseRoot(dir: string): Promise<void> {
+  const { uid } = await stat(dir)
+  if (process.getuid?.() !== 0 || uid === 0) return
+  throw new SottoError(
+    'INVALID_ARGUMENT',
+    `no mailbox serves for ${dir}, and the folder belongs to the user with the id ${uid}`,
+    { hint: `start the mailbox first, or become that user: setpriv --reuid=${uid} --clear-groups` },
+  )
 }
 
 async function openFolder(context: CliContext, loaded: LoadedConfig): Promise<FolderCaller> {

@@ -1,9 +1,12 @@
-import { chmod, readFile, stat, utimes, writeFile } from 'node:fs/promises'
+import { chmod, chown, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { decodeMailboxLink } from '../../protocol/link.ts'
 import { json, sotto, temporaryFolder } from './support.ts'
 import type { Ran } from './support.ts'
+
+/** A user id that nobody has here. */
+const STRANGER = 54_321
 
 /** A mailbox that has never served, and commands on it. */
 async function mailbox() {
@@ -24,6 +27,21 @@ test('init makes keys and a file that is valid; again is refused', async () => {
     exit: 0,
     stdout: expect.stringContaining('join = "invite"'),
   })
+})
+
+test('root does not write into the folder of another user', async () => {
+  const { home, run } = await mailbox()
+  const names = ['', ...(await readdir(home, { recursive: true }))]
+  const isRoot = process.getuid?.() === 0
+  if (isRoot) for (const name of names) await chown(join(home, name), STRANGER, STRANGER)
+  vi.spyOn(process, 'getuid').mockReturnValue(0)
+  onTestFinished(() => void vi.restoreAllMocks())
+  const { uid } = await stat(home)
+  const refused = await run('invite', 'new')
+  expect(refused).toMatchObject({ exit: 2, stdout: '' })
+  expect(refused.stderr).toContain(`belongs to the user with the id ${uid}`)
+  expect(['', ...(await readdir(home, { recursive: true }))]).toEqual(names)
+  for (const name of names) expect((await stat(join(home, name))).uid).toBe(uid)
 })
 
 test('init asks nothing of nobody, prints what it would write, and refuses what is wrong', async () => {
