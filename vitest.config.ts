@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 import { ProtocolCounts } from './test/support/protocol-counts.ts'
 import {
   CHROMIUM_ARGUMENTS,
+  findAge,
   findChromium,
   findPromtool,
   findStrace,
@@ -34,9 +35,17 @@ if (promtool === undefined) {
   )
 }
 
+const age = findAge()
+if (age === undefined) {
+  process.stderr.write(
+    'No age found: test/ops/age does not run. Install it (Debian: apt-get install age).\n',
+  )
+}
+
 /** Tests of programs that are not here. Without systemd there is nothing to check a unit for. */
 const MISSING = [
   ...(promtool === undefined ? ['test/ops/promtool.test.ts'] : []),
+  ...(age === undefined ? ['test/ops/age.test.ts'] : []),
   ...(findSystemdAnalyze() === undefined ? ['test/ops/systemd.test.ts'] : []),
 ]
 

@@ -30,6 +30,11 @@ export function findPromtool(): string | undefined {
   return onPath(['promtool'])
 }
 
+/** What opens files in the age format, beside `age-keygen`; undefined where there is none. */
+export function findAge(): string | undefined {
+  return onPath(['age'])
+}
+
 /** The checks of systemd; undefined where there is none. */
 export function findSystemdAnalyze(): string | undefined {
   return onPath(['systemd-analyze'])

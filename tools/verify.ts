@@ -9,7 +9,7 @@ import { once } from 'node:events'
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findChromium, findPromtool, findStrace } from './programs.ts'
+import { findAge, findChromium, findPromtool, findStrace } from './programs.ts'
 import { ensureTools, root } from './tools.ts'
 import { type Counts, readReport } from './test-report.ts'
 
@@ -34,6 +34,7 @@ const steps: readonly Step[] = [
   { name: 'Chromium', run: plain(checkChromium) },
   { name: 'strace', run: plain(checkStrace) },
   { name: 'promtool', run: plain(checkPromtool) },
+  { name: 'age', run: plain(checkAge) },
   { name: 'tests', run: () => tests('tests', ['test']) },
   { name: 'demo', run: plain(() => command('npm', ['run', '-s', 'demo'], 2)) },
   { name: 'package', run: () => tests('package', ['run', 'test:package']) },
@@ -138,6 +139,12 @@ function checkStrace(): void {
 function checkPromtool(): void {
   const found = findPromtool()
   if (found === undefined) throw new Error('missing: test/ops/promtool must run too')
+  process.stdout.write(`${found}\n`)
+}
+
+function checkAge(): void {
+  const found = findAge()
+  if (found === undefined) throw new Error('missing: test/ops/age must run too')
   process.stdout.write(`${found}\n`)
 }
 
