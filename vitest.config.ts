@@ -94,6 +94,9 @@ const browser = (executablePath: string) => ({
   },
 })
 
+/** What stands outside of a profile: no test leaves anything there unless it names a place. */
+const NO_STATE = { XDG_STATE_HOME: '/dev/null/none' }
+
 export default defineConfig({
   test: {
     reporters: [
@@ -108,6 +111,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...ALONE, ...MISSING],
           testTimeout: 60_000,
+          env: NO_STATE,
         },
       },
       {
@@ -116,6 +120,7 @@ export default defineConfig({
           include: ALONE,
           exclude: strace === undefined ? ['test/traced/**'] : [],
           testTimeout: 60_000,
+          env: NO_STATE,
           fileParallelism: false,
           sequence: { groupOrder: 1 },
         },

@@ -7,7 +7,8 @@ import { homeExists } from '../net/platform/home-identity.ts'
 import { createHome, openHome, type Home } from '../net/platform/home.ts'
 import { memoryHome } from '../net/platform/memory-home.ts'
 import { systemClock } from '../net/platform/clock.ts'
-import { lastWitnessFile, witnessFile } from '../net/platform/witness-file.ts'
+import { holdAccount } from '../net/platform/lease.ts'
+import { hostName, witnessesOf } from '../net/platform/surroundings.ts'
 import { platformRandom } from '../net/platform/random.ts'
 import { serveSnapshots, type SnapshotServer } from '../net/platform/backup/snapshot-socket.ts'
 import { peerName } from '../net/peer-name.ts'
@@ -76,12 +77,29 @@ export function profileExists(profile: string | { readonly dir: string }): Promi
 async function openProfile({ profile, unlock, keyFile }: NodeOptions): Promise<Home> {
   const dir = folderOf(profile)
   if (dir === undefined) return memoryHome()
-  if (await homeExists(dir)) return openHome(dir, { unlock, keyFile }).catch(homeProblem)
-  return make(dir, { unlock, keyFile })
+  const home = (await homeExists(dir))
+    ? await openHome(dir, { unlock, keyFile }).catch(homeProblem)
+    : await make(dir, { unlock, keyFile })
+  return onlyHere(home, dir).catch(homeProblem)
 }
 
 async function make(dir: string, keysOf: NewKeys): Promise<Home> {
   return await createHome(dir, await newKeys(keysOf)).catch(homeProblem)
+}
+
+/** Keeps a copied or restored folder from running beside the one that it comes from, on this computer. */
+async function onlyHere(home: Home, dir: string): Promise<Home> {
+  try {
+    const lease = await holdAccount(home.account.key, dir)
+    const close = async (): Promise<void> => {
+      await home.close()
+      await lease.release()
+    }
+    return { ...home, close }
+  } catch (cause) {
+    await home.close()
+    throw cause
+  }
 }
 
 function folderOf(profile: ProfileChoice = { memory: true }): string | undefined {
@@ -102,6 +120,7 @@ async function startNode(home: Home, options: NodeOptions): Promise<Node> {
     lan: network.lan ?? false,
   }
   const policy = dialPolicy(places)
+  const surroundings = await surroundingsOf(home)
   const started: { chat?: Chat; snapshots?: SnapshotServer | undefined } = {}
   const libp2p = await startNetwork({
     account,
@@ -116,7 +135,7 @@ async function startNode(home: Home, options: NodeOptions): Promise<Node> {
         dataKey,
         protection: home.protection,
         reopen,
-        surroundings: surroundingsOf(home),
+        surroundings,
         directory: dht.directory,
         dialPolicy: policy,
         clock,
@@ -151,8 +170,9 @@ async function snapshotsOf({ dir, store }: Home): Promise<SnapshotServer | undef
   return await serveSnapshots(dir, store, SELECTION).catch(() => undefined)
 }
 
-function surroundingsOf({ dir, isCut }: Home): StoreSurroundings {
-  return { isCut, witnesses: dir === undefined ? [] : [witnessFile(dir), lastWitnessFile(dir)] }
+async function surroundingsOf({ dir, isCut, account }: Home): Promise<StoreSurroundings> {
+  if (dir === undefined) return {}
+  return { isCut, witnesses: witnessesOf(dir, account.key), host: await hostName(account.key) }
 }
 
 function checkCopies(copies: number | undefined): void {

@@ -4,7 +4,7 @@
  */
 import { MAX_CLOCK_SKEW } from '../protocol/record-time.ts'
 import { addressTexts } from '../net/address.ts'
-import { backoff } from '../net/backoff.ts'
+import { backoff, between } from '../net/backoff.ts'
 import { MailboxError } from '../net/mailbox-error.ts'
 import { peerName } from '../net/peer-name.ts'
 import { withDeadline } from './deadline.ts'
@@ -95,7 +95,7 @@ export interface OwnMailboxInit {
 /** Between two attempts to connect. */
 const RECONNECT = { base: 1_000, max: 5 * 60_000 }
 
-/** A connection that says nothing is asked this often whether it still works. */
+/** A connection is asked at least this often what is there: that it is open says nothing. */
 const LIVENESS = 5 * 60_000
 
 const REQUEST_TIMEOUT = 30_000
@@ -248,7 +248,8 @@ export class OwnMailbox {
         this.#woken = false
         await this.#tend(client, signal)
         this.#firstTry.resolve()
-        if (!closed && !this.#left && !this.#woken) await this.#pause(LIVENESS)
+        if (!closed && !this.#left && !this.#woken)
+          await this.#pause(between(0.75 * LIVENESS, LIVENESS, this.#init.random))
       }
     } finally {
       this.#client = undefined

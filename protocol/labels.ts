@@ -29,6 +29,7 @@ export const labels = {
     'link',
     'accepted key',
     'commit',
+    'host',
     'custody leaf',
     'custody node',
   ],

@@ -7,7 +7,7 @@ import type { WitnessFile } from '../witness.ts'
 
 /** The file `witness` of a folder. */
 export function witnessFile(dir: string): WitnessFile {
-  return durableAt(join(dir, 'witness'))
+  return durableWitness(join(dir, 'witness'))
 }
 
 /** The file `witness.last` of a folder: written after every batch, in place, when the system likes to. */
@@ -27,7 +27,8 @@ export function lastWitnessFile(dir: string): WitnessFile {
   }
 }
 
-function durableAt(path: string): WitnessFile {
+/** One at a path. */
+export function durableWitness(path: string): WitnessFile {
   return { read: () => contentOf(path), write: (bytes) => writeDurably(path, bytes) }
 }
 

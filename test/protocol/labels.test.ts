@@ -112,6 +112,7 @@ test('the names on the wire are frozen', () => {
           "link",
           "accepted key",
           "commit",
+          "host",
           "custody leaf",
           "custody node",
         ],
