@@ -262,7 +262,8 @@ export class Introducer {
 const ALL = ''
 
 function isAfterLoss({ contact }: Conversation): boolean {
-  return contact.renewal.wanted?.reason === 'recovery'
+  const reason = contact.renewal.wanted?.reason
+  return reason === 'recovery' || reason === 'damaged' || reason === 'restored'
 }
 
 /** Whether a handshake is to be made now: there is no session to send in, or it is to be replaced. */

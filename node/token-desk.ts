@@ -8,11 +8,12 @@
 import { equalBytes, toHex, type RandomBytes } from '../protocol/bytes.ts'
 import { deliveryTokenHash } from '../protocol/delivery-token.ts'
 import type { AccountKey } from '../protocol/account.ts'
+import { between } from '../net/backoff.ts'
 import { MailboxError } from '../net/mailbox-error.ts'
 import { MAX_TOKENS } from '../net/mailbox-messages.ts'
 import type { TokenSlot } from '../net/mailbox-client.ts'
 import { accountOf } from '../net/peer-name.ts'
-import type { Clock, PeerName } from '../net/ports.ts'
+import type { Clock, PeerName, Timer } from '../net/ports.ts'
 import { mayTellTokens } from './compose.ts'
 import type { ContactBook } from './contacts.ts'
 import type { Conversation } from './conversation.ts'
@@ -26,7 +27,10 @@ import {
   tokenAt,
   type IssuedToken,
 } from './issued-tokens.ts'
-import { TOKEN_OVERLAP } from './lifetimes.ts'
+import { HOUR, TOKEN_OVERLAP } from './lifetimes.ts'
+
+/** Where several contacts have something new, each is told at a time of its own: so long for each of them, and at most an hour in all. */
+const SPREAD = { each: 10_000, most: HOUR }
 
 export interface TokenDeskInit {
   readonly book: () => ContactBook
@@ -43,6 +47,8 @@ export class TokenDesk {
   readonly #init: TokenDeskInit
   /** Hashes that a mailbox has accepted in this run, in hex, by the hex of its account. */
   readonly #registered = new Map<string, ReadonlySet<string>>()
+  /** Contacts that will be told. */
+  readonly #planned = new Map<Conversation, Timer>()
   #version = 0
   #running: Promise<unknown> = Promise.resolve()
   #stopped = false
@@ -59,6 +65,8 @@ export class TokenDesk {
   /** Resolves when nothing of it runs any more. */
   async stop(): Promise<void> {
     this.#stopped = true
+    for (const timer of this.#planned.values()) timer.cancel()
+    this.#planned.clear()
     await this.#running
   }
 
@@ -85,7 +93,23 @@ export class TokenDesk {
       slots = slots.slice(0, Math.floor(slots.length / 2))
     }
     this.#registered.set(toHex(mailbox), new Set(slots.map(({ hash }) => toHex(hash))))
-    for (const conversation of this.#all()) this.tell(conversation)
+    this.#tellAll()
+  }
+
+  /** Who sees what we send, and to whom, shall not see all contacts in one moment. What a crash leaves is told after the next start. */
+  #tellAll(): void {
+    const due = this.#all().filter(({ contact }) => mayTellTokens(contact, this))
+    if (due.length === 1) return due.forEach((conversation) => this.tell(conversation))
+    const { clock, random } = this.#init
+    const span = Math.min(SPREAD.most, SPREAD.each * due.length)
+    for (const conversation of due) {
+      if (this.#stopped || this.#planned.has(conversation)) continue
+      const timer = clock.after(between(0, span, random), () => {
+        this.#planned.delete(conversation)
+        this.tell(conversation)
+      })
+      this.#planned.set(conversation, timer)
+    }
   }
 
   /** What the mailbox has to know: those before the present ones come last, so that they go first when there are too many. */

@@ -18,7 +18,7 @@ import { mayTellTokens } from '../../node/compose.ts'
 import { testAccount } from '../support/accounts.ts'
 import { shown } from '../support/canaries.ts'
 import { ChatWorld, type Person } from '../support/chat-world.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { ManualClock, settle } from '../support/manual-clock.ts'
 import { seededRandom } from '../support/random.ts'
 
 const DAY = 86_400_000
@@ -98,7 +98,8 @@ describe('the list of a mailbox', () => {
   })
 
   async function contacts(count: number): Promise<void> {
-    for (let at = 0; at < count; at++) {
+    const before = bob.core.book.all().length
+    for (let at = before; at < before + count; at++) {
       if (at % 100 === 0) await clock.advance(10)
       await bob.node.contacts.add(peerName(world.account().key), { name: `contact ${at}` })
     }
@@ -147,6 +148,43 @@ describe('the list of a mailbox', () => {
     expect(list.map(({ slot }) => slot)).not.toEqual(
       bob.core.book.all().map(({ contact }) => contact.tokens[0]?.slot),
     )
+  })
+
+  test('is told to one contact after the other, and to a single one at once', async () => {
+    await contacts(1)
+    const told = new Map<string, number>()
+    const watch = (): void => {
+      for (const conversation of bob.core.book.all()) {
+        conversation.tellTokens = async () => void told.set(conversation.contact.id, clock.now())
+      }
+    }
+    watch()
+    await puts(1024)
+    await settle()
+    expect(told.size).toBe(1)
+    await contacts(30)
+    watch()
+    told.clear()
+    const began = clock.now()
+    await puts(1024)
+    await settle()
+    expect(told.size).toBe(0)
+    await clock.advance(31 * 10_000)
+    expect(told.size).toBe(31)
+    const times = new Set([...told.values()].map((at) => Math.floor((at - began) / 60_000)))
+    expect(times.size).toBeGreaterThan(3)
+  })
+
+  test('that is told of ends with the node', async () => {
+    await contacts(5)
+    let told = 0
+    for (const conversation of bob.core.book.all()) {
+      conversation.tellTokens = async () => void told++
+    }
+    await puts(1024)
+    await bob.core.tokens.stop()
+    await clock.advance(60 * 60_000)
+    expect(told).toBe(0)
   })
 
   test('that the mailbox does not take is not told', async () => {
