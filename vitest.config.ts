@@ -59,6 +59,7 @@ const ALONE = [
   'test/cli/{bin,mailbox-processes,processes}.test.ts',
   'test/mailbox/{dht,kill,libp2p,load-*}.test.ts',
   'test/net/{dht,full-disk,lan}.test.ts',
+  'test/node/kill.test.ts',
 ]
 
 function jsonReport(outputFile: string): ['json', { outputFile: string }] {
