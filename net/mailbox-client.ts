@@ -122,6 +122,8 @@ export class MailboxClient {
   /** Sizes of envelopes that came and were not acknowledged, by id. */
   readonly #leased = new Map<bigint, number>()
   #opening: Promise<MailboxStream> | undefined
+  /** When it is open and logged in. */
+  #stream: MailboxStream | undefined
   /** Of the last receipt: those that were signed with it come one after the other. */
   #root: CustodyRoot | undefined
 
@@ -255,7 +257,7 @@ export class MailboxClient {
   ): Promise<BodyValue<Name>> {
     this.#closed.signal.throwIfAborted()
     signal.throwIfAborted() // before opening: nobody would wait for it
-    const stream = await unlessAborted((this.#opening ??= this.#open()), signal)
+    const stream = this.#stream ?? (await unlessAborted((this.#opening ??= this.#open()), signal))
     return await stream.request(body, expected, signal)
   }
 
@@ -265,7 +267,6 @@ export class MailboxClient {
     const late = new AbortController()
     const timer = clock.after(OPEN_MS, () => late.abort(new MailboxError('ERR_CLOSED')))
     const signal = AbortSignal.any([this.#closed.signal, late.signal])
-    let open = false
     try {
       const stream = await MailboxStream.open(
         {
@@ -278,13 +279,13 @@ export class MailboxClient {
             if (items.length > 0) onItems?.(items)
           },
           onEnd: () => {
-            if (open && !this.#closed.signal.aborted) onClosed?.()
+            if (this.#stream !== undefined && !this.#closed.signal.aborted) onClosed?.()
           },
         },
         signal,
       )
       await this.#login(stream, signal)
-      open = true
+      this.#stream = stream
       return stream
     } finally {
       timer.cancel()

@@ -10,8 +10,10 @@ import { MAX_ENVELOPE_BYTES } from '../protocol/envelope.ts'
 import { DecodeError } from '../protocol/errors.ts'
 import { MailboxFrameSchema } from '../protocol/generated/mailbox_pb.ts'
 import { MAX_ONE_TIME_PAIR_BYTES } from '../protocol/prekeys.ts'
+import { encodePlain } from './plain-fields.ts'
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { MailboxFrame } from '../protocol/generated/mailbox_pb.ts'
+import type { PlainField } from './plain-fields.ts'
 
 /** Room for a run of items or four of the largest envelopes. Bounds what one frame can make a reader hold. */
 export const MAX_MAILBOX_FRAME_BYTES = 512 * 1024
@@ -75,7 +77,31 @@ export interface MailboxMessage {
 
 /** Bytes of a frame. The caller keeps to the limits; the other side refuses what does not. */
 export function encodeMailboxFrame(id: number, body: MailboxBodyInit): Uint8Array {
+  const field = plainField(body)
+  if (field !== undefined) return encodePlain([[1, id], field])
   return toBinary(MailboxFrameSchema, create(MailboxFrameSchema, { id, body }))
+}
+
+/** Of the bodies that come by the thousand. */
+function plainField({ case: name, value }: MailboxBodyInit): PlainField | undefined {
+  if (name === 'custody') return [13, numbered(value.signed ?? NONE)]
+  if (name === 'deposit') {
+    const { owner = NONE, depositId = NONE, envelope = NONE, token = NONE } = value
+    return [12, numbered(owner, depositId, envelope, token)]
+  }
+  if (name !== 'items') return undefined
+  const { items = [], more = false } = value
+  const each = items.map(({ id = 0n, envelope = NONE, slot = 0 }): PlainField => {
+    return [1, numbered(Number(id), envelope, slot)]
+  })
+  return [10, [...each, [2, more ? 1 : 0]]]
+}
+
+const NONE = new Uint8Array(0)
+
+/** Fields 1, 2, 3 ... */
+function numbered(...values: readonly PlainField[1][]): readonly PlainField[] {
+  return values.map((value, i) => [i + 1, value])
 }
 
 /**

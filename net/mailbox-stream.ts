@@ -8,7 +8,7 @@ import {
 } from './mailbox-messages.ts'
 import { MAILBOX_PROTOCOL } from './names.ts'
 import type { MailboxBody, MailboxBodyInit, MailboxBodyName } from './mailbox-messages.ts'
-import type { Channel, Clock, PeerName, Timer, Wire } from './ports.ts'
+import type { Channel, Clock, PeerName, Wire } from './ports.ts'
 
 /** A mailbox that does not answer for so long is given up with all its requests. */
 const ANSWER_MS = 30_000
@@ -35,7 +35,8 @@ export interface MailboxStreamInit {
 interface Waiting {
   readonly resolve: (body: MailboxBody) => void
   readonly reject: (error: Error) => void
-  readonly timer: Timer
+  /** Lets go of timer and signal. */
+  readonly release: () => void
 }
 
 export class MailboxStream {
@@ -129,14 +130,15 @@ export class MailboxStream {
     const id = ++this.#lastId
     const { promise, resolve, reject } = Promise.withResolvers<MailboxBody>()
     const timer = this.#init.clock.after(ANSWER_MS, () => this.abort(new Error('no answer')))
-    const onAbort = (): void => {
-      this.#settle(id)
-      reject(toError(signal.reason))
+    const onAbort = (): void => this.#settle(id)?.reject(toError(signal.reason))
+    const release = (): void => {
+      timer.cancel()
+      signal.removeEventListener('abort', onAbort)
     }
     signal.addEventListener('abort', onAbort)
-    this.#waiting.set(id, { resolve, reject, timer })
+    this.#waiting.set(id, { resolve, reject, release })
     this.#send(id, body)
-    return promise.finally(() => signal.removeEventListener('abort', onAbort))
+    return promise
   }
 
   #send(id: number, body: MailboxBodyInit): void {
@@ -177,7 +179,7 @@ export class MailboxStream {
 
   #settle(id: number): Waiting | undefined {
     const waiting = this.#waiting.get(id)
-    waiting?.timer.cancel()
+    waiting?.release()
     this.#waiting.delete(id)
     return waiting
   }
