@@ -47,15 +47,16 @@ export class Intake {
     const { members, records, sound, onStored } = this.#init
     // An unknown owner costs the same look into the store as a known one.
     const number = members.find(mail.owner)?.number ?? 0
-    const known = await sound.get(keys.receipt(number, mail.depositId), decodeReceipt)
-    const member = members.find(mail.owner)
-    if (member?.number !== number) throw new Refusal('unavailable')
+    const receiptKey = keys.receipt(number, mail.depositId)
+    const known = await sound.get(receiptKey, decodeReceipt)
+    const member = members.get(number)
+    if (member === undefined) throw new Refusal('unavailable')
     if (known !== undefined && !(known instanceof Damaged))
       return { ...known, owner: member.account }
     if (member.policy.status === 'suspended') throw new Refusal('unavailable')
     const slot = slotOf(member.tokens, mail.tokenHash)
     this.#checkQuota(member, mail.envelope.length, slot)
-    await records.commit(this.#operations(member, mail, slot))
+    await records.commit(this.#operations(member, mail, { slot, receiptKey }))
     onStored(member.account)
     const { envelopeDigest, keptUntil } = mail
     return { envelopeDigest, owner: member.account, keptUntil }
@@ -76,7 +77,11 @@ export class Intake {
     if (!isInBudget(members.bytes + bytes, limits)) throw new Refusal('quota')
   }
 
-  #operations(member: LevelMember, mail: NewMail, slot: number): readonly Operation[] {
+  #operations(
+    member: LevelMember,
+    mail: NewMail,
+    { slot, receiptKey }: { readonly slot: number; readonly receiptKey: string },
+  ): readonly Operation[] {
     const { members } = this.#init
     const { depositId, takenAt, expiresAt, envelope } = mail
     const item = member.lastItem + 1
@@ -86,7 +91,7 @@ export class Intake {
         keys.item(member.number, item),
         encodeItem({ depositId, takenAt, expiresAt, slot, envelope }),
       ),
-      put(keys.receipt(member.number, depositId), encodeReceipt(mail)),
+      put(receiptKey, encodeReceipt(mail)),
       put(keys.mailExpiry(expiresAt, member.number, item), expiry),
       members.change(member, {
         bytes: member.bytes + envelope.length,

@@ -3,6 +3,7 @@
 import { concat, fromUtf8, u32, u64, u8, utf8 } from '../../protocol/bytes.ts'
 import { DecodeError } from '../../protocol/errors.ts'
 import { reader } from '../../protocol/reader.ts'
+import { Writer } from '../../protocol/writer.ts'
 import { encodeFlow, flowFrom } from '../flow.ts'
 import type { Reader } from '../../protocol/reader.ts'
 import type { Flow } from '../flow.ts'
@@ -84,7 +85,14 @@ export const ITEM_HEADER_BYTES = 1 + DEPOSIT_ID_BYTES + 8 + 8 + 4
 /** `u8 1 ‖ deposit id[16] ‖ u64 taken at ‖ u64 expires at ‖ u32 slot ‖ envelope` */
 export function encodeItem(item: StoredItem): Uint8Array {
   const { depositId, takenAt, expiresAt, slot, envelope } = item
-  return concat(u8(VERSION), depositId, u64(takenAt), u64(expiresAt), u32(slot), envelope)
+  return new Writer(ITEM_HEADER_BYTES + envelope.length)
+    .u8(VERSION)
+    .put(depositId)
+    .u64(takenAt)
+    .u64(expiresAt)
+    .u32(slot)
+    .put(envelope)
+    .done()
 }
 
 /** The fields are views of `value`. */
@@ -100,7 +108,8 @@ export function decodeItem(value: Uint8Array): StoredItem {
 
 /** `u8 1 ‖ digest[32] ‖ u64 kept until` */
 export function encodeReceipt(receipt: Promised): Uint8Array {
-  return concat(u8(VERSION), receipt.envelopeDigest, u64(receipt.keptUntil))
+  const { envelopeDigest, keptUntil } = receipt
+  return new Writer(1 + KEY_BYTES + 8).u8(VERSION).put(envelopeDigest).u64(keptUntil).done()
 }
 
 export function decodeReceipt(value: Uint8Array): Promised {
@@ -144,14 +153,18 @@ export type StoredExpiry =
 
 /** `u8 1 ‖ u8 kind ‖ u32 member ‖` then: 1 = `u64 item ‖ deposit id[16]`, 2 = `u64 place`, 3 = `u32 pair id` */
 export function encodeExpiry(expiry: StoredExpiry): Uint8Array {
-  const head = (kind: number) => concat(u8(VERSION), u8(kind), u32(expiry.member))
+  const head = (kind: number, bytes: number) =>
+    new Writer(6 + bytes).u8(VERSION).u8(kind).u32(expiry.member)
   switch (expiry.kind) {
     case 'mail':
-      return concat(head(1), u64(expiry.item), expiry.depositId)
+      return head(1, 8 + DEPOSIT_ID_BYTES)
+        .u64(expiry.item)
+        .put(expiry.depositId)
+        .done()
     case 'pair':
-      return concat(head(2), u64(expiry.place))
+      return head(2, 8).u64(expiry.place).done()
     case 'taken':
-      return concat(head(3), u32(expiry.pairId))
+      return head(3, 4).u32(expiry.pairId).done()
   }
 }
 
