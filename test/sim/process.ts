@@ -101,7 +101,14 @@ export class Process {
   directory(directory: Directory): Directory {
     return {
       put: (key, value, options) => this.#call(() => directory.put(key, value, options)),
-      get: (key, options) => directory.get(key, options),
+      get: (key, options) => this.#answers(directory.get(key, options)),
+    }
+  }
+
+  async *#answers<T>(answers: AsyncIterable<T>): AsyncGenerator<T, void, void> {
+    for await (const answer of answers) {
+      if (!this.step()) await never()
+      yield answer
     }
   }
 

@@ -1,6 +1,7 @@
 // One run: a story from a seed, in which things go wrong; then everything works again and time passes; then what must hold is
 // looked at.
 import { Dice } from '../campaign/dice.ts'
+import type { Image } from './disk.ts'
 import type { Host } from './host.ts'
 import type { FaultCounts } from './faults.ts'
 import { problemsAtTheEnd } from './invariants.ts'
@@ -71,6 +72,7 @@ async function settle(world: World): Promise<readonly string[]> {
 class Story {
   readonly #world: World
   readonly #dice: Dice
+  readonly #copies = new Map<Host, Image>()
 
   constructor(world: World, dice: Dice) {
     this.#world = world
@@ -98,6 +100,7 @@ class Story {
       () => this.#loss(),
       () => this.#part(),
       () => this.#stall(),
+      () => this.#halve(),
       () => this.#slow(),
       () => this.#crash(),
       () => this.#doom(),
@@ -106,6 +109,7 @@ class Story {
       () => this.#jump(),
       () => this.#lie(),
       () => this.#lieAsMailbox(),
+      () => this.#restoreMailbox(),
     ]
     const share = 1 + this.#dice.below(3)
     const chosen = all.filter(() => this.#dice.below(4) < share)
@@ -143,6 +147,19 @@ class Story {
     if (a === b) return
     this.#world.network.stall(a.peer, b.peer)
     this.#happened('stall')
+    this.#giveUpLater(a, b)
+  }
+
+  #halve(): void {
+    const [a, b] = [this.#anyHost(), this.#anyHost()]
+    if (a === b) return
+    this.#world.network.halve(a.peer, b.peer)
+    this.#happened('half-open')
+    this.#giveUpLater(a, b)
+  }
+
+  /** What is below the wire notices a dead connection some time. */
+  #giveUpLater(a: Host, b: Host): void {
     const patience = 1_000 + this.#dice.below(120_000)
     this.#world.clock.after(patience, () => this.#world.network.disconnect(a.peer, b.peer))
   }
@@ -182,6 +199,22 @@ class Story {
     if (person.isUp) this.#world.crash(person, { power: true, silent: false })
     if (person.disk.damage('session/')) this.#happened('session damaged')
     await this.#world.start(person)
+  }
+
+  /** Somebody puts an older copy of a mailbox's folder in its place: what it promised since is forgotten. */
+  async #restoreMailbox(): Promise<void> {
+    if (this.#world.mailboxes.length === 0) return
+    const mailbox = this.#dice.pick(this.#world.mailboxes)
+    const copy = this.#copies.get(mailbox)
+    if (copy === undefined) {
+      this.#copies.set(mailbox, mailbox.disk.image())
+      return
+    }
+    this.#world.crash(mailbox, { power: true, silent: false })
+    mailbox.disk.restore(copy)
+    mailbox.isHonest = false
+    this.#happened('mailbox restored')
+    await this.#world.start(mailbox)
   }
 
   #jump(): void {

@@ -130,6 +130,12 @@ export class MemoryNetwork {
     for (const name of this.#namesOf(b)) this.disconnect(name, a)
   }
 
+  /** `a` has lost its connection to `b`, which does not know it yet: what it sends arrives nowhere. */
+  halve(a: PeerName, b: PeerName): void {
+    for (const name of [a, ...this.#namesOf(a)]) this.#wires.get(name)?.drop(b)
+    for (const name of this.#namesOf(b)) this.#wires.get(a)?.drop(name)
+  }
+
   /** Cuts two peers apart until `join`: opening fails meanwhile. */
   part(a: PeerName, b: PeerName): void {
     this.#walls.add(pairOf(a, b))
