@@ -60,6 +60,18 @@ export async function runSafely(seed: number): Promise<RunReport> {
   }
 }
 
+/** What does not hold in runs of seeds, the last one included, each with what runs it again; and faults that were met too rarely. */
+export async function itHolds(from: number, to: number): Promise<readonly string[]> {
+  let figures = NO_FIGURES
+  const wrong: string[] = []
+  for (let seed = from; seed <= to; seed++) {
+    const report = await runSafely(seed)
+    figures = addReport(figures, report)
+    wrong.push(...report.problems.map((problem) => `${problem}: ${replayCommand(seed)}`))
+  }
+  return [...wrong, ...rareFaults(figures)]
+}
+
 /** What runs a seed again. */
 export function replayCommand(seed: number): string {
   return `npm run campaign -- sim --seed ${seed}`

@@ -1,6 +1,6 @@
 // What is seen of a run from outside, while it happens: frames that leave, records that are durable, and what the nodes tell.
 import { hash } from '../../protocol/crypto.ts'
-import { toHex } from '../../protocol/bytes.ts'
+import { equalBytes, toHex } from '../../protocol/bytes.ts'
 import { readEnvelope, type Envelope } from '../../protocol/envelope.ts'
 import { isTaggedBy, openHeader } from '../../protocol/header.ts'
 import { MAILBOX_PROTOCOL, DIRECT_PROTOCOL } from '../../net/names.ts'
@@ -40,7 +40,7 @@ export class Watch {
   readonly #init: WatchInit
   /** The digest of the envelope at each position of each sending chain. */
   readonly #positions = new Map<string, string>()
-  /** Under which deposit ids an envelope was left, by its digest. */
+  /** Under which deposit ids envelopes of a message were left, by its id. */
   readonly #deposits = new Map<string, Set<string>>()
   /** Which one-time pair a first message names, by the name of the record that says it was accepted. */
   readonly #pairs = new Map<string, number>()
@@ -54,18 +54,22 @@ export class Watch {
   frame({ from, protocol, frame }: FrameInTransit, sender: PeerName): void {
     const { clock, trace } = this.#init
     trace.add(clock.now(), from, frame)
-    const bytes = this.#envelopeIn(protocol, frame)
+    const person = this.#init.people().find(({ peer }) => peer === sender)
+    const bytes = this.#envelopeIn(protocol, frame, person)
     if (bytes === undefined) return
     const envelope = readEnvelope(bytes)
     if (envelope.kind === 'first' && envelope.oneTime) {
       const marker = toHex(hash(32, 'accepted key', envelope.ephemeralKey))
       this.#pairs.set(`handshake/${marker}`, envelope.kemId)
     }
-    const person = this.#init.people().find(({ peer }) => peer === sender)
     if (person !== undefined) this.#position(person, envelope)
   }
 
-  #envelopeIn(protocol: string, frame: Uint8Array): Uint8Array | undefined {
+  #envelopeIn(
+    protocol: string,
+    frame: Uint8Array,
+    sender: Person | undefined,
+  ): Uint8Array | undefined {
     if (protocol === DIRECT_PROTOCOL) {
       const message = decodeDirectFrame(frame)
       return message.kind === 'deliver' ? message.envelope : undefined
@@ -74,9 +78,11 @@ export class Watch {
     const { body } = decodeMailboxFrame(frame)
     if (body.case !== 'deposit') return undefined
     const { depositId, envelope } = body.value
-    const digest = toHex(readEnvelope(envelope).digest)
-    const ids = this.#deposits.get(digest) ?? new Set()
-    this.#deposits.set(digest, ids.add(toHex(depositId)))
+    const message = sender === undefined ? undefined : messageOf(sender, envelope)
+    if (message !== undefined) {
+      const ids = this.#deposits.get(message) ?? new Set()
+      this.#deposits.set(message, ids.add(toHex(depositId)))
+    }
     return envelope
   }
 
@@ -137,15 +143,12 @@ export class Watch {
     if (to === 'delivered' && !isDurable(recipient, 'id/in/', messageId)) {
       this.#problem(`${person.name} was told of a delivery before ${recipient.name} had it`)
     }
-    if (to === 'stored' && path === 'mailbox') this.#stored(person, recipient, messageId)
+    if (to === 'stored' && path === 'mailbox') this.#stored(person, messageId)
   }
 
-  /** Whoever says that a mailbox holds a message: it does. */
-  #stored(person: Person, recipient: Person, id: string): void {
-    const outbox = person.core.book.byAccount(recipient.account.key)?.outbox.values() ?? []
-    const entry = [...outbox].find(({ messageId }) => `m_${toHex(messageId)}` === id)
-    if (entry?.envelope === undefined) return
-    const ids = this.#deposits.get(toHex(readEnvelope(entry.envelope).digest)) ?? new Set()
+  /** Whoever says that a mailbox holds a message: it does, in an envelope of now or of before. */
+  #stored(person: Person, id: string): void {
+    const ids = this.#deposits.get(id) ?? new Set()
     if (!this.#init.mailboxes().every(({ isHonest }) => isHonest)) return
     const isHeld = this.#init
       .mailboxes()
@@ -161,6 +164,17 @@ export class Watch {
   #problem(what: string): void {
     this.problems.push(what)
   }
+}
+
+/** The id of the message that an envelope in somebody's outbox is for. */
+function messageOf({ core }: Person, envelope: Uint8Array): string | undefined {
+  for (const { outbox } of core.book.all()) {
+    for (const entry of outbox.values()) {
+      const isIt = entry.envelope !== undefined && equalBytes(entry.envelope, envelope)
+      if (isIt) return `m_${toHex(entry.messageId)}`
+    }
+  }
+  return undefined
 }
 
 function isDurable({ disk }: Person, prefix: string, messageId: string): boolean {
