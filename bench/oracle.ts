@@ -15,6 +15,9 @@ import type { Bench, Case } from './rounds.ts'
 /** Of each case in each round. */
 const SAMPLES = 1000
 
+/** Is as unknown as those whose case is called so. */
+const CONTROL = 'control'
+
 /** Starts the mailbox and the stranger; `end` stops them and removes their folder. */
 export async function oracleBench(): Promise<Bench> {
   const folder = mkdtempSync(join(tmpdir(), 'sotto-bench-'))
@@ -49,7 +52,8 @@ function casesOf(
 ): readonly Case[] {
   let times: Times = {}
   const of = (name: string): readonly number[] => times[name] ?? []
-  const pairs = names.flatMap((a, at) => names.slice(at + 1).map((b) => [a, b] as const))
+  const real = names.filter((name) => name !== CONTROL)
+  const pairs = real.flatMap((a, at) => real.slice(at + 1).map((b) => [a, b] as const))
   const guess = ([a, b]: readonly [string, string]): number => success(of(a), of(b))
   const worst = async (): Promise<number> => {
     times = await ask()
@@ -57,11 +61,17 @@ function casesOf(
   }
   return [
     { job: 'worst', subject, unit: 'share', run: worst },
+    {
+      job: 'control',
+      subject,
+      unit: 'share',
+      run: () => Promise.resolve(guess(['unknown', CONTROL])),
+    },
     ...pairs.map((pair): Case => {
       const job = pair.join(' / ')
       return { job, subject, unit: 'share', run: () => Promise.resolve(guess(pair)) }
     }),
-    ...names.map((job): Case => {
+    ...real.map((job): Case => {
       return { job, subject, unit: 'ms', run: () => Promise.resolve(median(of(job))) }
     }),
   ]

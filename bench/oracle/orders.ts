@@ -12,6 +12,8 @@ export const DEPOSIT_CASES = [
   'lane-full',
   /** The record of what the operator has decided does not open any more. */
   'damaged',
+  /** Another account that is nobody's: how well a guesser does where there is nothing to learn. */
+  'control',
 ] as const
 
 /** Whose bundle is asked for. */
@@ -23,6 +25,8 @@ export const BUNDLE_CASES = [
   'expired',
   /** Its record does not open any more. */
   'damaged',
+  /** As above. */
+  'control',
 ] as const
 
 export type DepositCase = (typeof DEPOSIT_CASES)[number]

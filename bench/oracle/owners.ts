@@ -35,12 +35,14 @@ export async function makeOwners(folder: string): Promise<Owners> {
       full: name(await maker.full()),
       'lane-full': name(await maker.laneFull()),
       damaged: name(await maker.suspended()),
+      control: name(newAccount().key),
     },
     bundle: {
       unknown: name(newAccount().key),
       missing: name(await maker.member()),
       expired: name(await maker.withBundle(-OLD_MS)),
       damaged: name(await maker.withBundle(0)),
+      control: name(newAccount().key),
     },
   }
   await maker.store.stop()

@@ -23,6 +23,17 @@ export interface IntakeInit {
   readonly onStored: (owner: AccountKey) => void
 }
 
+type Box = Pick<
+  LevelMember,
+  'policy' | 'tokens' | 'bytes' | 'messages' | 'strangerBytes' | 'strangerMessages'
+>
+
+const NO_BOX: Box = {
+  policy: { label: '', status: 'suspended', quota: undefined },
+  tokens: [],
+  ...{ bytes: 0, messages: 0, strangerBytes: 0, strangerMessages: 0 },
+}
+
 export class Intake {
   readonly #init: IntakeInit
   /** Deposits on their way, by owner and id: a repetition waits for the same promise. */
@@ -50,12 +61,14 @@ export class Intake {
     const receiptKey = keys.receipt(number, mail.depositId)
     const known = await sound.get(receiptKey, decodeReceipt)
     const member = members.get(number)
-    if (member === undefined) throw new Refusal('unavailable')
-    if (known !== undefined && !(known instanceof Damaged))
+    if (member !== undefined && known !== undefined && !(known instanceof Damaged))
       return { ...known, owner: member.account }
-    if (member.policy.status === 'suspended') throw new Refusal('unavailable')
-    const slot = slotOf(member.tokens, mail.tokenHash)
-    this.#checkQuota(member, mail.envelope.length, slot)
+    // Looked for whoever it is for: nobody is refused sooner because there is no box to look into.
+    const box = member ?? NO_BOX
+    const slot = slotOf(box.tokens, mail.tokenHash)
+    const fits = this.#fits(box, mail.envelope.length, slot)
+    const isOpen = member !== undefined && member.policy.status !== 'suspended'
+    if (!isOpen || !fits) throw new Refusal(isOpen ? 'quota' : 'unavailable')
     await records.commit(this.#operations(member, mail, { slot, receiptKey }))
     onStored(member.account)
     const { envelopeDigest, keptUntil } = mail
@@ -63,7 +76,7 @@ export class Intake {
   }
 
   /** Accepted mail is never dropped for new mail. */
-  #checkQuota(member: LevelMember, bytes: number, slot: number): void {
+  #fits(member: Box, bytes: number, slot: number): boolean {
     const { limits, members } = this.#init
     const { ownerBytes, ownerMessages } = limits
     const quota = member.policy.quota ?? { bytes: ownerBytes, messages: ownerMessages }
@@ -73,8 +86,8 @@ export class Intake {
       strangers: { bytes: strangerBytes, messages: strangerMessages },
     }
     const hasTokens = member.tokens.length > 0
-    if (!hasRoom(filling, { bytes, slot }, { quota, limits, hasTokens })) throw new Refusal('quota')
-    if (!isInBudget(members.bytes + bytes, limits)) throw new Refusal('quota')
+    const hasBudget = isInBudget(members.bytes + bytes, limits)
+    return hasRoom(filling, { bytes, slot }, { quota, limits, hasTokens }) && hasBudget
   }
 
   #operations(

@@ -72,8 +72,10 @@ export class LevelMailboxStore implements MailboxStore {
   readonly #shelf: Shelf
   readonly #expiry: Expiry
   readonly #lock = new KeyedLock()
-  /** Members whose bundle does not open: finding that out again would take longer than finding none. */
+  /** Members without a bundle, or with one that does not open: finding that out again would take longer than it does for nobody. */
   readonly #lost = new Set<number>()
+  /** Bundles that were put: what was found before the last one counts no more. */
+  #replaced = 0
   readonly #failureListeners: (() => void)[] = []
   readonly #mailListeners: ((owner: AccountKey) => void)[] = []
   /** Envelopes that were counted and were not there at the start, or the other way round. */
@@ -210,8 +212,10 @@ export class LevelMailboxStore implements MailboxStore {
     await this.#reloading
     const member = this.#members.find(account)
     const number = member === undefined || this.#lost.has(member.number) ? NOBODY : member.number
+    const replaced = this.#replaced
     const bytes = await this.#sound.get(keys.bundle(number), (value) => value)
-    if (bytes instanceof Damaged) this.#lost.add(number)
+    const isLost = bytes === undefined || bytes instanceof Damaged
+    if (isLost && number !== NOBODY && replaced === this.#replaced) this.#lost.add(number)
     if (member === undefined || bytes === undefined || bytes instanceof Damaged) return undefined
     return { owner: member.account, bytes }
   }
@@ -222,11 +226,15 @@ export class LevelMailboxStore implements MailboxStore {
     instead?: Uint8Array,
   ): Promise<boolean> {
     const number = await this.#numberOf(account)
-    this.#lost.delete(number)
-    return await this.#cells.update(keys.bundle(number), (held) => {
-      if (this.#members.get(number) === undefined) throw new Refusal('unavailable')
-      return isSame(held, instead) ? bundle : undefined
-    })
+    try {
+      return await this.#cells.update(keys.bundle(number), (held) => {
+        if (this.#members.get(number) === undefined) throw new Refusal('unavailable')
+        return isSame(held, instead) ? bundle : undefined
+      })
+    } finally {
+      this.#replaced++
+      this.#lost.delete(number)
+    }
   }
 
   async putPairs(owner: AccountKey, pairs: readonly NewPair[], shelfUntil: number): Promise<void> {
