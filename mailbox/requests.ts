@@ -72,6 +72,7 @@ const WRITES: readonly MailboxBody['case'][] = [
   'putBundle',
   'putPrekeys',
   'putTokens',
+  'putMark',
   'acknowledge',
   'deposit',
 ]
@@ -142,6 +143,9 @@ export class Requests {
         return DONE
       case 'putTokens':
         await this.#init.store.setTokens(signedIn(visitor), body.value.tokens)
+        return DONE
+      case 'putMark':
+        await this.#init.store.setMark(signedIn(visitor), body.value.mark)
         return DONE
       case 'leave':
         return await this.#resign(visitor)
@@ -277,6 +281,7 @@ export class Requests {
       time: BigInt(Math.max(0, clock.now())),
       restoredAt: BigInt(restored.at),
       retirement: this.#init.retirement.notice,
+      mark: (await this.#init.store.mark(account)) ?? new Uint8Array(0),
     }
     return { case: 'status', value }
   }

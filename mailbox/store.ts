@@ -230,6 +230,11 @@ export interface MailboxStore {
   /** When the oldest mail of all that waits was taken. It looks into every box: not for every day's question. */
   oldest(): Promise<number | undefined>
 
+  /** Keeps a few bytes of a member's own, at most 64, in the place of those before. */
+  setMark(account: AccountKey, mark: Uint8Array): Promise<void>
+  /** Undefined when there is none, or it is damaged. */
+  mark(account: AccountKey): Promise<Uint8Array | undefined>
+
   /** Undefined for who is no member, has none, or has a damaged one. */
   bundle(account: Uint8Array): Promise<HeldBundle | undefined>
   /** Keeps a bundle if the one that is there is still `instead`. False: another is there. */

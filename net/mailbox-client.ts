@@ -103,6 +103,8 @@ export interface MailboxStatus {
   readonly time: number
   /** Unix ms of its last restore from a backup, 0 for none: what it did before and after the backup, it has forgotten. */
   readonly restoredAt: number
+  /** As we have put it last; empty for none. */
+  readonly mark: Uint8Array
   /** The mailbox will end: its notice, verified, and as it was signed. */
   readonly retirement?: Retirement & { readonly signed: Uint8Array }
 }
@@ -160,6 +162,11 @@ export class MailboxClient {
     await this.#request({ case: 'putTokens', value: { tokens: [...tokens] } }, 'done', signal)
   }
 
+  /** Keeps a mark there, 1 to 64 bytes, in the place of the one before. */
+  async putMark(mark: Uint8Array, { signal }: CallOptions): Promise<void> {
+    await this.#request({ case: 'putMark', value: { mark } }, 'done', signal)
+  }
+
   /** Leases what waits, oldest first, and has new arrivals pushed: both come in `onItems`. Resolves with the first run. */
   async fetch({ signal }: CallOptions): Promise<void> {
     await this.#request({ case: 'fetch', value: { maxItems: 0 } }, 'items', signal)
@@ -186,6 +193,7 @@ export class MailboxClient {
       otherInstances: status.otherInstances,
       time: Number(status.time),
       restoredAt: Number(status.restoredAt),
+      mark: status.mark.slice(),
       ...this.#retirement(status.retirement),
     }
   }

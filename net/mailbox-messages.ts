@@ -36,6 +36,7 @@ export const TOKEN_BYTES = 32
 export const MAX_TOKENS = 1024
 
 export const MAX_JOIN_SECRET_BYTES = 32
+export const MAX_MARK_BYTES = 64
 export const MAX_SIGNED_BYTES = MAX_SIGNED_NOTE_BYTES
 
 export const KEY_BYTES = 32
@@ -156,6 +157,8 @@ function check(body: MailboxBody): void {
       return between(1, MAX_DEPOSIT_BYTES, body.value.envelope)
     case 'custody':
       return between(1, MAX_SIGNED_BYTES, body.value.signed)
+    case 'putMark':
+      return between(1, MAX_MARK_BYTES, body.value.mark)
     case 'putTokens':
       count(MAX_TOKENS, body.value.tokens.length)
       for (const { slot, hash } of body.value.tokens) {
@@ -181,6 +184,7 @@ function check(body: MailboxBody): void {
       return
     case 'status':
       between(0, MAX_SIGNED_BYTES, body.value.retirement)
+      between(0, MAX_MARK_BYTES, body.value.mark)
       return integers(
         body.value.usedBytes,
         body.value.maxBytes,

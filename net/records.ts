@@ -3,6 +3,7 @@
  * meanwhile goes into the next, so that many messages share one fsync. Not a cache: reads see what is committed, nothing else.
  */
 import { equalBytes } from '../protocol/bytes.ts'
+import { deriveSecret } from '../protocol/crypto.ts'
 import { CommitChain, NO_COMMIT } from './commit-chain.ts'
 import { gathered } from './gathered.ts'
 import { READ_AHEAD, iteratorOptions } from './record-range.ts'
@@ -207,6 +208,11 @@ export class Records {
     const { number: before } = await this.durable()
     this.#chain?.beginAbove(Math.max(number, before))
     await this.#sync()
+  }
+
+  /** For marks of the chain that are kept elsewhere. The caller wipes it. */
+  markKey(): Secret<'MarkKey'> {
+    return deriveSecret('MarkKey', 32, this.#dataKey, 'mark')
   }
 
   /** Called after each batch that is on the disk, with the end of the chain. */

@@ -110,6 +110,12 @@ export class Witness {
     })
   }
 
+  /** So many were found since. */
+  async count(losses: number): Promise<void> {
+    this.#losses += losses
+    await this.#write(await this.#init.records.durable())
+  }
+
   /** Compares, counts what is found, and notes from now on. Throws what files and store throw. */
   async start(): Promise<void> {
     const { finding } = await this.compare()
@@ -139,7 +145,6 @@ export class Witness {
   }
 
   async #write(mark: CommitMark): Promise<void> {
-    if (this.#init.files.length === 0) return
     const bytes = this.#encode(mark)
     for (const file of this.#init.files) await file.write(bytes)
     this.#last = mark

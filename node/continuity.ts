@@ -4,7 +4,8 @@
 
 import type { Clock } from '../net/ports.ts'
 import type { Records } from '../net/records.ts'
-import { Witness, type StoreFinding, type WitnessFile } from '../net/witness.ts'
+import type { CommitMark } from '../net/commit-chain.ts'
+import { judgeMark, Witness, type StoreFinding, type WitnessFile } from '../net/witness.ts'
 import type { RecoveryReason } from './api.ts'
 import { soundly } from './damage.ts'
 import type { EventLog } from './event-log.ts'
@@ -32,6 +33,7 @@ export class Continuity {
   readonly #witness: Witness
   #finding: StoreFinding | undefined
   #highest = 0
+  #isNoting = false
   #last: LastRecovery | undefined
 
   constructor(init: ContinuityInit) {
@@ -54,10 +56,25 @@ export class Continuity {
     return finding
   }
 
+  /**
+   * Whether the store is behind a mark of it, or beside it: one of an earlier run, that somebody else has kept. `settle` follows when
+   * it is and the sessions are left. Throws `StoreError`.
+   */
+  async hear(mark: CommitMark): Promise<StoreFinding | undefined> {
+    const finding = judgeMark(await this.#init.records.continuity(), mark)
+    if (finding !== undefined) this.#highest = Math.max(this.#highest, mark.number)
+    this.#finding = finding
+    return finding
+  }
+
   /** The sessions are left, or nothing was found: from here on the store is what it is. Rejects with `StoreError`. */
   async settle(): Promise<void> {
     if (this.#finding !== undefined) await this.#beginAnew(this.#finding)
-    await this.#witness.begin(this.#finding === undefined ? 0 : 1)
+    const losses = this.#finding === undefined ? 0 : 1
+    this.#finding = undefined
+    if (this.#isNoting) return this.#witness.count(losses)
+    this.#isNoting = true
+    await this.#witness.begin(losses)
   }
 
   /** Before the store is closed. Never rejects: what is not noted is compared less strictly. */

@@ -6,6 +6,7 @@ import type { RandomBytes } from '../protocol/bytes.ts'
 import type { DialPolicy } from '../net/dial-policy.ts'
 import type { Clock, Directory, PeerName, ThrowAwayWires, Timer, Wire } from '../net/ports.ts'
 import { peerName } from '../net/peer-name.ts'
+import type { CommitMark } from '../net/commit-chain.ts'
 import type { Records } from '../net/records.ts'
 import type { MailboxItem, MailboxStatus } from '../net/mailbox-client.ts'
 import type { ClockState, DamageKind } from './api.ts'
@@ -26,6 +27,7 @@ import { Introducer } from './introduce.ts'
 import { keys } from './keys.ts'
 import { UntoldDamage } from './log-damage.ts'
 import { MailboxPool } from './mailbox-pool.ts'
+import { MarkKeeper } from './mark-keeper.ts'
 import { decide } from './outcome.ts'
 import { OwnKeys } from './own-keys.ts'
 import { OwnMailboxes } from './own-mailboxes.ts'
@@ -81,6 +83,7 @@ export class ChatCore {
   readonly tokens: TokenDesk
   readonly continuity: Continuity
   readonly #init: CoreInit
+  readonly #marks: MarkKeeper
   readonly #introducer: Introducer
   readonly #receipts: Receipts
   readonly #gaps: GapAsker
@@ -112,6 +115,10 @@ export class ChatCore {
     })
     this.#announcements = new Announcements(this.events, clock)
     this.continuity = new Continuity({ ...init, events: this.events })
+    this.#marks = new MarkKeeper({
+      ...{ account: account.key, records, random: salts },
+      onMark: (mark) => this.#hearMark(mark),
+    })
     const permit = (addresses: readonly string[]): void => init.dialPolicy?.permit(addresses)
     this.tokens = new TokenDesk({
       book: () => this.book,
@@ -208,6 +215,7 @@ export class ChatCore {
       random: salts,
       keys: this.ownKeys,
       tokens: this.tokens,
+      marks: this.#marks,
       onItems: (mailbox, items) => this.#fetched(mailbox, items),
       onDrained: (mailbox, unmatched) => this.#announcements.drained(mailbox, unmatched),
       onConnected: (mailbox, connected) => this.#announcements.mailbox(mailbox, connected),
@@ -318,6 +326,7 @@ export class ChatCore {
     this.waiters.stop()
     this.events.stop()
     await this.ownKeys.stop()
+    this.#marks.stop()
     await this.continuity.stop()
   }
 
@@ -376,6 +385,13 @@ export class ChatCore {
   async #recover(): Promise<void> {
     for (const conversation of this.book.all()) await conversation.leaveSessions()
     await this.ownKeys.rotate()
+  }
+
+  /** A mailbox has kept it of an earlier run. Rejects with `StoreError`. */
+  async #hearMark(mark: CommitMark): Promise<void> {
+    if ((await this.continuity.hear(mark)) === undefined) return
+    await this.#recover()
+    await this.continuity.settle()
   }
 
   async #fetched(mailbox: PeerName, items: readonly MailboxItem[]): Promise<readonly bigint[]> {

@@ -15,6 +15,7 @@ import type { RandomBytes } from '../protocol/bytes.ts'
 import type { MailboxClient, MailboxItem, MailboxStatus, TokenSlot } from '../net/mailbox-client.ts'
 import type { Clock, PeerName, Timer, Wire } from '../net/ports.ts'
 import type { MailboxInfo } from './api.ts'
+import type { Marks } from './mark-keeper.ts'
 import type { OwnKeys } from './own-keys.ts'
 
 /**
@@ -34,6 +35,7 @@ export type OwnMailboxClient = Pick<
   | 'putBundle'
   | 'putPrekeys'
   | 'putTokens'
+  | 'putMark'
   | 'fetch'
   | 'acknowledge'
   | 'status'
@@ -85,6 +87,8 @@ export interface OwnMailboxInit {
   readonly onDrained: (unmatched: number) => void
   /** The delivery tokens that it has to know. */
   readonly tokens: TokenList
+  /** How far our store is. */
+  readonly marks: Marks
   readonly connect: ConnectOwn
   readonly onItems: TakeItems
   readonly onConnected: (mailbox: PeerName, connected: boolean) => void
@@ -261,6 +265,7 @@ export class OwnMailbox {
   async #tend(client: OwnMailboxClient, signal: AbortSignal): Promise<void> {
     this.#status = await this.#request(signal, (inner) => client.status({ signal: inner }))
     this.#init.onStatus(this.peer, this.#status)
+    await this.#init.marks.heard(this.#init.account, this.#status.mark)
     // What it still holds while we are dealing with nothing was left over by an earlier run.
     if (this.#status.waiting > 0 && this.#inHand === 0) {
       await this.#request(signal, (inner) => client.fetch({ signal: inner }))
@@ -271,6 +276,15 @@ export class OwnMailbox {
     }
     await tolerating(() => this.#putTokens(client, signal))
     await tolerating(() => this.#putPairs(client, signal))
+    await tolerating(() => this.#putMark(client, signal))
+  }
+
+  /** With each look and each fetch, whether it has changed or not: when we write is not the mailbox's business. */
+  async #putMark(client: OwnMailboxClient, signal: AbortSignal): Promise<void> {
+    const { marks, account } = this.#init
+    const mark = await marks.next(account)
+    if (mark === undefined) return
+    await this.#request(signal, (inner) => client.putMark(mark, { signal: inner }))
   }
 
   /** A mailbox that is to be left and does not know us has been left before: we have not heard the answer, or not kept it. */
@@ -341,6 +355,7 @@ export class OwnMailbox {
     if (ids.length < items.length) this.#init.clock.after(COME_AGAIN, () => this.wake())
     if (ids.length === 0) return
     await this.#request(signal, (inner) => client.acknowledge(ids, { signal: inner }))
+    await tolerating(() => this.#putMark(client, signal))
     if (this.#status === undefined) return
     // Between two answers of the mailbox: who waits for it to be empty sees it.
     this.#status = { ...this.#status, waiting: Math.max(0, this.#status.waiting - ids.length) }

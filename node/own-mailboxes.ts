@@ -23,6 +23,7 @@ import {
 import { SottoError } from './errors.ts'
 import { keys } from './keys.ts'
 import { DAY } from './lifetimes.ts'
+import type { Marks } from './mark-keeper.ts'
 import { OwnMailbox } from './own-mailbox.ts'
 import type { Account, AccountKey } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
@@ -47,6 +48,8 @@ export interface OwnMailboxesInit {
   readonly damages?: Damages
   /** The delivery tokens that every mailbox has to know. */
   readonly tokens: TokenList
+  /** How far our store is. @default nothing is kept there */
+  readonly marks?: Marks
   readonly onItems: TakeItems
   /** Told when pairs were handed out for which no first message has come. */
   readonly onDrained?: (mailbox: PeerName, unmatched: number) => void
@@ -86,6 +89,11 @@ const JOIN_TIMEOUT = 30_000
 const SETTLE_TIMEOUT = 60_000
 
 const LOCK = 'use'
+
+const NO_MARKS: Marks = {
+  heard: () => Promise.resolve(),
+  next: () => Promise.resolve(undefined),
+}
 
 export class OwnMailboxes {
   readonly #init: OwnMailboxesInit
@@ -373,6 +381,7 @@ export class OwnMailboxes {
       onDrained: (unmatched) => this.#init.onDrained?.(mailbox.peer, unmatched),
       saveRefill: (at) => this.#saveRefill(mailbox.peer, at),
       tokens,
+      marks: this.#init.marks ?? NO_MARKS,
       connect: this.#connect,
       onItems,
       showing: () => this.#showing(mailbox.peer),

@@ -51,13 +51,22 @@ export interface Box {
   readonly pairs: readonly PairRef[]
   readonly bundle: string | undefined
   readonly tokens: readonly DeliveryToken[]
+  /** What the member has put there for itself. */
+  readonly mark: Uint8Array | undefined
   /** Names of entries that nothing refers to any more, and that may still have to be deleted. */
   readonly garbage: readonly string[]
 }
 
 export function newBox(id: string): Box {
   const policy: MemberPolicy = { label: '', status: 'active', quota: undefined }
-  const nothing = { mail: [], pairs: [], tokens: [], garbage: [], bundle: undefined }
+  const nothing = {
+    mail: [],
+    pairs: [],
+    tokens: [],
+    garbage: [],
+    bundle: undefined,
+    mark: undefined,
+  }
   return { id, joining: true, policy, lastItem: 0, flow: NO_FLOW, remembered: 0, ...nothing }
 }
 
@@ -68,7 +77,7 @@ export function bytesOf({ mail }: Pick<Box, 'mail'>): number {
 /**
  * `u8 1 ‖ u8 flags ‖ id[16] ‖ u64 last item ‖ flow ‖ u32 remembered ‖ u64 quota bytes ‖ u32 quota messages`, then lists with
  * their `u32` counts: mail (`u64 id ‖ blob[16] ‖ deposit id[16] ‖ u32 bytes ‖ u64 taken at ‖ u32 slot`), pairs (`u32 id ‖ blob[16] ‖ u64 expires at`), bundles
- * (`blob[16]`, at most one), tokens (`u32 slot ‖ hash[32]`), garbage (`u32 length ‖ name`), and the label up to the end.
+ * (`blob[16]`, at most one), tokens (`u32 slot ‖ hash[32]`), marks (`u32 length ‖ mark`, at most one), garbage (`u32 length ‖ name`), and the label up to the end.
  */
 export function encodeBox(box: Box): Uint8Array {
   const { status, quota, label } = box.policy
@@ -96,6 +105,7 @@ export function encodeBox(box: Box): Uint8Array {
     ...list(box.pairs, (one) => [u32(one.id), fromHex(one.blob), u64(one.expiresAt)]),
     ...list(box.bundle === undefined ? [] : [box.bundle], (blob) => [fromHex(blob)]),
     ...list(box.tokens, (one) => [u32(one.slot), one.hash]),
+    ...list(box.mark === undefined ? [] : [box.mark], (mark) => [u32(mark.length), mark]),
     ...list(box.garbage, (name) => [u32(utf8(name).length), utf8(name)]),
     utf8(label),
   )
@@ -123,6 +133,7 @@ export function decodeBox(value: Uint8Array): Box {
   const pairs = all(from, () => ({ id: from.u32(), blob: hex(from), expiresAt: from.u64() }))
   const [bundle] = all(from, () => hex(from))
   const tokens = all(from, () => ({ slot: from.u32(), hash: from.take(HASH_BYTES).slice() }))
+  const [mark] = all(from, () => from.take(from.u32()).slice())
   const garbage = all(from, () => fromUtf8(from.take(from.u32())))
   const policy: MemberPolicy = {
     label: fromUtf8(from.rest()),
@@ -130,7 +141,7 @@ export function decodeBox(value: Uint8Array): Box {
     quota: (flags & OWN_QUOTA) === 0 ? undefined : quota,
   }
   const joining = (flags & JOINING) !== 0
-  const rest = { mail, remembered, pairs, bundle, tokens, garbage }
+  const rest = { mail, remembered, pairs, bundle, tokens, mark, garbage }
   return { id, joining, policy, lastItem, flow, ...rest }
 }
 

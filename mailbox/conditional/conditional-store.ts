@@ -141,6 +141,18 @@ export class ConditionalMailboxStore implements MailboxStore {
     }))
   }
 
+  async setMark(account: AccountKey, mark: Uint8Array): Promise<void> {
+    const kept = mark.slice()
+    await this.#boxes.change(account, async (box) => ({
+      next: { ...box, mark: kept },
+      result: undefined,
+    }))
+  }
+
+  async mark(account: AccountKey): Promise<Uint8Array | undefined> {
+    return (await this.#boxes.find(account))?.mark
+  }
+
   async remove(account: AccountKey): Promise<boolean> {
     return await this.#roster.leave(account)
   }

@@ -29,6 +29,22 @@ export const MEMBER_RULES: readonly Rule[] = [
     },
   },
   {
+    name: 'a mark is kept for its member, until there is another one or the membership ends',
+    run: async (_, stores) => {
+      const store = at(stores)
+      for (const account of [owner(1), owner(2)]) await store.join(account)
+      equal(await store.mark(owner(1)), undefined, 'no mark')
+      await store.setMark(owner(1), Uint8Array.of(1, 2, 3))
+      await at(stores, 1).setMark(owner(1), Uint8Array.of(4, 5))
+      equal([...((await at(stores, 2).mark(owner(1))) ?? [])], [4, 5], 'the newest mark')
+      equal(await store.mark(owner(2)), undefined, 'the mark of somebody else')
+      await store.remove(owner(1))
+      equal(await refusalOf(store.setMark(owner(1), Uint8Array.of(6))), 'unavailable', 'a stranger')
+      await store.join(owner(1))
+      equal(await store.mark(owner(1)), undefined, 'after joining again')
+    },
+  },
+  {
     name: 'there is room for so many members, however many come at once',
     run: async (_, stores) => {
       const comers = Array.from({ length: 9 }, (__, n) => owner(n))

@@ -31,6 +31,8 @@ export const keys = {
   restored: 'mailbox/restored',
   policies: 'mailbox/policy/',
   policy: (member: number) => `mailbox/policy/${short(member)}`,
+  /** What the member has put there for itself. */
+  mark: (member: number) => `mailbox/mark/${short(member)}`,
   tokens: (member: number) => `mailbox/tokens/${short(member)}`,
   bundles: 'mailbox/bundle/',
   bundle: (member: number) => `mailbox/bundle/${short(member)}`,

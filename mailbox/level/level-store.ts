@@ -171,6 +171,17 @@ export class LevelMailboxStore implements MailboxStore {
     await this.#members.setTokens(account, tokens)
   }
 
+  async setMark(account: AccountKey, mark: Uint8Array): Promise<void> {
+    const number = await this.#numberOf(account)
+    await this.#init.records.commit([{ type: 'put', key: keys.mark(number), value: mark }])
+  }
+
+  async mark(account: AccountKey): Promise<Uint8Array | undefined> {
+    const key = keys.mark(await this.#numberOf(account))
+    const mark = await this.#sound.get(key, (value) => value)
+    return mark instanceof Damaged ? undefined : mark
+  }
+
   async remove(account: AccountKey): Promise<boolean> {
     await this.#reloading
     const member = this.#members.find(account)

@@ -204,7 +204,9 @@ export class Members {
     this.#formerFlow = addFlow(addFlow(this.#formerFlow, flow), { removed: messages })
     await this.#records.commit([
       put(keys.former, encodeFormer({ last: this.#last, flow: this.#formerFlow })),
-      ...[keys.member, keys.policy, keys.tokens, keys.bundle].map((name) => del(name(number))),
+      ...[keys.member, keys.policy, keys.tokens, keys.bundle, keys.mark].map((name) =>
+        del(name(number)),
+      ),
     ])
   }
 

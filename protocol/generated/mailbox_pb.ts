@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mailbox.proto.
  */
 export const file_mailbox: GenFile = /*@__PURE__*/
-  fileDesc("Cg1tYWlsYm94LnByb3RvEghzb3R0by52MSKvBgoMTWFpbGJveEZyYW1lEgoKAmlkGAEgASgNEiAKBWhlbGxvGAIgASgLMg8uc290dG8udjEuSGVsbG9IABIkCgdmYWlsdXJlGAMgASgLMhEuc290dG8udjEuRmFpbHVyZUgAEh4KBGRvbmUYBCABKAsyDi5zb3R0by52MS5Eb25lSAASIAoFbG9naW4YBSABKAsyDy5zb3R0by52MS5Mb2dpbkgAEh4KBGpvaW4YBiABKAsyDi5zb3R0by52MS5Kb2luSAASKQoKcHV0X2J1bmRsZRgHIAEoCzITLnNvdHRvLnYxLlB1dEJ1bmRsZUgAEisKC3B1dF9wcmVrZXlzGAggASgLMhQuc290dG8udjEuUHV0UHJla2V5c0gAEiAKBWZldGNoGAkgASgLMg8uc290dG8udjEuRmV0Y2hIABIgCgVpdGVtcxgKIAEoCzIPLnNvdHRvLnYxLkl0ZW1zSAASMQoLYWNrbm93bGVkZ2UYCyABKAsyGi5zb3R0by52MS5BY2tub3dsZWRnZUl0ZW1zSAASJAoHZGVwb3NpdBgMIAEoCzIRLnNvdHRvLnYxLkRlcG9zaXRIABIkCgdjdXN0b2R5GA0gASgLMhEuc290dG8udjEuQ3VzdG9keUgAEisKC3Rha2VfcHJla2V5GA4gASgLMhQuc290dG8udjEuVGFrZVByZWtleUgAEiIKBnByZWtleRgPIAEoCzIQLnNvdHRvLnYxLlByZWtleUgAEikKCmdldF9idW5kbGUYECABKAsyEy5zb3R0by52MS5HZXRCdW5kbGVIABInCgZidW5kbGUYESABKAsyFS5zb3R0by52MS5CdW5kbGVSZXBseUgAEikKCmdldF9zdGF0dXMYEiABKAsyEy5zb3R0by52MS5HZXRTdGF0dXNIABIpCgZzdGF0dXMYEyABKAsyFy5zb3R0by52MS5NYWlsYm94U3RhdHVzSAASKQoKcHV0X3Rva2VucxgUIAEoCzITLnNvdHRvLnYxLlB1dFRva2Vuc0gAEiAKBWxlYXZlGBUgASgLMg8uc290dG8udjEuTGVhdmVIAEIGCgRib2R5IhYKBUhlbGxvEg0KBW5vbmNlGAEgASgMIhcKB0ZhaWx1cmUSDAoEY29kZRgBIAEoDSIGCgREb25lIjsKBUxvZ2luEg0KBW5vbmNlGAEgASgMEhMKC2luc3RhbmNlX2lkGAIgASgMEg4KBnNpZ25lZBgDIAEoDCJgCgxMb2dpblBheWxvYWQSDwoHbWFpbGJveBgBIAEoDBIVCg1tYWlsYm94X25vbmNlGAIgASgMEhMKC293bmVyX25vbmNlGAMgASgMEhMKC2luc3RhbmNlX2lkGAQgASgMIhsKBEpvaW4SEwoLam9pbl9zZWNyZXQYASABKAwiBwoFTGVhdmUiGwoJUHV0QnVuZGxlEg4KBmJ1bmRsZRgBIAEoDCIbCgpQdXRQcmVrZXlzEg0KBXBhaXJzGAEgAygMIjAKCVB1dFRva2VucxIjCgZ0b2tlbnMYASADKAsyEy5zb3R0by52MS5Ub2tlblNsb3QiJwoJVG9rZW5TbG90EgwKBHNsb3QYASABKA0SDAoEaGFzaBgCIAEoDCIaCgVGZXRjaBIRCgltYXhfaXRlbXMYASABKA0iNAoFSXRlbXMSHQoFaXRlbXMYASADKAsyDi5zb3R0by52MS5JdGVtEgwKBG1vcmUYAiABKAgiMgoESXRlbRIKCgJpZBgBIAEoBBIQCghlbnZlbG9wZRgCIAEoDBIMCgRzbG90GAMgASgNIh8KEEFja25vd2xlZGdlSXRlbXMSCwoDaWRzGAEgAygEIlMKB0RlcG9zaXQSDQoFb3duZXIYASABKAwSEgoKZGVwb3NpdF9pZBgCIAEoDBIQCghlbnZlbG9wZRgDIAEoDBINCgV0b2tlbhgEIAEoDEoECAUQBiIZCgdDdXN0b2R5Eg4KBnNpZ25lZBgBIAEoDCIeCg5DdXN0b2R5UGF5bG9hZBIMCgRyb290GAEgASgMIjkKClRha2VQcmVrZXkSDQoFb3duZXIYASABKAwSDQoFbm9uY2UYAiABKAwSDQoFdG9rZW4YAyABKAwiNAoGUHJla2V5Eg4KBmJ1bmRsZRgBIAEoDBIMCgRwYWlyGAIgASgMEgwKBG5vdGUYAyABKAwiSgoOSGFuZE91dFBheWxvYWQSDQoFb3duZXIYASABKAwSDgoGa2V5X2lkGAIgASgNEgoKAmF0GAMgASgEEg0KBW5vbmNlGAQgASgMIhoKCUdldEJ1bmRsZRINCgVvd25lchgBIAEoDCIdCgtCdW5kbGVSZXBseRIOCgZidW5kbGUYASABKAwiCwoJR2V0U3RhdHVzIt4BCg1NYWlsYm94U3RhdHVzEhIKCnVzZWRfYnl0ZXMYASABKAQSEQoJbWF4X2J5dGVzGAIgASgEEg8KB3dhaXRpbmcYAyABKA0SFAoMbWF4X21lc3NhZ2VzGAQgASgNEhYKDm9uZV90aW1lX3BhaXJzGAUgASgNEhcKD2J1bmRsZV9zZXF1ZW5jZRgGIAEoBBIXCg9vdGhlcl9pbnN0YW5jZXMYByABKA0SDAoEdGltZRgIIAEoBBITCgtyZXN0b3JlZF9hdBgJIAEoBBISCgpyZXRpcmVtZW50GAogASgMIkUKEVJldGlyZW1lbnRQYXlsb2FkEhEKCXN1Y2Nlc3NvchgBIAEoDBIRCglhZGRyZXNzZXMYAiADKAwSCgoCYXQYAyABKARiBnByb3RvMw");
+  fileDesc("Cg1tYWlsYm94LnByb3RvEghzb3R0by52MSLWBgoMTWFpbGJveEZyYW1lEgoKAmlkGAEgASgNEiAKBWhlbGxvGAIgASgLMg8uc290dG8udjEuSGVsbG9IABIkCgdmYWlsdXJlGAMgASgLMhEuc290dG8udjEuRmFpbHVyZUgAEh4KBGRvbmUYBCABKAsyDi5zb3R0by52MS5Eb25lSAASIAoFbG9naW4YBSABKAsyDy5zb3R0by52MS5Mb2dpbkgAEh4KBGpvaW4YBiABKAsyDi5zb3R0by52MS5Kb2luSAASKQoKcHV0X2J1bmRsZRgHIAEoCzITLnNvdHRvLnYxLlB1dEJ1bmRsZUgAEisKC3B1dF9wcmVrZXlzGAggASgLMhQuc290dG8udjEuUHV0UHJla2V5c0gAEiAKBWZldGNoGAkgASgLMg8uc290dG8udjEuRmV0Y2hIABIgCgVpdGVtcxgKIAEoCzIPLnNvdHRvLnYxLkl0ZW1zSAASMQoLYWNrbm93bGVkZ2UYCyABKAsyGi5zb3R0by52MS5BY2tub3dsZWRnZUl0ZW1zSAASJAoHZGVwb3NpdBgMIAEoCzIRLnNvdHRvLnYxLkRlcG9zaXRIABIkCgdjdXN0b2R5GA0gASgLMhEuc290dG8udjEuQ3VzdG9keUgAEisKC3Rha2VfcHJla2V5GA4gASgLMhQuc290dG8udjEuVGFrZVByZWtleUgAEiIKBnByZWtleRgPIAEoCzIQLnNvdHRvLnYxLlByZWtleUgAEikKCmdldF9idW5kbGUYECABKAsyEy5zb3R0by52MS5HZXRCdW5kbGVIABInCgZidW5kbGUYESABKAsyFS5zb3R0by52MS5CdW5kbGVSZXBseUgAEikKCmdldF9zdGF0dXMYEiABKAsyEy5zb3R0by52MS5HZXRTdGF0dXNIABIpCgZzdGF0dXMYEyABKAsyFy5zb3R0by52MS5NYWlsYm94U3RhdHVzSAASKQoKcHV0X3Rva2VucxgUIAEoCzITLnNvdHRvLnYxLlB1dFRva2Vuc0gAEiAKBWxlYXZlGBUgASgLMg8uc290dG8udjEuTGVhdmVIABIlCghwdXRfbWFyaxgWIAEoCzIRLnNvdHRvLnYxLlB1dE1hcmtIAEIGCgRib2R5IhYKBUhlbGxvEg0KBW5vbmNlGAEgASgMIhcKB0ZhaWx1cmUSDAoEY29kZRgBIAEoDSIGCgREb25lIjsKBUxvZ2luEg0KBW5vbmNlGAEgASgMEhMKC2luc3RhbmNlX2lkGAIgASgMEg4KBnNpZ25lZBgDIAEoDCJgCgxMb2dpblBheWxvYWQSDwoHbWFpbGJveBgBIAEoDBIVCg1tYWlsYm94X25vbmNlGAIgASgMEhMKC293bmVyX25vbmNlGAMgASgMEhMKC2luc3RhbmNlX2lkGAQgASgMIhsKBEpvaW4SEwoLam9pbl9zZWNyZXQYASABKAwiBwoFTGVhdmUiGwoJUHV0QnVuZGxlEg4KBmJ1bmRsZRgBIAEoDCIbCgpQdXRQcmVrZXlzEg0KBXBhaXJzGAEgAygMIhcKB1B1dE1hcmsSDAoEbWFyaxgBIAEoDCIwCglQdXRUb2tlbnMSIwoGdG9rZW5zGAEgAygLMhMuc290dG8udjEuVG9rZW5TbG90IicKCVRva2VuU2xvdBIMCgRzbG90GAEgASgNEgwKBGhhc2gYAiABKAwiGgoFRmV0Y2gSEQoJbWF4X2l0ZW1zGAEgASgNIjQKBUl0ZW1zEh0KBWl0ZW1zGAEgAygLMg4uc290dG8udjEuSXRlbRIMCgRtb3JlGAIgASgIIjIKBEl0ZW0SCgoCaWQYASABKAQSEAoIZW52ZWxvcGUYAiABKAwSDAoEc2xvdBgDIAEoDSIfChBBY2tub3dsZWRnZUl0ZW1zEgsKA2lkcxgBIAMoBCJTCgdEZXBvc2l0Eg0KBW93bmVyGAEgASgMEhIKCmRlcG9zaXRfaWQYAiABKAwSEAoIZW52ZWxvcGUYAyABKAwSDQoFdG9rZW4YBCABKAxKBAgFEAYiGQoHQ3VzdG9keRIOCgZzaWduZWQYASABKAwiHgoOQ3VzdG9keVBheWxvYWQSDAoEcm9vdBgBIAEoDCI5CgpUYWtlUHJla2V5Eg0KBW93bmVyGAEgASgMEg0KBW5vbmNlGAIgASgMEg0KBXRva2VuGAMgASgMIjQKBlByZWtleRIOCgZidW5kbGUYASABKAwSDAoEcGFpchgCIAEoDBIMCgRub3RlGAMgASgMIkoKDkhhbmRPdXRQYXlsb2FkEg0KBW93bmVyGAEgASgMEg4KBmtleV9pZBgCIAEoDRIKCgJhdBgDIAEoBBINCgVub25jZRgEIAEoDCIaCglHZXRCdW5kbGUSDQoFb3duZXIYASABKAwiHQoLQnVuZGxlUmVwbHkSDgoGYnVuZGxlGAEgASgMIgsKCUdldFN0YXR1cyLsAQoNTWFpbGJveFN0YXR1cxISCgp1c2VkX2J5dGVzGAEgASgEEhEKCW1heF9ieXRlcxgCIAEoBBIPCgd3YWl0aW5nGAMgASgNEhQKDG1heF9tZXNzYWdlcxgEIAEoDRIWCg5vbmVfdGltZV9wYWlycxgFIAEoDRIXCg9idW5kbGVfc2VxdWVuY2UYBiABKAQSFwoPb3RoZXJfaW5zdGFuY2VzGAcgASgNEgwKBHRpbWUYCCABKAQSEwoLcmVzdG9yZWRfYXQYCSABKAQSEgoKcmV0aXJlbWVudBgKIAEoDBIMCgRtYXJrGAsgASgMIkUKEVJldGlyZW1lbnRQYXlsb2FkEhEKCXN1Y2Nlc3NvchgBIAEoDBIRCglhZGRyZXNzZXMYAiADKAwSCgoCYXQYAyABKARiBnByb3RvMw");
 
 /**
  * @generated from message sotto.v1.MailboxFrame
@@ -148,6 +148,12 @@ export type MailboxFrame = Message<"sotto.v1.MailboxFrame"> & {
      */
     value: Leave;
     case: "leave";
+  } | {
+    /**
+     * @generated from field: sotto.v1.PutMark put_mark = 22;
+     */
+    value: PutMark;
+    case: "putMark";
   } | { case: undefined; value?: undefined };
 };
 
@@ -340,6 +346,25 @@ export const PutPrekeysSchema: GenMessage<PutPrekeys> = /*@__PURE__*/
   messageDesc(file_mailbox, 9);
 
 /**
+ * How far the member's store is, in the place of the mark before. Sealed: the mailbox cannot read it.
+ *
+ * @generated from message sotto.v1.PutMark
+ */
+export type PutMark = Message<"sotto.v1.PutMark"> & {
+  /**
+   * @generated from field: bytes mark = 1;
+   */
+  mark: Uint8Array;
+};
+
+/**
+ * Describes the message sotto.v1.PutMark.
+ * Use `create(PutMarkSchema)` to create a new message.
+ */
+export const PutMarkSchema: GenMessage<PutMark> = /*@__PURE__*/
+  messageDesc(file_mailbox, 10);
+
+/**
  * All delivery tokens of a member, in the place of those before.
  *
  * @generated from message sotto.v1.PutTokens
@@ -356,7 +381,7 @@ export type PutTokens = Message<"sotto.v1.PutTokens"> & {
  * Use `create(PutTokensSchema)` to create a new message.
  */
 export const PutTokensSchema: GenMessage<PutTokens> = /*@__PURE__*/
-  messageDesc(file_mailbox, 10);
+  messageDesc(file_mailbox, 11);
 
 /**
  * @generated from message sotto.v1.TokenSlot
@@ -382,7 +407,7 @@ export type TokenSlot = Message<"sotto.v1.TokenSlot"> & {
  * Use `create(TokenSlotSchema)` to create a new message.
  */
 export const TokenSlotSchema: GenMessage<TokenSlot> = /*@__PURE__*/
-  messageDesc(file_mailbox, 11);
+  messageDesc(file_mailbox, 12);
 
 /**
  * Leases what waits, oldest first, and from then on has new arrivals pushed.
@@ -401,7 +426,7 @@ export type Fetch = Message<"sotto.v1.Fetch"> & {
  * Use `create(FetchSchema)` to create a new message.
  */
 export const FetchSchema: GenMessage<Fetch> = /*@__PURE__*/
-  messageDesc(file_mailbox, 12);
+  messageDesc(file_mailbox, 13);
 
 /**
  * @generated from message sotto.v1.Items
@@ -425,7 +450,7 @@ export type Items = Message<"sotto.v1.Items"> & {
  * Use `create(ItemsSchema)` to create a new message.
  */
 export const ItemsSchema: GenMessage<Items> = /*@__PURE__*/
-  messageDesc(file_mailbox, 13);
+  messageDesc(file_mailbox, 14);
 
 /**
  * @generated from message sotto.v1.Item
@@ -454,7 +479,7 @@ export type Item = Message<"sotto.v1.Item"> & {
  * Use `create(ItemSchema)` to create a new message.
  */
 export const ItemSchema: GenMessage<Item> = /*@__PURE__*/
-  messageDesc(file_mailbox, 14);
+  messageDesc(file_mailbox, 15);
 
 /**
  * @generated from message sotto.v1.AcknowledgeItems
@@ -471,7 +496,7 @@ export type AcknowledgeItems = Message<"sotto.v1.AcknowledgeItems"> & {
  * Use `create(AcknowledgeItemsSchema)` to create a new message.
  */
 export const AcknowledgeItemsSchema: GenMessage<AcknowledgeItems> = /*@__PURE__*/
-  messageDesc(file_mailbox, 15);
+  messageDesc(file_mailbox, 16);
 
 /**
  * @generated from message sotto.v1.Deposit
@@ -507,7 +532,7 @@ export type Deposit = Message<"sotto.v1.Deposit"> & {
  * Use `create(DepositSchema)` to create a new message.
  */
 export const DepositSchema: GenMessage<Deposit> = /*@__PURE__*/
-  messageDesc(file_mailbox, 16);
+  messageDesc(file_mailbox, 17);
 
 /**
  * The answer to a deposit.
@@ -528,7 +553,7 @@ export type Custody = Message<"sotto.v1.Custody"> & {
  * Use `create(CustodySchema)` to create a new message.
  */
 export const CustodySchema: GenMessage<Custody> = /*@__PURE__*/
-  messageDesc(file_mailbox, 17);
+  messageDesc(file_mailbox, 18);
 
 /**
  * In a signed envelope in the domain "sotto/1 custody".
@@ -549,7 +574,7 @@ export type CustodyPayload = Message<"sotto.v1.CustodyPayload"> & {
  * Use `create(CustodyPayloadSchema)` to create a new message.
  */
 export const CustodyPayloadSchema: GenMessage<CustodyPayload> = /*@__PURE__*/
-  messageDesc(file_mailbox, 18);
+  messageDesc(file_mailbox, 19);
 
 /**
  * @generated from message sotto.v1.TakePrekey
@@ -580,7 +605,7 @@ export type TakePrekey = Message<"sotto.v1.TakePrekey"> & {
  * Use `create(TakePrekeySchema)` to create a new message.
  */
 export const TakePrekeySchema: GenMessage<TakePrekey> = /*@__PURE__*/
-  messageDesc(file_mailbox, 19);
+  messageDesc(file_mailbox, 20);
 
 /**
  * @generated from message sotto.v1.Prekey
@@ -611,7 +636,7 @@ export type Prekey = Message<"sotto.v1.Prekey"> & {
  * Use `create(PrekeySchema)` to create a new message.
  */
 export const PrekeySchema: GenMessage<Prekey> = /*@__PURE__*/
-  messageDesc(file_mailbox, 20);
+  messageDesc(file_mailbox, 21);
 
 /**
  * @generated from message sotto.v1.HandOutPayload
@@ -643,7 +668,7 @@ export type HandOutPayload = Message<"sotto.v1.HandOutPayload"> & {
  * Use `create(HandOutPayloadSchema)` to create a new message.
  */
 export const HandOutPayloadSchema: GenMessage<HandOutPayload> = /*@__PURE__*/
-  messageDesc(file_mailbox, 21);
+  messageDesc(file_mailbox, 22);
 
 /**
  * @generated from message sotto.v1.GetBundle
@@ -660,7 +685,7 @@ export type GetBundle = Message<"sotto.v1.GetBundle"> & {
  * Use `create(GetBundleSchema)` to create a new message.
  */
 export const GetBundleSchema: GenMessage<GetBundle> = /*@__PURE__*/
-  messageDesc(file_mailbox, 22);
+  messageDesc(file_mailbox, 23);
 
 /**
  * @generated from message sotto.v1.BundleReply
@@ -677,7 +702,7 @@ export type BundleReply = Message<"sotto.v1.BundleReply"> & {
  * Use `create(BundleReplySchema)` to create a new message.
  */
 export const BundleReplySchema: GenMessage<BundleReply> = /*@__PURE__*/
-  messageDesc(file_mailbox, 23);
+  messageDesc(file_mailbox, 24);
 
 /**
  * @generated from message sotto.v1.GetStatus
@@ -690,7 +715,7 @@ export type GetStatus = Message<"sotto.v1.GetStatus"> & {
  * Use `create(GetStatusSchema)` to create a new message.
  */
 export const GetStatusSchema: GenMessage<GetStatus> = /*@__PURE__*/
-  messageDesc(file_mailbox, 24);
+  messageDesc(file_mailbox, 25);
 
 /**
  * For an owner who is logged in.
@@ -755,6 +780,13 @@ export type MailboxStatus = Message<"sotto.v1.MailboxStatus"> & {
    * @generated from field: bytes retirement = 10;
    */
   retirement: Uint8Array;
+
+  /**
+   * As it was put last; empty for none.
+   *
+   * @generated from field: bytes mark = 11;
+   */
+  mark: Uint8Array;
 };
 
 /**
@@ -762,7 +794,7 @@ export type MailboxStatus = Message<"sotto.v1.MailboxStatus"> & {
  * Use `create(MailboxStatusSchema)` to create a new message.
  */
 export const MailboxStatusSchema: GenMessage<MailboxStatus> = /*@__PURE__*/
-  messageDesc(file_mailbox, 25);
+  messageDesc(file_mailbox, 26);
 
 /**
  * @generated from message sotto.v1.RetirementPayload
@@ -795,5 +827,5 @@ export type RetirementPayload = Message<"sotto.v1.RetirementPayload"> & {
  * Use `create(RetirementPayloadSchema)` to create a new message.
  */
 export const RetirementPayloadSchema: GenMessage<RetirementPayload> = /*@__PURE__*/
-  messageDesc(file_mailbox, 26);
+  messageDesc(file_mailbox, 27);
 

@@ -119,6 +119,7 @@ test('boxes and names of what is due are read back as they were written', () => 
     tokens: fc.array(
       fc.record({ slot: u32, hash: fc.uint8Array({ minLength: 32, maxLength: 32 }) }),
     ),
+    mark: fc.option(fc.uint8Array({ maxLength: 64 }), { nil: undefined }),
     garbage: fc.array(fc.string()),
   })
   const due = fc.record({

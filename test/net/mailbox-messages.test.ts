@@ -35,6 +35,8 @@ const GOOD: readonly MailboxBodyInit[] = [
   },
   { case: 'putTokens', value: { tokens: [] } },
   { case: 'putTokens', value: { tokens: tokens(1024) } },
+  { case: 'putMark', value: { mark: bytes(1) } },
+  { case: 'putMark', value: { mark: bytes(64) } },
   { case: 'custody', value: { signed: bytes(1) } },
   { case: 'takePrekey', value: { owner: bytes(32), nonce: bytes(16) } },
   { case: 'takePrekey', value: { owner: bytes(32), nonce: bytes(16), token: bytes(32) } },
@@ -87,6 +89,8 @@ const BAD: readonly (readonly [string, MailboxBodyInit])[] = [
   ],
   ['a token of no slot', { case: 'putTokens', value: { tokens: [{ slot: 0, hash: bytes(32) }] } }],
   ['a short hash', { case: 'putTokens', value: { tokens: [{ slot: 1, hash: bytes(31) }] } }],
+  ['no mark', { case: 'putMark', value: { mark: bytes(0) } }],
+  ['a long mark', { case: 'putMark', value: { mark: bytes(65) } }],
   ['too many tokens', { case: 'putTokens', value: { tokens: tokens(1025) } }],
   [
     'a short token for a pair',

@@ -199,6 +199,41 @@ describe('what is found', () => {
   })
 })
 
+test('an older copy of everything is found by what a mailbox keeps, and one that goes on from there is not', async () => {
+  const { link, service } = await world.mailbox()
+  const cyd = await world.person('cyd')
+  await cyd.node.contacts.add(ada.peer, { name: 'ada' })
+  await ada.node.contacts.add(cyd.peer, { name: 'cyd' })
+  await cyd.node.mailbox.use(link)
+  await ada.node.conversation('cyd').send('one')
+  await cyd.node.conversation('ada').send('two')
+  await clock.advance(MINUTE)
+  const older = await world.backup(cyd)
+  await ada.node.conversation('cyd').send('later')
+  await clock.advance(6 * MINUTE)
+  await world.restart(cyd)
+  await clock.advance(MINUTE)
+  expect(cyd.node.status.recovery).toBeNull()
+  await world.restore(cyd, older)
+  for (let turn = 0; turn < 60 && cyd.node.status.recovery === null; turn++) {
+    await clock.advance(SECOND)
+  }
+  // By the time of the answer it may have written as much as the other had.
+  expect(cyd.node.status.recovery?.reason).toMatch(/older|other/)
+  await clock.advance(MINUTE)
+  await ada.node.conversation('cyd').send('three')
+  await cyd.node.conversation('ada').send('four')
+  await clock.advance(MINUTE)
+  expect(await texts(cyd, ada)).toContain('three')
+  expect(await texts(ada, cyd)).toContain('four')
+  await world.restart(cyd)
+  const at = cyd.node.status.recovery?.at
+  await clock.advance(MINUTE)
+  expect(cyd.node.status.recovery?.at).toBe(at)
+  await cyd.node.stop()
+  await service.stop()
+})
+
 test('every file of the store, gone or with a flipped bit, is refused, told of, or harmless', async () => {
   const all = ['hello', 'hello, ada', 'second']
   await down()

@@ -292,6 +292,7 @@ const easyClient: OwnMailboxClient = {
   putBundle: () => Promise.resolve(),
   putPrekeys: () => Promise.resolve(),
   putTokens: () => Promise.resolve(),
+  putMark: () => Promise.resolve(),
   fetch: () => Promise.resolve(),
   acknowledge: () => Promise.resolve(),
   close: () => Promise.resolve(),
@@ -306,6 +307,7 @@ const easyClient: OwnMailboxClient = {
       otherInstances: 0,
       time: 0,
       restoredAt: 0,
+      mark: new Uint8Array(0),
     }),
 }
 

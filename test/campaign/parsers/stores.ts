@@ -32,6 +32,7 @@ import { SottoError } from '../../../node/errors.ts'
 import { decodeMessage, encodeMessage } from '../../../node/message.ts'
 import { decodeEnrolment, putEnrolment } from '../../../node/enrolment.ts'
 import { encodeGenerations, readGenerations } from '../../../node/generations.ts'
+import { openMark, sealMark } from '../../../node/marks.ts'
 import { decodeRecovery, encodeRecovery } from '../../../node/recovery-note.ts'
 import { decodeEntry, putEntry } from '../../../node/outbox.ts'
 import {
@@ -48,7 +49,8 @@ import { readDamage } from '../../../node/stored-damage.ts'
 import { readGapState } from '../../../node/stored-gaps.ts'
 import { decodeRecord } from '../../../node/stored-record.ts'
 import type { Operation } from '../../../net/records.ts'
-import { utf8 } from '../../../protocol/bytes.ts'
+import { importSecret } from '../../../protocol/crypto.ts'
+import { equalBytes, utf8 } from '../../../protocol/bytes.ts'
 import { CryptoError, DecodeError, RecordError } from '../../../protocol/errors.ts'
 import { DirectFrameSchema } from '../../../protocol/generated/direct_pb.ts'
 import {
@@ -124,6 +126,20 @@ function conversations(key: AccountKey): readonly Parser[] {
   ]
 }
 
+function markParser(account: AccountKey): Parser {
+  const place = { key: importSecret('MarkKey', dice.bytes(32)), account, mailbox: account }
+  const mark = sealMark(place, { number: 7, hash: dice.bytes(16) }, (length) => dice.bytes(length))
+  return parser({
+    ...{ name: 'mark of a store', covers: ['node openMark'], shape: 'bytes', examples: [mark] },
+    ...{ maxBytes: 70, errors: [] },
+    read: (input) => {
+      const read = openMark(place, input)
+      if (read !== undefined && !equalBytes(input, mark)) throw new Error('nobody sealed this')
+      return read
+    },
+  })
+}
+
 function others(key: AccountKey): readonly Parser[] {
   const record = <Stored extends Message & { readonly version: number }>(
     name: string,
@@ -149,6 +165,7 @@ function others(key: AccountKey): readonly Parser[] {
       examples: [encodeGenerations(new Map([['ab'.repeat(32), 7]]))],
       ...{ maxBytes: 90, errors: [], read: readGenerations, write: encodeGenerations },
     }),
+    markParser(key),
     parser({
       ...{ name: 'note of a recovery', covers: ['node decodeRecovery'], shape: 'bytes' },
       ...{ examples: [encodeRecovery({ reason: 'older', at: NOW })], maxBytes: 20, errors: [] },
