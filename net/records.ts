@@ -7,7 +7,7 @@ import { deriveSecret } from '../protocol/crypto.ts'
 import { CommitChain, NO_COMMIT } from './commit-chain.ts'
 import { gathered } from './gathered.ts'
 import { READ_AHEAD, iteratorOptions } from './record-range.ts'
-import { openValue, sealValue } from './sealed-value.ts'
+import { RecordSeals, type DyingRecords } from './record-seals.ts'
 import { StoreError, storeError } from './store-error.ts'
 import type { AbstractBatchOptions } from 'abstract-level'
 import type { RandomBytes } from '../protocol/bytes.ts'
@@ -23,6 +23,11 @@ export type Operation =
    * counters that change with everything else.
    */
   | { readonly type: 'state'; readonly key: string; readonly value: () => Uint8Array }
+  /** What is there when the batch is written, under the key of now; nothing where the batch writes that record. */
+  | { readonly type: 'again'; readonly key: string }
+
+/** All but what has to be looked up. */
+type Known = Exclude<Operation, { readonly type: 'again' }>
 
 /** As the database takes it. */
 type Write =
@@ -33,6 +38,8 @@ export interface RecordsInit {
   readonly store: Store
   /** 32 bytes. Stays with its owner, who wipes it after `close`. */
   readonly dataKey: Secret<'DataKey'>
+  /** Records that die with their keys. @default none */
+  readonly dying?: DyingRecords | undefined
   readonly clock: Clock
   readonly random: RandomBytes
   /**
@@ -82,14 +89,18 @@ const COUNT_AHEAD = 4096
 
 const MAX_BATCH_BYTES = 8 * 1024 * 1024
 
+/** Records that are written again in one batch: what else is to be written waits for it. */
+const AGAIN_AT_ONCE = 256
+
 /** No record has this name. Deleting it makes LevelDB sync its log without changing anything. */
 const BARRIER = '\u007f'
 
 export class Records {
   readonly #store: Store
+  readonly #seals: RecordSeals
+  readonly #dying: DyingRecords | undefined
   readonly #dataKey: Secret<'DataKey'>
   readonly #clock: Clock
-  readonly #random: RandomBytes
   readonly #lazyMs: number
   readonly #chain: CommitChain | undefined
   readonly #reopen: (() => Promise<void>) | undefined
@@ -111,6 +122,9 @@ export class Records {
   /** Something was written without fsync since the last fsync. */
   #unsynced = false
   #closed = false
+  #hasDead = false
+  /** Changes of the epoch, one after another. Never rejects. */
+  #renewing: Promise<void> = Promise.resolve()
   /** The end of the chain on the disk. Undefined until it was read. */
   #durable: CommitMark | undefined
   #batches = 0
@@ -119,13 +133,19 @@ export class Records {
   constructor(init: RecordsInit) {
     this.#store = init.store
     this.#readsAtOnce = 'getSync' in init.store.supports && init.store.supports.getSync === true
+    this.#seals = new RecordSeals({ ...init, dying: init.dying })
+    this.#dying = init.dying
     this.#dataKey = init.dataKey
     this.#clock = init.clock
-    this.#random = init.random
     this.#lazyMs = init.lazyMs ?? 50
     this.#chain = init.chain === undefined ? undefined : this.#makeChain(init.chain)
     this.#reopen = init.reopen
     this.#watch = init.watch
+  }
+
+  /** Before the first read or write of a record that must die. Rejects as the file of their keys does. */
+  async begin(): Promise<void> {
+    await this.#dying?.keys.load()
   }
 
   get counts(): RecordCounts {
@@ -135,13 +155,15 @@ export class Records {
   /** The committed value. Throws `StoreError`: `ERR_CORRUPT` if it does not open, or as the database fails. */
   async get(key: string): Promise<Uint8Array | undefined> {
     await this.#reopening
-    let sealed: Uint8Array | undefined
+    const ended = this.#seals.reading(key)
     try {
-      sealed = this.#readsAtOnce ? this.#store.getSync(key) : await this.#store.get(key)
+      const sealed = this.#readsAtOnce ? this.#store.getSync(key) : await this.#store.get(key)
+      return sealed === undefined ? undefined : this.#seals.open(key, sealed)
     } catch (cause) {
       throw storeError(cause)
+    } finally {
+      ended()
     }
-    return sealed === undefined ? undefined : openValue(this.#dataKey, key, sealed)
   }
 
   /**
@@ -151,6 +173,7 @@ export class Records {
   async *range(prefix: string, options: Range = {}): AsyncGenerator<StoredRecord, void, undefined> {
     await this.#reopening
     let { limit: left = Number.POSITIVE_INFINITY } = options
+    const ended = this.#seals.reading(prefix)
     try {
       const iterator = this.#store.iterator(iteratorOptions(prefix, options))
       try {
@@ -169,6 +192,8 @@ export class Records {
       }
     } catch (cause) {
       throw storeError(cause)
+    } finally {
+      ended()
     }
   }
 
@@ -251,6 +276,62 @@ export class Records {
     if (this.#closed) throw new StoreError('ERR_CLOSED')
     if (this.#mustReopen) await this.#sync()
     else await this.#barrier()
+  }
+
+  /**
+   * Ends the life of everything in records that must die but what they hold now: a new key, all of them written again under it, and the
+   * key before erased. Without such records nothing happens. Rejects as a commit or the file of the keys does; the next call goes on
+   * then, also after a restart.
+   */
+  renewKeys(): Promise<void> {
+    const dying = this.#dying
+    if (dying === undefined) return Promise.resolve()
+    const renewed = this.#renewing.then(async () => {
+      // One that was cut short ends first: what has died since is under the key that it had begun.
+      if (dying.keys.isChanging) await this.#change(dying)
+      await this.#change(dying)
+    })
+    this.#renewing = renewed.catch(() => undefined) // told to the caller
+    return renewed
+  }
+
+  async #change({ keys, prefixes }: DyingRecords): Promise<void> {
+    await keys.begin()
+    this.#hasDead = false
+    await this.flush() // what waits may be under the key before
+    for (const prefix of prefixes) await this.#writeAgain(prefix)
+    await this.#seals.readsEnded()
+    await keys.end()
+    await keys.compact(prefixes)
+  }
+
+  /** Ms since the key of records that must die was made; infinite while one before it is not erased. 0 without such records. */
+  get epochAge(): number {
+    const { keys } = this.#dying ?? {}
+    if (keys === undefined) return 0
+    const age = this.#clock.now() - keys.since
+    // One made by a clock that was ahead would never get old.
+    return keys.isChanging || age < 0 ? Number.POSITIVE_INFINITY : age
+  }
+
+  /** Whether this run has replaced or deleted what must die under the key of now, or something is left under the key before. */
+  get hasDead(): boolean {
+    return this.#dying !== undefined && (this.#hasDead || this.#dying.keys.isChanging)
+  }
+
+  async #writeAgain(prefix: string): Promise<void> {
+    const names = this.#store.keys(iteratorOptions(prefix, {}))
+    try {
+      for (;;) {
+        const some = await names.nextv(AGAIN_AT_ONCE)
+        if (some.length === 0) return
+        await this.commit(some.map((key) => ({ type: 'again', key })))
+      }
+    } catch (cause) {
+      throw storeError(cause)
+    } finally {
+      await names.close()
+    }
   }
 
   /** Flushes and refuses everything after. The database stays open: it belongs to whoever opened it. */
@@ -344,13 +425,15 @@ export class Records {
 
   async #batch(groups: readonly Group[]): Promise<void> {
     this.#begun = []
-    const operations = this.#writes(groups.flatMap((group) => group.operations))
+    const given = groups.flatMap((group) => group.operations)
+    if (given.length > 0 && this.#mustReopen) await this.#openAgain()
+    const operations = this.#writes(await this.#current(given))
     if (operations.length === 0) return
-    if (this.#mustReopen) await this.#openAgain()
     const options: BatchOptions = { sync: groups.some(({ pace }) => pace !== 'lazy') }
     const began = this.#watch?.now() ?? 0
     const stamp = await this.#chain?.stamp(operations)
     this.#begun = operations
+    this.#hasDead ||= given.some(({ type, key }) => type !== 'again' && this.#seals.dies(key))
     await this.#store.batch([...operations, ...(stamp?.writes ?? [])], options)
     this.#batches++
     this.#unsynced = !options.sync
@@ -409,7 +492,7 @@ export class Records {
 
   #open(key: string, sealed: Uint8Array, damaged: Range['damaged']): Uint8Array | undefined {
     try {
-      return openValue(this.#dataKey, key, sealed)
+      return this.#seals.open(key, sealed)
     } catch (cause) {
       if (damaged === undefined) throw cause
       damaged(key)
@@ -417,9 +500,27 @@ export class Records {
     }
   }
 
+  /** With what is in the store for operations that write it again: no other batch is on its way. */
+  async #current(operations: readonly Operation[]): Promise<readonly Known[]> {
+    if (operations.every(isKnown)) return operations
+    const others = new Set(operations.filter(isKnown).map(({ key }) => key))
+    const current: Known[] = []
+    for (const operation of operations) {
+      if (isKnown(operation)) current.push(operation)
+      else if (!others.has(operation.key)) current.push(...(await this.#again(operation.key)))
+    }
+    return current
+  }
+
+  async #again(key: string): Promise<readonly Known[]> {
+    const sealed = this.#readsAtOnce ? this.#store.getSync(key) : await this.#store.get(key)
+    const value = sealed === undefined ? undefined : this.#seals.again(key, sealed)
+    return value === undefined ? [] : [{ type: 'put', key, value }]
+  }
+
   /** Of several states of one key the last, in its place. */
-  #writes(operations: readonly Operation[]): readonly Write[] {
-    const newest = new Map<string, Operation>()
+  #writes(operations: readonly Known[]): readonly Write[] {
+    const newest = new Map<string, Known>()
     for (const operation of operations) {
       if (operation.type === 'state') newest.set(operation.key, operation)
     }
@@ -431,13 +532,17 @@ export class Records {
   }
 
   #seal(key: string, value: Uint8Array): Write {
-    return { type: 'put', key, value: sealValue(this.#dataKey, key, value, this.#random) }
+    return { type: 'put', key, value: this.#seals.seal(key, value) }
   }
 }
 
 /** `sync` is an option of LevelDB that the common type leaves out; a memory or browser store ignores it. */
 interface BatchOptions extends AbstractBatchOptions<string, Uint8Array> {
   readonly sync: boolean
+}
+
+function isKnown(operation: Operation): operation is Known {
+  return operation.type !== 'again'
 }
 
 function sizeOf(operations: readonly Operation[]): number {

@@ -1,5 +1,5 @@
 /**
- * Values at rest: nonce[24] ‖ XChaCha20-Poly1305(data key, nonce, ad = the record's key, value). The key of the record is
+ * Values at rest: nonce[24] ‖ XChaCha20-Poly1305(data or epoch key, nonce, ad = the record's name, value). The name of the record is
  * authenticated with it, so that a value cannot be moved to another place.
  */
 import { utf8 } from '../protocol/bytes.ts'
@@ -12,7 +12,7 @@ const NONCE_BYTES = 24
 const TAG_BYTES = 16
 
 export function sealValue(
-  dataKey: Secret<'DataKey'>,
+  dataKey: Secret<'DataKey' | 'EpochKey'>,
   key: string,
   value: Uint8Array,
   random: RandomBytes,
@@ -24,7 +24,11 @@ export function sealValue(
 }
 
 /** Throws `StoreError` ERR_CORRUPT, with the key, when it was not sealed for this key by this data key. */
-export function openValue(dataKey: Secret<'DataKey'>, key: string, sealed: Uint8Array): Uint8Array {
+export function openValue(
+  dataKey: Secret<'DataKey' | 'EpochKey'>,
+  key: string,
+  sealed: Uint8Array,
+): Uint8Array {
   try {
     const nonce = sealed.subarray(0, NONCE_BYTES)
     return openBytes(dataKey, nonce, utf8(key), sealed.subarray(NONCE_BYTES))

@@ -11,13 +11,14 @@ import { platformRandom, pooled } from '../net/platform/random.ts'
 import { throwAwayWires } from '../net/platform/throw-away.ts'
 import type { DialPolicy } from '../net/dial-policy.ts'
 import type { Clock, Directory, PeerName, Store, ThrowAwayWires } from '../net/ports.ts'
+import { EpochKeys, type EpochFile } from '../net/epoch-keys.ts'
 import { Records } from '../net/records.ts'
 import { libp2pWire, type WireComponents } from '../net/wire.ts'
 import type { KeyProtection, Node } from './api.ts'
 import { ChatNode } from './chat-node.ts'
 import type { StoreSurroundings } from './continuity.ts'
 import { ChatCore } from './core.ts'
-import { keys } from './keys.ts'
+import { DYING, keys } from './keys.ts'
 import { SottoError } from './errors.ts'
 
 export interface ChatInit {
@@ -27,6 +28,11 @@ export interface ChatInit {
   readonly dataKey: Uint8Array | Secret<'DataKey'>
   /** What protects the data key, for `status`. @default nobody knows */
   readonly protection?: KeyProtection
+  /**
+   * A small file for the keys of records that must die: sessions, private keys, what is on its way. Without one, what LevelDB keeps of
+   * deleted records opens with the data key.
+   */
+  readonly epochs?: EpochFile
   /** Closes and opens the store after a failed write. */
   readonly reopen?: () => Promise<void>
   /** What tells whether the store is the one that the last run has left. @default the store alone */
@@ -136,7 +142,9 @@ class HostedChat implements Chat, Startable {
     const { dialPolicy } = this.#init
     const policy = dialPolicy === undefined ? {} : { dialPolicy }
     const salts = pooled(random)
-    const sealed = { store, dataKey, clock, random: salts, chain: keys.commits }
+    const { epochs: file } = this.#init
+    const dying = file && { keys: new EpochKeys({ file, dataKey, clock, random }), prefixes: DYING }
+    const sealed = { store, dataKey, dying, clock, random: salts, chain: keys.commits }
     const records = new Records(reopen === undefined ? sealed : { ...sealed, reopen })
     const core = new ChatCore({
       account: accountOfKey(privateKey),

@@ -271,6 +271,7 @@ export class ChatCore {
    * that a lookup is never answered by a peer we have just met while publishing.
    */
   async start(): Promise<void> {
+    await this.records.begin()
     const finding = await this.continuity.check()
     await this.ownKeys.start()
     this.#name = await this.#storedName()
@@ -327,6 +328,7 @@ export class ChatCore {
     this.events.stop()
     await this.ownKeys.stop()
     this.#marks.stop()
+    await this.#upkeep.endEpoch()
     await this.continuity.stop()
   }
 

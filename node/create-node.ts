@@ -134,6 +134,7 @@ async function startNode(home: Home, options: NodeOptions): Promise<Node> {
         store,
         dataKey,
         protection: home.protection,
+        epochs: home.epochs,
         reopen,
         surroundings,
         directory: dht.directory,

@@ -14,6 +14,16 @@ function prekeyId(id: number): string {
   return id.toString(16).padStart(8, '0')
 }
 
+/** How the names of records begin that must die with what they hold: private keys, sessions, what is on its way. */
+export const DYING: readonly string[] = [
+  'outbox/',
+  'own/device',
+  'own/pair/',
+  'own/prekeys/',
+  'session/',
+  'skipped/',
+]
+
 export const keys = {
   self: 'node/self',
   device: 'own/device',

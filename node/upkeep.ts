@@ -5,7 +5,7 @@ import type { Records } from '../net/records.ts'
 import type { ContactBook } from './contacts.ts'
 import { correctTimes, expireOld } from './expire.ts'
 import type { Introducer } from './introduce.ts'
-import { HOUR } from './lifetimes.ts'
+import { DAY, HOUR } from './lifetimes.ts'
 import type { OwnKeys } from './own-keys.ts'
 import type { OwnMailboxes } from './own-mailboxes.ts'
 import type { TokenDesk } from './token-desk.ts'
@@ -22,6 +22,9 @@ export interface UpkeepInit {
 
 /** Sessions that are gone here and that are replaced in one such look: a store that lost many shall not ask for all at once. */
 const MAX_LOST = 30
+
+/** Keys of records that must die live no longer than this, and an hour. */
+const EPOCH = DAY
 
 export class Upkeep {
   readonly #init: UpkeepInit
@@ -56,7 +59,7 @@ export class Upkeep {
 
   /** Never rejects: what fails now is tried again in an hour. */
   async #run(): Promise<void> {
-    const { book, ownKeys, introducer, tokens, mailboxes } = this.#init
+    const { records, book, ownKeys, introducer, tokens, mailboxes } = this.#init
     try {
       await ownKeys.maintain()
       await tokens.maintain()
@@ -67,10 +70,17 @@ export class Upkeep {
         if (await conversation.tend({ lookForLost: lost < MAX_LOST })) lost++
         introducer.ensure(conversation) // what had to wait may be due
       }
+      if (records.epochAge >= EPOCH) await records.renewKeys()
       await introducer.refreshOld(book.all())
     } catch {
       // the store or the network; see above
     }
+  }
+
+  /** What has died since the last change of the keys can be read no more. Never rejects: the next start goes on with it. */
+  async endEpoch(): Promise<void> {
+    const { records } = this.#init
+    if (records.hasDead) await records.renewKeys().catch(() => undefined)
   }
 
   async #expire(): Promise<void> {

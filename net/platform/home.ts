@@ -3,6 +3,7 @@
  *
  *   FORMAT            "sotto-data 1\n"
  *   identity.sealed   identity-file.ts
+ *   epoch.sealed      epoch-file.ts
  *   store/            LevelDB: the records of the core, and what libp2p remembers
  *   run/pid           the process that has it open
  *
@@ -12,6 +13,7 @@ import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { accountFromSeed } from '../../protocol/account.ts'
 import { ready } from '../../protocol/crypto.ts'
+import { epochFile } from './epoch-file.ts'
 import { HomeError, systemCode } from './home-error.ts'
 import {
   homeExists,
@@ -25,6 +27,7 @@ import { openLevel } from './level-store.ts'
 import type { Datastore } from 'interface-datastore'
 import type { Account } from '../../protocol/account.ts'
 import type { Secret } from '../../protocol/secret.ts'
+import type { EpochFile } from '../epoch-keys.ts'
 import type { Store } from '../ports.ts'
 import type { CreateHomeOptions, UnlockOptions } from './home-identity.ts'
 import type { Identity } from './identity-codec.ts'
@@ -46,6 +49,8 @@ export interface Home {
   readonly isCut: boolean
   /** For libp2p's peer store and the DHT. Not synced, not sealed. */
   readonly datastore: Datastore
+  /** The keys of records that must die. */
+  readonly epochs: EpochFile
   /** For `Records`: closes and opens the database after a failed write. */
   readonly reopen: () => Promise<void>
   /** Closes the database and wipes the secrets. After everything that uses them. */
@@ -141,6 +146,7 @@ function home(
     store: stores.records,
     datastore: stores.datastore,
     isCut: stores.isCut,
+    epochs: { ...epochFile(dir), compact: stores.compact },
     reopen: stores.reopen,
     close: async () => {
       await rm(pidPath(dir), { force: true }).catch(() => undefined) // says less than the lock anyway

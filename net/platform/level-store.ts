@@ -3,6 +3,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LevelDatastore } from 'datastore-level'
 import { Level } from 'level'
+import { iteratorOptions } from '../record-range.ts'
 import { storeError } from '../store-error.ts'
 import { writeSynced } from './durable-file.ts'
 import { HomeError, homeError, systemCode } from './home-error.ts'
@@ -17,6 +18,8 @@ export interface OpenStores {
   readonly isCut: boolean
   /** Closes and opens again, as after a failed write. Throws `StoreError`. */
   readonly reopen: () => Promise<void>
+  /** Takes away what was deleted or replaced among the records whose names begin so. */
+  readonly compact: (prefix: string) => Promise<void>
   readonly close: () => Promise<void>
 }
 
@@ -56,6 +59,13 @@ async function probe(path: string): Promise<void> {
   }
 }
 
+/** LevelDB can, a database in memory has nothing to take away. */
+function canCompact(
+  level: object,
+): level is { compactRange(start: string, end: string): Promise<void> } {
+  return 'compactRange' in level
+}
+
 /** Both corners of an open database. `check` throws when closing it would be a mistake, as it could not be opened again. */
 export function storesOf(
   level: AbstractLevel<string | Uint8Array | Buffer, string, Uint8Array>,
@@ -77,6 +87,11 @@ export function storesOf(
       } catch (cause) {
         throw storeError(cause instanceof Error ? (cause.cause ?? cause) : cause)
       }
+    },
+    compact: async (prefix) => {
+      if (!canCompact(level)) return
+      const { gte, lt = gte } = iteratorOptions(prefix, {})
+      await level.compactRange(records.prefixKey(gte, 'utf8'), records.prefixKey(lt, 'utf8'))
     },
     close: () => level.close(),
   }

@@ -1,6 +1,7 @@
 import { MemoryLevel } from 'memory-level'
 import { accountFromSeed } from '../../protocol/account.ts'
 import { ready } from '../../protocol/crypto.ts'
+import { memoryEpochFile } from './epoch-file.ts'
 import { newIdentity } from './home-identity.ts'
 import { storesOf } from './level-store.ts'
 import type { Home } from './home.ts'
@@ -25,6 +26,7 @@ export async function memoryHome(identity?: Identity): Promise<Home> {
     store: stores.records,
     datastore: stores.datastore,
     isCut: false,
+    epochs: memoryEpochFile(),
     // Memory has no log to mend.
     reopen: () => Promise.resolve(),
     close: async () => {

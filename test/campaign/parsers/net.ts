@@ -2,6 +2,7 @@
 import { addressBytes, addressText, addressTexts } from '../../../net/address.ts'
 import { ChannelError } from '../../../net/channel-error.ts'
 import { FrameDecoder, frameHeader } from '../../../net/frames.ts'
+import { decodeEpochs, encodeEpochs, type EpochKey } from '../../../net/epoch-codec.ts'
 import { decodeMailboxFrame, encodeMailboxFrame } from '../../../net/mailbox-messages.ts'
 import { accountOf, peerName } from '../../../net/peer-name.ts'
 import { HomeError } from '../../../net/platform/home-error.ts'
@@ -126,10 +127,18 @@ async function atRest(): Promise<readonly Parser[]> {
   const dataKey = generateSecret('DataKey', 32, random)
   const identity = { accountSeed: generateSecret('AccountSeed', 32, random), dataKey }
   const sealed = sealValue(dataKey, 'key', random(40), random)
+  const fileKey = generateSecret('FileKey', 32, random)
+  const epochKey = (): EpochKey => generateSecret('EpochKey', 32, random)
   const work = { memoryKiB: 8192, passes: 1, lanes: 1 }
   const files = [
     await sealIdentity(identity, { random }),
     await sealIdentity(identity, { random, passphrase: utf8('open sesame'), work }),
+    await sealIdentity(identity, { random, key: { kind: 'key-store', key: fileKey } }),
+  ]
+  const epoch = { since: 1_800_000_000_000, current: epochKey(), beforeEpochs: false }
+  const epochs = [
+    { ...epoch, previous: undefined, beforeEpochs: true },
+    { ...epoch, previous: epochKey() },
   ]
   return [
     parser({
@@ -142,6 +151,12 @@ async function atRest(): Promise<readonly Parser[]> {
       covers: ['net decodeIdentity'],
       ...{ shape: 'bytes', examples: [encodeIdentity(identity)], maxBytes: 100 },
       ...{ errors: [DecodeError], accepted: 'exact', read: decodeIdentity, write: encodeIdentity },
+    }),
+    parser({
+      name: 'epoch keys',
+      covers: ['net decodeEpochs'],
+      ...{ shape: 'bytes', examples: epochs.map(encodeEpochs), maxBytes: 100 },
+      ...{ errors: [DecodeError], accepted: 'exact', read: decodeEpochs, write: encodeEpochs },
     }),
     parser({
       name: 'identity file',
