@@ -4,6 +4,7 @@ import { ProtocolCounts } from './test/support/protocol-counts.ts'
 import {
   CHROMIUM_ARGUMENTS,
   findAge,
+  findCaddy,
   findChromium,
   findPromtool,
   findStrace,
@@ -42,10 +43,18 @@ if (age === undefined) {
   )
 }
 
+const caddy = findCaddy()
+if (caddy === undefined) {
+  process.stderr.write(
+    'No Caddy found: test/ops/caddy does not run. Install it (Debian: apt-get install caddy).\n',
+  )
+}
+
 /** Tests of programs that are not here. Without systemd there is nothing to check a unit for. */
 const MISSING = [
   ...(promtool === undefined ? ['test/ops/promtool.test.ts'] : []),
   ...(age === undefined ? ['test/ops/age.test.ts'] : []),
+  ...(caddy === undefined ? ['test/ops/caddy.test.ts'] : []),
   ...(findSystemdAnalyze() === undefined ? ['test/ops/systemd.test.ts'] : []),
 ]
 

@@ -35,6 +35,11 @@ export function findAge(): string | undefined {
   return onPath(['age'])
 }
 
+/** What stands between a mailbox and browsers in an example; undefined where there is none. */
+export function findCaddy(): string | undefined {
+  return onPath(['caddy'])
+}
+
 /** The checks of systemd; undefined where there is none. */
 export function findSystemdAnalyze(): string | undefined {
   return onPath(['systemd-analyze'])

@@ -9,7 +9,7 @@ import { once } from 'node:events'
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findAge, findChromium, findPromtool, findStrace } from './programs.ts'
+import { findAge, findCaddy, findChromium, findPromtool, findStrace } from './programs.ts'
 import { ensureTools, root } from './tools.ts'
 import { type Counts, readReport } from './test-report.ts'
 
@@ -35,6 +35,7 @@ const steps: readonly Step[] = [
   { name: 'strace', run: plain(checkStrace) },
   { name: 'promtool', run: plain(checkPromtool) },
   { name: 'age', run: plain(checkAge) },
+  { name: 'caddy', run: plain(checkCaddy) },
   { name: 'tests', run: () => tests('tests', ['test']) },
   { name: 'demo', run: plain(() => command('npm', ['run', '-s', 'demo'], 2)) },
   { name: 'package', run: () => tests('package', ['run', 'test:package']) },
@@ -145,6 +146,12 @@ function checkPromtool(): void {
 function checkAge(): void {
   const found = findAge()
   if (found === undefined) throw new Error('missing: test/ops/age must run too')
+  process.stdout.write(`${found}\n`)
+}
+
+function checkCaddy(): void {
+  const found = findCaddy()
+  if (found === undefined) throw new Error('missing: test/ops/caddy must run too')
   process.stdout.write(`${found}\n`)
 }
 

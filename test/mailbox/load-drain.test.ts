@@ -1,14 +1,11 @@
 // A hundred owners fetch while mail comes in from several processes as fast as it goes: a real mailbox over TCP, LevelDB with fsync.
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { beforeAll, expect, test } from 'vitest'
 import { toHex } from '../../protocol/bytes.ts'
 import { ready } from '../../protocol/crypto.ts'
+import { depositElsewhere } from '../support/depositor.ts'
 import { Caller, LoadedMailbox, PATIENT } from '../support/loaded-mailbox.ts'
 import { textOf } from './world.ts'
 import type { MailboxClient } from '../../net/mailbox-client.ts'
-import type { DepositOrder } from '../support/depositor-process.ts'
 import type { Meeting } from '../support/loaded-mailbox.ts'
 
 const OWNERS = 100
@@ -17,8 +14,6 @@ const DEPOSITS = process.env['SLOW'] === '1' ? 60_000 : 3000
 
 /** MiB resident after it, from first to last: with the connections of a hundred owners, and what the collector keeps. */
 const MAX_MEMORY = 450
-
-const PROGRAM = fileURLToPath(new URL('../support/depositor-process.ts', import.meta.url))
 
 beforeAll(() => ready)
 
@@ -44,21 +39,6 @@ async function drained(meeting: Meeting, onSettled: (count: number) => void): Pr
   return { owner, client, received }
 }
 
-async function deposits(order: DepositOrder): Promise<readonly string[]> {
-  const stdio: ['ignore', 'ignore', 'inherit', 'ipc'] = ['ignore', 'ignore', 'inherit', 'ipc']
-  const child = spawn(process.execPath, [PROGRAM], { stdio })
-  const exit = once(child, 'exit')
-  const failure = exit.then(([code]) => {
-    throw new Error(`a depositor ended: ${code}`)
-  })
-  child.send(order)
-  const [promised] = await Promise.race([once(child, 'message'), failure])
-  failure.catch(() => undefined)
-  child.disconnect()
-  await exit
-  return promised as readonly string[]
-}
-
 test(`${OWNERS} owners get each of ${DEPOSITS} envelopes once while ${PROCESSES} processes leave them`, async () => {
   const mailbox = await LoadedMailbox.start()
   const everything = Promise.withResolvers<void>()
@@ -73,7 +53,9 @@ test(`${OWNERS} owners get each of ${DEPOSITS} envelopes once while ${PROCESSES}
   const order = { meeting, owners: owners.map(({ owner }) => toHex(owner.account.key)) }
   const each = DEPOSITS / PROCESSES
   const names = Array.from({ length: PROCESSES }, (_, n) => `process ${n}`)
-  const told = await Promise.all(names.map((name) => deposits({ ...order, name, count: each })))
+  const told = await Promise.all(
+    names.map((name) => depositElsewhere({ ...order, name, count: each })),
+  )
   await everything.promise
   const promised = told.flat()
   expect(promised).toHaveLength(DEPOSITS)
