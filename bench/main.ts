@@ -15,6 +15,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   ratchet: async () => (await import('./ratchet.ts')).ratchetBench(),
   delivery: async () => (await import('./delivery.ts')).deliveryBench(),
   mailbox: async () => (await import('./mailbox.ts')).mailboxBench(),
+  deposit: async () => (await import('./deposit.ts')).depositBench(),
   oracle: async () => (await import('./oracle.ts')).oracleBench(),
   capacity: async () => (await import('./capacity.ts')).capacityBench(),
   names: async () => (await import('./names.ts')).namesBench(),

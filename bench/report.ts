@@ -2,7 +2,7 @@
 import { arch, cpus, release, totalmem, type } from 'node:os'
 
 /** The same for all subjects of a job. */
-export type Unit = '1/s' | 'ms' | 'B' | 'MiB' | 'share'
+export type Unit = '1/s' | 'ms' | 'µs' | 'B' | 'MiB' | 'share'
 
 export interface Result {
   readonly job: string
