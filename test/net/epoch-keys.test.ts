@@ -151,6 +151,22 @@ test('what is written while the key changes is neither lost nor set back', async
   expect(new Set(Object.values(await textsIn(records)))).toEqual(new Set(['new']))
 })
 
+test('what waits under the key before, and what shares a batch with its own copy, is as it was meant', async () => {
+  const [store, file] = [memory(), memoryEpochFile()]
+  const { records, keys } = await open(store, file)
+  await records.renewKeys()
+  const waiting = records.later([put('dies/late')])
+  await records.renewKeys()
+  await waiting
+  expect(await textsIn(records)).toEqual({ 'dies/late': 'value of dies/late' })
+
+  await keys.begin()
+  const newer = records.commit([put('dies/late', 'newer')])
+  const again = records.commit([{ type: 'again', key: 'dies/late' }])
+  await Promise.all([newer, again])
+  expect(await textsIn(records)).toEqual({ 'dies/late': 'newer' })
+})
+
 /** A file that fails, before or after it has taken the new content, at one of its replacements. */
 function failing(inner: EpochFile, at: number, when: 'before' | 'after'): EpochFile {
   let count = 0
