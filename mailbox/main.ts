@@ -167,6 +167,9 @@ async function serve(home: Home, options: HostMailboxOptions): Promise<MailboxHo
     dht: dht.service,
     services: { mailbox: service },
     ...(announce === undefined ? {} : { announce }),
+    ...(monitor && {
+      onDialFailure: (transport, reason) => monitor.dialFailed(transport, reason),
+    }),
   })
   const { mailbox: running } = node.services
   started.mailbox = running

@@ -75,6 +75,11 @@ export class MailboxMetrics {
   readonly #invites = this.#counter('mailbox_invites_total', 'Attempts to join.', ['event'])
   readonly #limited = this.#counter('rate_limited_total', 'Requests beyond a limit.', ['bucket'])
   readonly #failures = this.#counter('mailbox_store_failures_total', 'Writes that failed.')
+  readonly #dialFailures = this.#counter(
+    'dial_failures_total',
+    'Addresses that could not be dialled.',
+    ['transport', 'reason'],
+  )
   readonly #opened = this.#counter('connections_opened_total', 'Connections opened.', ['transport'])
   readonly #depositSeconds = this.#histogram(
     'mailbox_deposit_seconds',
@@ -134,6 +139,10 @@ export class MailboxMetrics {
 
   connected(transport: string): void {
     this.#opened.inc({ transport })
+  }
+
+  dialFailed(transport: string, reason: string): void {
+    this.#dialFailures.inc({ transport, reason })
   }
 
   /** The text for a scrape. However many ask at once, it is made once. Rejects with `StoreError` when the store does not answer. */

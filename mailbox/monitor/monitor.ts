@@ -97,6 +97,11 @@ export class Monitor implements MailboxObserver {
     this.#metrics?.connected(transport)
   }
 
+  /** An address could not be dialled. */
+  dialFailed(transport: string, reason: string): void {
+    this.#metrics?.dialFailed(transport, reason)
+  }
+
   /** Of the HTTP server. */
   get endpoint(): Endpoint | undefined {
     return this.#server?.endpoint

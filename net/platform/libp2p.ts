@@ -14,6 +14,7 @@ import { libp2pKey } from './identity-codec.ts'
 import { platformRandom } from './random.ts'
 import { silentLogger } from './silent-logger.ts'
 import { transports } from './transports.ts'
+import { watchedDials, type DialFailure } from './watched-dials.ts'
 import type { Identify, IdentifyPush } from '@libp2p/identify'
 import type { KadDHT, KadDHTComponents } from '@libp2p/kad-dht'
 import type { ComponentLogger, Libp2p, PeerDiscovery, PeerInfo } from '@libp2p/interface'
@@ -56,6 +57,8 @@ export interface NetworkOptions<Services extends Record<string, unknown>> {
    * @default 64
    */
   readonly maxPendingConnections?: number
+  /** Told of each address that could not be dialled, by transport. @default nobody */
+  readonly onDialFailure?: (transport: string, reason: DialFailure) => void
   /** @default a logger that writes nothing: log lines hold peer ids and addresses */
   readonly logger?: ComponentLogger
   readonly clock?: Clock
@@ -109,6 +112,9 @@ async function configuration<Services extends Record<string, unknown>>(
     logger: options.logger ?? silentLogger,
     addresses: { listen: [...options.listen], announce: [...(options.announce ?? [])] },
     ...transports(),
+    ...(options.onDialFailure && {
+      transports: watchedDials(transports().transports, options.onDialFailure),
+    }),
     connectionGater: {
       ...dialGater(options.dialPolicy ?? dialPolicy(options)),
       ...inboundGater(door, (peer) => isKnown(peer.toString() as PeerName)),

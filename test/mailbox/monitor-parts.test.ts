@@ -208,6 +208,7 @@ test('what is told is counted under labels that are known beforehand', async () 
   monitor.observe({ kind: 'limit', bucket: 'prekeys' })
   monitor.observe({ kind: 'store', call: 'read', ms: 3 })
   monitor.connected('ws')
+  monitor.dialFailed('tcp', 'refused')
   const { body } = await ask('/metrics')
   for (const line of [
     'sotto_mailbox_deposits_total{result="accepted"} 2',
@@ -221,6 +222,7 @@ test('what is told is counted under labels that are known beforehand', async () 
     'sotto_rate_limited_total{bucket="prekeys"} 1',
     'sotto_mailbox_store_op_seconds_count{op="read"} 1',
     'sotto_connections_opened_total{transport="ws"} 1',
+    'sotto_dial_failures_total{transport="tcp",reason="refused"} 1',
   ])
     expect(body.split('\n')).toContain(line)
 })

@@ -153,6 +153,7 @@ export const ROWS: readonly Row[] = [
         'ops',
         'New ones.',
         rate('sotto_connections_opened_total', '{{transport}}', 'transport'),
+        rate('sotto_dial_failures_total', 'not dialled: {{reason}}', 'reason'),
       ),
     ],
   },
