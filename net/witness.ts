@@ -22,7 +22,7 @@ export interface WitnessFile {
 export interface WitnessInit {
   /** The first one counts the losses. */
   readonly files: readonly WitnessFile[]
-  readonly records: Pick<Records, 'continuity' | 'durable' | 'onSynced'>
+  readonly records: Pick<Records, 'continuity' | 'durable' | 'flush' | 'onSynced'>
   /** Whether the store itself could not read all of its log. */
   readonly isCut: boolean
   readonly clock: Clock
@@ -65,7 +65,7 @@ export class Witness {
   #timer: Timer | undefined
   #stopped = false
   #writing: Promise<void> = Promise.resolve()
-  #noting = false
+  #noting: Promise<void> | undefined
   #noted: CommitMark | undefined
 
   constructor(init: WitnessInit) {
@@ -105,8 +105,9 @@ export class Witness {
     this.#losses += losses
     await this.#write(await this.#init.records.durable())
     this.#init.records.onSynced((mark) => {
+      if (this.#stopped) return
       this.#wait()
-      void this.#note(mark)
+      this.#note(mark)
     })
   }
 
@@ -122,20 +123,25 @@ export class Witness {
     await this.begin(finding === undefined ? 0 : 1)
   }
 
-  /** Before the store is closed. */
+  /** Before the store is closed, and after everything that writes: what is on its way is waited for, and noted. */
   async stop(): Promise<void> {
+    await this.#init.records.flush().catch(() => undefined) // what is not written is not noted
     this.#stopped = true
     this.#timer?.cancel()
+    await this.#noting
     await this.#step()
   }
 
   /** Nothing is noted while nothing is written. */
   #wait(): void {
-    if (this.#stopped) return
     this.#timer ??= this.#init.clock.after(STEP_MS, () => {
       this.#timer = undefined
-      this.#writing = this.#step().catch(() => this.#wait()) // a full disk: the next step says the same
+      this.#writing = this.#step().catch(() => this.#again()) // a full disk: the next step says the same
     })
+  }
+
+  #again(): void {
+    if (!this.#stopped) this.#wait()
   }
 
   async #step(): Promise<void> {
@@ -151,18 +157,20 @@ export class Witness {
   }
 
   /** The newest one only, when the disk is slower than the batches. */
-  async #note(mark: CommitMark): Promise<void> {
+  #note(mark: CommitMark): void {
     this.#noted = mark
-    if (this.#noting) return
-    this.#noting = true
+    this.#noting ??= this.#writeNotes()
+  }
+
+  async #writeNotes(): Promise<void> {
     const loose = this.#init.files.filter(({ isLoose }) => isLoose === true)
-    for (let next: CommitMark | undefined = mark; next !== undefined; next = this.#noted) {
+    for (let next = this.#noted; next !== undefined; next = this.#noted) {
       this.#noted = undefined
       const bytes = this.#encode(next)
       // A full disk: the note is older, and says less.
       for (const file of loose) await file.write(bytes).catch(() => undefined)
     }
-    this.#noting = false
+    this.#noting = undefined
   }
 
   #encode({ number, hash }: CommitMark): Uint8Array {

@@ -113,3 +113,15 @@ export function heardIn(gap: Gap, sessionId: Uint8Array, chain: number, now: num
   const late = gap.asks === 0 || gap.heardAt !== 0 || chain < gap.chain
   return late || !equalBytes(gap.sessionId, sessionId) ? gap : { ...gap, heardAt: now }
 }
+
+/** Rising ranges, with those that touch in one. */
+export function joined(ranges: readonly CounterRange[]): readonly CounterRange[] {
+  const list: CounterRange[] = []
+  for (const { first, last } of ranges) {
+    const before = list.at(-1)
+    if (before !== undefined && before.last + 1 >= first) {
+      list[list.length - 1] = { first: before.first, last: Math.max(before.last, last) }
+    } else list.push({ first, last })
+  }
+  return list
+}

@@ -16,6 +16,7 @@ import {
   closeGaps,
   heardIn,
   inSession,
+  joined,
   MAX_GAPS,
   newGap,
   nextStep,
@@ -100,14 +101,6 @@ export function gapsDueAt(contact: ContactState, sessions: readonly Session[]): 
   if (session === undefined) return undefined
   const times = contact.gaps.flatMap((gap) => nextStepAt(inSession(gap, session.id)) ?? [])
   return times.length === 0 ? undefined : Math.min(...times)
-}
-
-/** Our store has lost something: whatever is behind what we have may be missing, too. */
-export function askAfterLoss(draft: Draft, composer: Composer): void {
-  const { receivedCounter, gaps } = draft.contact
-  const behind = { first: receivedCounter + 1, last: receivedCounter + MAX_LOOKED_AT }
-  const ranges = joined([...gaps.slice(0, MAX_RANGES - 1), behind])
-  addUnlisted(draft, composer, { kind: 'missing', ranges })
 }
 
 /**
@@ -208,16 +201,4 @@ function tell(draft: Draft, { first, last }: CounterRange, state: GapState): voi
   draft.events.push({
     event: { type: 'message.gap', at: draft.now, contact, gap: { first, last, state } },
   })
-}
-
-/** Rising ranges, with those that touch in one. */
-function joined(ranges: readonly CounterRange[]): readonly CounterRange[] {
-  const list: CounterRange[] = []
-  for (const { first, last } of ranges) {
-    const before = list.at(-1)
-    if (before !== undefined && before.last + 1 >= first) {
-      list[list.length - 1] = { first: before.first, last: Math.max(before.last, last) }
-    } else list.push({ first, last })
-  }
-  return list
 }

@@ -11,7 +11,7 @@ import { composeControl, currentEntries, type Composer } from './compose.ts'
 import type { ContactState } from './contact.ts'
 import type { Draft } from './draft.ts'
 import { DAY, HOUR } from './lifetimes.ts'
-import { askAfterLoss } from './missing.ts'
+import { askAfterLoss } from './ask-after-loss.ts'
 import { unsealed } from './outbox.ts'
 import { hasLapsed, isRetryDue } from './series.ts'
 

@@ -278,3 +278,50 @@ async function outcome(
     await down()
   }
 }
+
+const REOPENINGS = process.env['SLOW'] === '1' ? 200 : 20
+
+test(`${REOPENINGS} folders whose log ends at the end of a write: told of, or as a crash leaves it`, async () => {
+  for (let at = 0; at < REOPENINGS / 2; at++) {
+    await say(ada, bob, `from ada ${at}`)
+    await say(bob, ada, `from bob ${at}`)
+  }
+  await down()
+  await cp(dir, join(base, 'sound'), { recursive: true })
+  const ends = writeEnds(await readFile(await log()))
+  expect(ends.length).toBeGreaterThan(REOPENINGS)
+  for (let turn = 0; turn < REOPENINGS; turn++) {
+    const end = ends[Math.floor(((ends.length - 1) * turn) / REOPENINGS)] ?? 0
+    await truncate(await log(), end)
+    const isCrash = turn % 2 === 0
+    // What a power failure at that moment would have left: nothing was noted yet of what came after it.
+    for (const name of isCrash ? ['witness', 'witness.last'] : []) await rm(join(dir, name))
+    await up()
+    expect(bob.node.status.recovery?.reason, `cut at ${end}`).toBe(isCrash ? undefined : 'older')
+    expect(Object.values(bob.node.status.damaged).every((count) => count === 0)).toBe(true)
+    const said = await texts(bob, ada)
+    expect(new Set(said).size).toBe(said.length)
+    await down()
+    await rm(dir, { recursive: true })
+    await cp(join(base, 'sound'), dir, { recursive: true })
+  }
+  await up()
+  expect(bob.node.status.recovery).toBeNull()
+}, 300_000)
+
+/** Where whole writes end in a log of LevelDB: blocks of 32 KiB, records of `u32 checksum ‖ u16 length ‖ u8 type`, little-endian. */
+function writeEnds(bytes: Uint8Array): readonly number[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const ends: number[] = []
+  for (let at = 0; at + 7 <= bytes.length;) {
+    const left = 32_768 - (at % 32_768)
+    const type = left < 7 ? 0 : view.getUint8(at + 6)
+    if (type === 0) {
+      at += left // nothing more in this block
+      continue
+    }
+    at += 7 + view.getUint16(at + 4, true)
+    if (type === 1 || type === 4) ends.push(at)
+  }
+  return ends
+}
