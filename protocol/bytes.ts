@@ -62,7 +62,9 @@ export function u32(value: number): Uint8Array {
 
 /** Unsigned big-endian integer of 64 bits, at most 2^53 - 1. Throws `RangeError` outside its range. */
 export function u64(value: number): Uint8Array {
-  return bigEndian(value, 8)
+  const bytes = new Uint8Array(8)
+  putU64(bytes, 0, value)
+  return bytes
 }
 
 /** Writes an unsigned big-endian integer of 32 bits in place. */
@@ -71,6 +73,15 @@ export function putU32(bytes: Uint8Array, offset: number, value: number): void {
   bytes[offset + 1] = value >>> 16
   bytes[offset + 2] = value >>> 8
   bytes[offset + 3] = value
+}
+
+/** Writes an unsigned big-endian integer of 64 bits in place, at most 2^53 - 1. Throws `RangeError` outside its range. */
+export function putU64(bytes: Uint8Array, offset: number, value: number): void {
+  if (!Number.isSafeInteger(value) || value < 0) {
+    throw new RangeError('not an unsigned integer of 8 bytes')
+  }
+  putU32(bytes, offset, Math.floor(value / 2 ** 32))
+  putU32(bytes, offset + 4, value)
 }
 
 /** The unsigned big-endian integer of 32 bits at `offset`; bytes beyond the end count as zero. */

@@ -5,7 +5,7 @@
 import type { Account, AccountKey } from './account.ts'
 import { ACCOUNT_KEY_BYTES } from './account.ts'
 import type { Brand } from './bytes.ts'
-import { equalBytes } from './bytes.ts'
+import { concat, equalBytes, u64 } from './bytes.ts'
 import { hash } from './crypto.ts'
 import { DecodeError, RecordError } from './errors.ts'
 import { CustodyPayloadSchema } from './generated/mailbox_pb.ts'
@@ -13,7 +13,6 @@ import { domains } from './labels.ts'
 import { decodeExact, encodeMessage } from './protobuf.ts'
 import { reader } from './reader.ts'
 import { openEnvelope, sealEnvelope } from './signed-envelope.ts'
-import { Writer } from './writer.ts'
 
 /** A mailbox took an envelope and promises to keep it. */
 export interface Custody {
@@ -59,6 +58,7 @@ export const MAX_PROMISES = 2 ** MAX_RECEIPT_DEPTH
 export const MAX_RECEIPT_BYTES = 512
 
 const VERSION = 1
+const BEGINNING = Uint8Array.of(VERSION)
 const HASH_BYTES = 32
 const LEAF_BYTES = HASH_BYTES + ACCOUNT_KEY_BYTES + 8
 /** Stands where a tree has no leaf any more. Nothing has this hash. */
@@ -73,10 +73,8 @@ export function signCustody(mailbox: Account, promises: readonly Custody[]): Uin
   const payload = encodeMessage(CustodyPayloadSchema, { root: levels[depth]?.[0] ?? NOTHING })
   const signed = sealEnvelope({ account: mailbox, domain: domains.custody, payload })
   return leaves.map((leaf, position) => {
-    const receipt = new Writer(LEAF_BYTES + 3 + depth * HASH_BYTES + signed.length)
-    receipt.u8(VERSION).put(leaf).u8(depth).u8(position)
-    for (let i = 0; i < depth; i++) receipt.put(at(levels[i] ?? [], (position >> i) ^ 1))
-    return receipt.put(signed).done()
+    const path = levels.slice(0, depth).map((level, i) => at(level, (position >> i) ^ 1))
+    return concat(BEGINNING, leaf, Uint8Array.of(depth, position), ...path, signed)
   })
 }
 
@@ -140,7 +138,7 @@ function openRoot(signed: Uint8Array, mailbox: AccountKey): CustodyRoot {
 
 /** `envelope digest[32] ‖ owner[32] ‖ u64 kept until` */
 function encodeLeaf({ envelopeDigest, owner, keptUntil }: Custody): Uint8Array {
-  return new Writer(LEAF_BYTES).put(envelopeDigest).put(owner).u64(keptUntil).done()
+  return concat(envelopeDigest, owner, u64(keptUntil))
 }
 
 /** `G(32, none, "custody leaf"; leaf)` */

@@ -1,9 +1,8 @@
 // Layouts of a mailbox's records. Each begins with its version; what does not parse to its last byte throws `DecodeError`.
 
-import { concat, fromUtf8, u32, u64, u8, utf8 } from '../../protocol/bytes.ts'
+import { concat, fromUtf8, putU32, putU64, u32, u64, u8, utf8 } from '../../protocol/bytes.ts'
 import { DecodeError } from '../../protocol/errors.ts'
 import { reader } from '../../protocol/reader.ts'
-import { Writer } from '../../protocol/writer.ts'
 import { encodeFlow, flowFrom } from '../flow.ts'
 import type { Reader } from '../../protocol/reader.ts'
 import type { Flow } from '../flow.ts'
@@ -85,14 +84,15 @@ export const ITEM_HEADER_BYTES = 1 + DEPOSIT_ID_BYTES + 8 + 8 + 4
 /** `u8 1 ‖ deposit id[16] ‖ u64 taken at ‖ u64 expires at ‖ u32 slot ‖ envelope` */
 export function encodeItem(item: StoredItem): Uint8Array {
   const { depositId, takenAt, expiresAt, slot, envelope } = item
-  return new Writer(ITEM_HEADER_BYTES + envelope.length)
-    .u8(VERSION)
-    .put(depositId)
-    .u64(takenAt)
-    .u64(expiresAt)
-    .u32(slot)
-    .put(envelope)
-    .done()
+  // One array and not seven: this is done for each envelope that comes.
+  const value = new Uint8Array(ITEM_HEADER_BYTES + envelope.length)
+  value[0] = VERSION
+  value.set(depositId, 1)
+  putU64(value, 17, takenAt)
+  putU64(value, 25, expiresAt)
+  putU32(value, 33, slot)
+  value.set(envelope, ITEM_HEADER_BYTES)
+  return value
 }
 
 /** The fields are views of `value`. */
@@ -108,8 +108,11 @@ export function decodeItem(value: Uint8Array): StoredItem {
 
 /** `u8 1 ‖ digest[32] ‖ u64 kept until` */
 export function encodeReceipt(receipt: Promised): Uint8Array {
-  const { envelopeDigest, keptUntil } = receipt
-  return new Writer(1 + KEY_BYTES + 8).u8(VERSION).put(envelopeDigest).u64(keptUntil).done()
+  const value = new Uint8Array(1 + KEY_BYTES + 8)
+  value[0] = VERSION
+  value.set(receipt.envelopeDigest, 1)
+  putU64(value, 1 + KEY_BYTES, receipt.keptUntil)
+  return value
 }
 
 export function decodeReceipt(value: Uint8Array): Promised {
@@ -151,20 +154,19 @@ export type StoredExpiry =
   | { readonly kind: 'pair'; readonly member: number; readonly place: number }
   | { readonly kind: 'taken'; readonly member: number; readonly pairId: number }
 
+const EXPIRY_KINDS = { mail: 1, pair: 2, taken: 3 } as const
+
 /** `u8 1 ‖ u8 kind ‖ u32 member ‖` then: 1 = `u64 item ‖ deposit id[16]`, 2 = `u64 place`, 3 = `u32 pair id` */
 export function encodeExpiry(expiry: StoredExpiry): Uint8Array {
-  const head = (kind: number, bytes: number) =>
-    new Writer(6 + bytes).u8(VERSION).u8(kind).u32(expiry.member)
+  const head = Uint8Array.of(VERSION, EXPIRY_KINDS[expiry.kind], 0, 0, 0, 0)
+  putU32(head, 2, expiry.member)
   switch (expiry.kind) {
     case 'mail':
-      return head(1, 8 + DEPOSIT_ID_BYTES)
-        .u64(expiry.item)
-        .put(expiry.depositId)
-        .done()
+      return concat(head, u64(expiry.item), expiry.depositId)
     case 'pair':
-      return head(2, 8).u64(expiry.place).done()
+      return concat(head, u64(expiry.place))
     case 'taken':
-      return head(3, 4).u32(expiry.pairId).done()
+      return concat(head, u32(expiry.pairId))
   }
 }
 

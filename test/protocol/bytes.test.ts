@@ -10,6 +10,7 @@ import {
   lp,
   MAX_INTEGER,
   putU32,
+  putU64,
   toHex,
   u16,
   u32,
@@ -71,6 +72,18 @@ test('integers of 32 bits are written and read in place', () => {
   expect(getU32(Uint8Array.of(1, 2), 0)).toBe(0x01020000)
 })
 
+test('integers of 64 bits are written in place', () => {
+  fc.assert(
+    fc.property(fc.maxSafeNat(), fc.nat(3), (value, offset) => {
+      const into = new Uint8Array(11).fill(0xa7)
+      putU64(into, offset, value)
+      const around = new Uint8Array(11).fill(0xa7)
+      around.set(u64(value), offset)
+      expect(into).toEqual(around)
+    }),
+  )
+})
+
 test('integers come back', () => {
   fc.assert(
     fc.property(fc.nat(0xff), fc.nat(0xffff), fc.nat(0xffffffff), fc.maxSafeNat(), (a, b, c, d) => {
@@ -86,6 +99,7 @@ test.each([
   ['u16', () => u16(65_536)],
   ['u32', () => u32(2 ** 32)],
   ['u64', () => u64(2 ** 53)],
+  ['u64 in place', () => putU64(new Uint8Array(8), 0, -1)],
   ['negative', () => u32(-1)],
   ['fraction', () => u32(0.5)],
   ['not a number', () => u64(Number.NaN)],
