@@ -83,7 +83,7 @@ function depositorSteps(mail: Mail): readonly Case[] {
 }
 
 function mailboxSteps(mail: Mail, { store, dataKey }: Pick<Home, 'store' | 'dataKey'>) {
-  const { account, envelopes, promises, together, alone } = mail
+  const { account, envelopes, promises, together } = mail
   const requests = requestsOf(mail).map(frameOf)
   const plain = RECORD_BYTES.map((length) => new Uint8Array(length))
   const sealed = RECORD_BYTES.map((length) => new Uint8Array(length + SEAL_BYTES))
