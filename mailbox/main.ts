@@ -169,6 +169,7 @@ async function serve(home: Home, options: HostMailboxOptions): Promise<MailboxHo
     ...(announce === undefined ? {} : { announce }),
     ...(monitor && {
       onDialFailure: (transport, reason) => monitor.dialFailed(transport, reason),
+      metrics: monitor.libp2pMetrics,
     }),
   })
   const { mailbox: running } = node.services

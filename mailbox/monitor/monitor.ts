@@ -2,7 +2,9 @@
 
 import { open, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
+import { prometheusMetrics } from '@libp2p/prometheus-metrics'
 import { version as libp2pVersion } from 'libp2p/version'
+import { Registry } from 'prom-client'
 import { readVersion } from '../../net/platform/version.ts'
 import { Health } from './health.ts'
 import { json, serveHttp, text } from './http.ts'
@@ -33,6 +35,9 @@ export interface MonitorInit extends MonitorOptions {
   readonly dir: string | undefined
 }
 
+/** What `createLibp2p` takes as `metrics`. */
+export type Libp2pMetrics = ReturnType<typeof prometheusMetrics>
+
 /** What a monitor asks of a running mailbox. */
 export interface Watched {
   status(): Promise<MailboxServiceStatus>
@@ -59,6 +64,7 @@ export class Monitor implements MailboxObserver {
   readonly #lag = new LoopLag()
   readonly #health: Health
   readonly #log: EventLog | undefined
+  readonly #libp2p = new Registry()
   #metrics: MailboxMetrics | undefined
   #server: HttpServer | undefined
   #watched: Watched | undefined
@@ -79,6 +85,14 @@ export class Monitor implements MailboxObserver {
 
   now(): number {
     return performance.now()
+  }
+
+  /** For libp2p, of one node; undefined where nobody can read it. */
+  get libp2pMetrics(): Libp2pMetrics | undefined {
+    if (this.#init.listen === undefined) return undefined
+    // Without the second flag, the global registry of whoever embeds us would be cleared.
+    const options = { collectDefaultMetrics: false, preserveExistingMetrics: true }
+    return prometheusMetrics({ ...options, registry: this.#libp2p })
   }
 
   observe(event: MailboxEvent): void {
@@ -134,7 +148,7 @@ export class Monitor implements MailboxObserver {
   async #serve(listen: Endpoint, version: string): Promise<void> {
     const versions = { version, node: process.versions.node, libp2p: libp2pVersion }
     const [health, lag, look] = [this.#health, this.#lag, () => this.#look()]
-    const metrics = new MailboxMetrics({ versions, health, lag, look })
+    const metrics = new MailboxMetrics({ versions, health, lag, look, libp2p: this.#libp2p })
     this.#metrics = metrics
     this.#server = await serveHttp(listen, {
       '/livez': () => this.#live(),

@@ -21,7 +21,7 @@ import type { ComponentLogger, Libp2p, PeerDiscovery, PeerInfo } from '@libp2p/i
 import type { MulticastDNSComponents } from '@libp2p/mdns'
 import type { Ping } from '@libp2p/ping'
 import type { Datastore } from 'interface-datastore'
-import type { ServiceFactoryMap } from 'libp2p'
+import type { Libp2pInit, ServiceFactoryMap } from 'libp2p'
 import type { RandomBytes } from '../../protocol/bytes.ts'
 import type { Account } from '../../protocol/account.ts'
 import type { Clock, PeerName } from '../ports.ts'
@@ -59,6 +59,8 @@ export interface NetworkOptions<Services extends Record<string, unknown>> {
   readonly maxPendingConnections?: number
   /** Told of each address that could not be dialled, by transport. @default nobody */
   readonly onDialFailure?: (transport: string, reason: DialFailure) => void
+  /** Counts what libp2p does. @default nothing is counted */
+  readonly metrics?: Libp2pInit['metrics']
   /** @default a logger that writes nothing: log lines hold peer ids and addresses */
   readonly logger?: ComponentLogger
   readonly clock?: Clock
@@ -134,6 +136,7 @@ async function configuration<Services extends Record<string, unknown>>(
       dht: options.dht,
     } as ServiceFactoryMap<NetworkServices & Services>, // TypeScript does not see through the spread of a generic map
     ...(options.datastore === undefined ? {} : { datastore: options.datastore }),
+    ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
   }
 }
 
