@@ -96,6 +96,18 @@ test('the mailbox knows its store by the interface alone', () => {
   expect(wrong).toEqual([])
 })
 
+test('the simulator defines what stands around the cores, and nothing of their own', () => {
+  const around = ['SimClock', 'SimDirectory', 'SimDisk', 'Process'] // behind the ports
+  const story = ['Host', 'Mailbox', 'Person', 'World', 'Story', 'Liar'] // who has them
+  const looking = ['FaultLog', 'Trace', 'Watch']
+  const classes = namesOf(/^(?:export )?(?:abstract )?class (\w+)/gm, 'test/sim')
+  expect(classes.toSorted()).toEqual([...around, ...story, ...looking].toSorted())
+  const exported = /^export (?:async )?(?:function\*? |class |const )(\w+)/gm
+  const theirs = new Set(namesOf(exported, 'protocol', 'net', 'node', 'mailbox'))
+  expect(theirs).toContain('ChatCore')
+  expect(namesOf(exported, 'test/sim').filter((name) => theirs.has(name))).toEqual([])
+})
+
 test('the simulator brings ports, and runs the cores themselves', () => {
   const sources = new Map(
     sourcesOf('protocol', 'net', 'node', 'mailbox', 'test').map((file) => [file.path, file]),
@@ -276,5 +288,12 @@ function found(file: SourceFile, patterns: readonly RegExp[]): readonly string[]
 function uses(label: string, file: SourceFile): boolean {
   return new RegExp(`\\b(?:hash|keyedHash|deriveSecret)(?:<[^>]*>)?\\([^;]*?'${label}'`).test(
     file.code,
+  )
+}
+
+/** What a pattern finds in the sources of some folders. */
+function namesOf(pattern: RegExp, ...folders: readonly string[]): readonly string[] {
+  return sourcesOf(...folders).flatMap(({ code }) =>
+    [...code.matchAll(pattern)].map(([, name]) => name ?? ''),
   )
 }

@@ -15,7 +15,7 @@ import type { RunReport } from '../test/sim/run.ts'
 import { cpuMs, loadState, saveState, type State } from './sim-state.ts'
 
 /** Seeds of one process between two writes of the state. */
-const SAVE_EVERY = 20
+const SAVE_EVERY = 5
 
 const USAGE =
   'npm run campaign -- sim [--from 1] [--seeds 200] [--for 60m] [--state FILE] [--processes 1] [--until-failure] [--seed N]\n'
