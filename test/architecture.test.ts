@@ -97,7 +97,7 @@ test('the mailbox knows its store by the interface alone', () => {
 })
 
 test('the simulator defines what stands around the cores, and nothing of their own', () => {
-  const around = ['SimClock', 'SimDirectory', 'SimDisk', 'Process'] // behind the ports
+  const around = ['SimClock', 'SimDirectory', 'SimDisk', 'SimFile', 'Process'] // behind the ports
   const story = ['Host', 'Mailbox', 'Person', 'World', 'Story', 'Liar'] // who has them
   const looking = ['FaultLog', 'Trace', 'Watch']
   const classes = namesOf(/^(?:export )?(?:abstract )?class (\w+)/gm, 'test/sim')

@@ -82,4 +82,23 @@ export const MUTANTS: readonly Mutant[] = [
     instead: 'heldOnly ? Math.max(wait, RECEIPT_PATIENCE) : wait',
     put: '1e13',
   },
+  {
+    name: 'goes on in a store that was put back',
+    file: 'node/continuity.ts',
+    instead: 'this.#finding = finding\n    this.#highest = highest\n    return finding',
+    put: 'this.#highest = highest\n    return finding && undefined',
+  },
+  {
+    name: 'does not fetch again what was left over',
+    file: 'node/own-mailbox.ts',
+    instead: 'if (this.#status.waiting > 0 && this.#inHand === 0) {\n      await',
+    put: 'if (this.#status.waiting > 1e9) {\n      await',
+  },
+  {
+    name: 'never goes to a contact whose mailbox has promised',
+    file: 'node/courier.ts',
+    instead:
+      'hasPassed(HELD_RETRY, first.storedAt, now) && hasPassed(HELD_RETRY, this.#triedAt, now)',
+    put: 'false',
+  },
 ]

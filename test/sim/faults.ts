@@ -15,6 +15,7 @@ export const FAULTS = [
   'disk broken',
   'fsync fails',
   'session damaged',
+  'store restored',
   'mailbox crash',
   'mailbox restored',
   'clock jump',

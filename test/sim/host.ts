@@ -11,6 +11,7 @@ import { seededRandom } from '../support/random.ts'
 import type { SimClock } from './clock.ts'
 import { SimDisk, type Batch } from './disk.ts'
 import type { FaultLog } from './faults.ts'
+import { SimFile } from './file.ts'
 import { Process } from './process.ts'
 import type { Trace } from './trace.ts'
 
@@ -48,6 +49,8 @@ export class Host {
   readonly account: Account
   readonly peer: PeerName
   readonly disk: SimDisk
+  /** What notes how far the database is, in its folder: first the one that is synced. */
+  readonly witnesses: readonly SimFile[]
   process = new Process(0)
   readonly #around: Surroundings
   #starts = 0
@@ -60,28 +63,32 @@ export class Host {
     this.account = accountFromSeed(importSecret('AccountSeed', random(32)))
     this.peer = peerName(this.account.key)
     this.process.alive = false
+    const dice = new Dice(`${seed} disk ${name}`)
     this.disk = new SimDisk({
       clock,
-      dice: new Dice(`${seed} disk ${name}`),
+      dice,
       onWritten: (batch) => trace.add(clock.now(), name, ...batch.map(({ key }) => key)),
       onDurable: (batch) => onDurable(this.peer, batch),
       onLost: () => faults.happened('unsynced writes lost'),
     })
+    const { disk } = this
+    this.witnesses = [false, true].map((isLoose) => new SimFile({ clock, dice, disk, isLoose }))
   }
 
   get isUp(): boolean {
     return this.process.alive
   }
 
-  /** A new process with everything that a program needs. */
-  async begin(): Promise<HostPorts> {
+  /** A new process with everything that a program needs; `chain` as `Records` has it. */
+  async begin(chain?: string): Promise<HostPorts> {
     const { seed, network, directory } = this.#around
     const process = (this.process = new Process(this.process.skew))
     const random = seededRandom(`${seed} random ${this.name} ${this.#starts++}`)
     const clock = process.clock(this.#around.clock)
     const wire = process.wire(network.wire(this.peer))
     const dataKey = importSecret('DataKey', new Uint8Array(32).fill(7))
-    const records = new Records({ ...(await this.disk.open(process)), dataKey, clock, random })
+    const opened = await this.disk.open(process)
+    const records = new Records({ ...opened, dataKey, clock, random, ...(chain && { chain }) })
     return {
       account: this.account,
       records,
@@ -103,6 +110,7 @@ export class Host {
     this.process.alive = false
     network.crash(this.peer, silent ? 'silent' : 'told')
     this.disk.crash(power)
+    for (const file of this.witnesses) file.crash(power)
   }
 
   /** It ends so many beginnings and ends of port calls from now. */

@@ -3,6 +3,8 @@ import { encodeMailboxLink } from '../../protocol/link.ts'
 import type { AccountKey } from '../../protocol/account.ts'
 import { ChatCore } from '../../node/core.ts'
 import { ChatNode } from '../../node/chat-node.ts'
+import { keys } from '../../node/keys.ts'
+import { keys as mailboxKeys } from '../../mailbox/level/keys.ts'
 import { LevelMailboxStore } from '../../mailbox/level/level-store.ts'
 import { DEFAULT_LIMITS } from '../../mailbox/limits.ts'
 import { MailboxService } from '../../mailbox/service.ts'
@@ -15,6 +17,8 @@ import { Host, type Surroundings } from './host.ts'
 export class Person extends Host {
   #core: ChatCore | undefined
   #node: ChatNode | undefined
+  /** Whether an older copy of its database was put in its place: what came and went since is gone. */
+  isHurt = false
   /** Told of each new node before it starts. */
   onNode: (node: ChatNode) => void = () => undefined
 
@@ -29,8 +33,9 @@ export class Person extends Host {
   }
 
   async start(): Promise<void> {
-    const ports = await this.begin()
-    const core = new ChatCore(ports)
+    const ports = await this.begin(keys.commits)
+    const witnesses = this.witnesses.map((file) => file.open(this.process))
+    const core = new ChatCore({ ...ports, witnesses })
     const node = new ChatNode({
       core,
       addresses: () => [],
@@ -78,7 +83,9 @@ export class Mailbox extends Host {
   }
 
   async start(): Promise<void> {
-    const { account, records, wire, clock, random, directory } = await this.begin()
+    const { account, records, wire, clock, random, directory } = await this.begin(
+      mailboxKeys.commits,
+    )
     const store = lyingStore({
       store: new LevelMailboxStore({ records, clock, limits: DEFAULT_LIMITS }),
       dice: this.#dice,

@@ -66,6 +66,8 @@ async function settle(world: World): Promise<readonly string[]> {
     await world.clock.advance(MINUTE)
   }
   for (let day = 0; day < 3 && !(await world.isQuiet()); day++) await world.clock.advance(26 * HOUR)
+  // What was sealed for a store that went back to an older copy is sealed again a day later.
+  if (world.people.some(({ isHurt }) => isHurt)) return []
   return [`after ${PATIENCE} minutes without faults there were messages on their way`]
 }
 
@@ -84,6 +86,7 @@ class Story {
     if (dice.onceIn(3)) this.#setClocksApart()
     if (dice.onceIn(3)) this.#lie() // everybody is looked up at the beginning
     if (dice.onceIn(2)) this.#lieAsMailbox()
+    if (dice.onceIn(3)) this.#giveKeysTwice() // sessions begin soon
     // Whoever writes only then finds mailboxes and one-time pairs.
     await this.#world.clock.advance(dice.pick([0, 3_000, 30_000]))
     const troubles = this.#troubles()
@@ -110,6 +113,7 @@ class Story {
       () => this.#lie(),
       () => this.#lieAsMailbox(),
       () => this.#restoreMailbox(),
+      () => this.#restoreStore(),
     ]
     const share = 1 + this.#dice.below(3)
     const chosen = all.filter(() => this.#dice.below(4) < share)
@@ -192,9 +196,9 @@ class Story {
     this.#happened(name)
   }
 
-  /** A bit that flips on a disk, in what a session is kept in. Once in a story: a contact who begins anew more often waits for its user. */
+  /** A bit that flips on a disk, in what a session is kept in. */
   async #damage(): Promise<void> {
-    if (this.#world.faults.counts['session damaged'] > 0) return
+    if (this.#hasBegunAnew) return
     const person = this.#dice.pick(this.#world.people)
     if (person.isUp) this.#world.crash(person, { power: true, silent: false })
     if (person.disk.damage('session/')) this.#happened('session damaged')
@@ -206,15 +210,36 @@ class Story {
     if (this.#world.mailboxes.length === 0) return
     const mailbox = this.#dice.pick(this.#world.mailboxes)
     const copy = this.#copies.get(mailbox)
-    if (copy === undefined) {
-      this.#copies.set(mailbox, mailbox.disk.image())
-      return
-    }
+    if (copy === undefined) return this.#copyAll()
     this.#world.crash(mailbox, { power: true, silent: false })
     mailbox.disk.restore(copy)
     mailbox.isHonest = false
     this.#happened('mailbox restored')
     await this.#world.start(mailbox)
+  }
+
+  #copyAll(): void {
+    for (const host of this.#world.hosts) this.#copies.set(host, host.disk.image())
+  }
+
+  /** An older copy of a database comes into its place, without what lies beside it. */
+  async #restoreStore(): Promise<void> {
+    const person = this.#dice.pick(this.#world.people)
+    const copy = this.#copies.get(person)
+    if (copy === undefined) return this.#copyAll()
+    if (this.#hasBegunAnew) return
+    // With a loss of power the newest note beside it could be lost as well, and a copy of the last seconds would not be told from it.
+    this.#world.crash(person, { power: false, silent: false })
+    person.disk.restore(copy)
+    person.isHurt = true
+    this.#happened('store restored')
+    await this.#world.start(person)
+  }
+
+  /** Once in a story: a contact who begins anew more often in a day waits for its user. */
+  get #hasBegunAnew(): boolean {
+    const { counts } = this.#world.faults
+    return counts['session damaged'] + counts['store restored'] > 0
   }
 
   #jump(): void {
@@ -232,6 +257,13 @@ class Story {
     for (const mailbox of this.#world.mailboxes) {
       if (this.#dice.onceIn(3)) continue
       mailbox.lies = MAILBOX_LIES.filter(() => !this.#dice.onceIn(3))
+      mailbox.isHonest = false
+    }
+  }
+
+  #giveKeysTwice(): void {
+    for (const mailbox of this.#world.mailboxes) {
+      mailbox.lies = [...mailbox.lies, 'hands out a key twice']
       mailbox.isHonest = false
     }
   }

@@ -103,8 +103,9 @@ export class Watch {
     }
   }
 
-  /** No one-time pair is ever accepted twice. */
+  /** No one-time pair is ever accepted twice, but by whoever went back to a copy in which it is unused. */
   durable(peer: PeerName, batch: Batch): void {
+    if (this.#init.people().some((person) => person.peer === peer && person.isHurt)) return
     for (const { type, key } of batch) {
       const pair = type === 'put' ? this.#pairs.get(key) : undefined
       if (pair === undefined) continue
@@ -120,6 +121,9 @@ export class Watch {
     const { process } = person
     node.on('message.state', (event) => {
       if (process.alive) this.#state(person, event)
+    })
+    node.on('node.recovery', ({ reason }) => {
+      if (!person.isHurt) this.#problem(`${person.name} was told that its store is hurt: ${reason}`)
     })
     node.on('message.received', ({ message }) => {
       this.#init.trace.add(this.#init.clock.now(), person.name, message.text)
