@@ -3,6 +3,7 @@
 
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { clockStepMs } from './clock-step.ts'
+import { libp2pText } from './libp2p-metrics.ts'
 import { balanceOf } from './snapshot.ts'
 import type { MailboxEvent } from '../observer.ts'
 import type { Health } from './health.ts'
@@ -15,9 +16,6 @@ const LATENCY = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 const [MINUTE, HOUR, DAY] = [60, 3600, 86_400]
 const RESIDENCE = [1, 10, MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, DAY, 3 * DAY, 7 * DAY, 14 * DAY]
 
-/** What transports say by address; `sotto_connections` has it by transport. */
-const WITH_ADDRESSES = /^libp2p_(?:tcp|websockets)_/
-
 export interface Versions {
   readonly version: string
   readonly node: string
@@ -29,8 +27,6 @@ export interface MetricsInit {
   readonly health: Health
   readonly lag: LoopLag
   readonly look: () => Promise<Snapshot>
-  /** What libp2p says of itself. */
-  readonly libp2p: Registry
 }
 
 export class MailboxMetrics {
@@ -159,7 +155,7 @@ export class MailboxMetrics {
   }
 
   async #collect(): Promise<string> {
-    const { health, lag, look, libp2p } = this.#init
+    const { health, lag, look } = this.#init
     const { status, oldestMs, diskBudget, diskFree, connections } = await look()
     this.#members.set({ status: 'active' }, status.members - status.suspended)
     this.#members.set({ status: 'suspended' }, status.suspended)
@@ -179,10 +175,8 @@ export class MailboxMetrics {
     for (const { transport, direction, count } of connections)
       this.#connections.set({ transport, direction }, count)
     this.#count(status)
-    for (const { name } of libp2p.getMetricsAsArray())
-      if (WITH_ADDRESSES.test(name)) libp2p.removeSingleMetric(name)
-    const registries = [this.registry, processRegistry(), libp2p]
-    return (await Promise.all(registries.map((each) => each.metrics()))).join('\n')
+    const texts = [this.registry.metrics(), processRegistry().metrics(), libp2pText()]
+    return (await Promise.all(texts)).join('\n')
   }
 
   #count({ accepted, acknowledged, expired, removed }: Snapshot['status']): void {

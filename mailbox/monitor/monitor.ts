@@ -2,14 +2,13 @@
 
 import { open, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import { prometheusMetrics } from '@libp2p/prometheus-metrics'
 import { version as libp2pVersion } from 'libp2p/version'
-import { Registry } from 'prom-client'
 import { readVersion } from '../../net/platform/version.ts'
 import { Health } from './health.ts'
 import { json, serveHttp, text } from './http.ts'
 import { LoopLag } from './lag.ts'
 import { EventLog } from './log.ts'
+import { libp2pMetrics } from './libp2p-metrics.ts'
 import { MailboxMetrics } from './metrics.ts'
 import { balanceOf } from './snapshot.ts'
 import type { RandomBytes } from '../../protocol/bytes.ts'
@@ -17,6 +16,7 @@ import type { Clock } from '../../net/ports.ts'
 import type { MailboxEvent, MailboxObserver } from '../observer.ts'
 import type { Check } from './health.ts'
 import type { Endpoint, HttpServer, Page } from './http.ts'
+import type { Libp2pMetrics } from './libp2p-metrics.ts'
 import type { EventLogInit } from './log.ts'
 import type { MailboxServiceStatus } from '../service.ts'
 import type { ConnectionCount, Snapshot } from './snapshot.ts'
@@ -34,9 +34,6 @@ export interface MonitorInit extends MonitorOptions {
   /** The mailbox's folder; undefined for one in memory. */
   readonly dir: string | undefined
 }
-
-/** What `createLibp2p` takes as `metrics`. */
-export type Libp2pMetrics = ReturnType<typeof prometheusMetrics>
 
 /** What a monitor asks of a running mailbox. */
 export interface Watched {
@@ -64,7 +61,6 @@ export class Monitor implements MailboxObserver {
   readonly #lag = new LoopLag()
   readonly #health: Health
   readonly #log: EventLog | undefined
-  readonly #libp2p = new Registry()
   #metrics: MailboxMetrics | undefined
   #server: HttpServer | undefined
   #watched: Watched | undefined
@@ -87,12 +83,9 @@ export class Monitor implements MailboxObserver {
     return performance.now()
   }
 
-  /** For libp2p, of one node; undefined where nobody can read it. */
+  /** For libp2p; undefined where nobody can read it. */
   get libp2pMetrics(): Libp2pMetrics | undefined {
-    if (this.#init.listen === undefined) return undefined
-    // Without the second flag, the global registry of whoever embeds us would be cleared.
-    const options = { collectDefaultMetrics: false, preserveExistingMetrics: true }
-    return prometheusMetrics({ ...options, registry: this.#libp2p })
+    return this.#init.listen === undefined ? undefined : libp2pMetrics()
   }
 
   observe(event: MailboxEvent): void {
@@ -148,7 +141,7 @@ export class Monitor implements MailboxObserver {
   async #serve(listen: Endpoint, version: string): Promise<void> {
     const versions = { version, node: process.versions.node, libp2p: libp2pVersion }
     const [health, lag, look] = [this.#health, this.#lag, () => this.#look()]
-    const metrics = new MailboxMetrics({ versions, health, lag, look, libp2p: this.#libp2p })
+    const metrics = new MailboxMetrics({ versions, health, lag, look })
     this.#metrics = metrics
     this.#server = await serveHttp(listen, {
       '/livez': () => this.#live(),

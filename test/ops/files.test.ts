@@ -1,7 +1,6 @@
 // What operators are given: made from its description, and about metrics, flags and files that there are.
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { Registry } from 'prom-client'
 import { expect, test } from 'vitest'
 import { ALL_KEYS } from '../../mailbox/config/keys.ts'
 import { LoopLag } from '../../mailbox/monitor/lag.ts'
@@ -36,7 +35,7 @@ async function exported(): Promise<ReadonlySet<string>> {
   const health = new Health({ checks: [], clock, now: () => 0, onChange: () => undefined })
   const versions = { version: '1', node: '2', libp2p: '3' }
   const metrics = new MailboxMetrics({
-    ...{ versions, health, lag: new LoopLag(), look: async () => SNAPSHOT, libp2p: new Registry() },
+    ...{ versions, health, lag: new LoopLag(), look: async () => SNAPSHOT },
   })
   const text = await metrics.text()
   const names = [...text.matchAll(/^# TYPE (\w+) (\w+)$/gm)].flatMap(([, name = '', type]) =>
