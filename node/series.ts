@@ -47,7 +47,7 @@ export function mayFollowRefusal({ series }: ContactState): boolean {
 
 /** Whether the next handshake does without a one-time pair: a mailbox that gives used ones would have each of them refused. */
 export function doubtsPairs({ series }: Pick<ContactState, 'series'>): boolean {
-  return series !== undefined && series.refused >= MAX_REFUSED - 1
+  return series !== undefined && series.refused > 0
 }
 
 /** Whether this is a session that nothing may be sent in any more: unanswered, from a bundle that has expired. */
