@@ -125,6 +125,8 @@ export class Witness {
 
   /** Before the store is closed, and after everything that writes: what is on its way is waited for, and noted. */
   async stop(): Promise<void> {
+    this.#timer?.cancel()
+    if (this.#init.files.length === 0) return // nothing is noted anywhere
     await this.#init.records.flush().catch(() => undefined) // what is not written is not noted
     this.#stopped = true
     this.#timer?.cancel()
