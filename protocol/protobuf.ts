@@ -10,7 +10,7 @@ export function encodeMessage<Desc extends DescMessage>(
   schema: Desc,
   fields: MessageInitShape<Desc>,
 ): Uint8Array {
-  return toBinary(schema, create(schema, fields), { writeUnknownFields: false })
+  return toBinary(schema, create(schema, fields))
 }
 
 /**

@@ -19,7 +19,7 @@ import {
   utf8,
 } from '../../protocol/bytes.ts'
 import { reader } from '../../protocol/reader.ts'
-import { refusal } from '../support/refusals.ts'
+import { causeOf, refusal } from '../support/refusals.ts'
 
 const bytes = fc.uint8Array({ maxLength: 64 })
 
@@ -142,4 +142,5 @@ test('text comes back; bytes that are no text are refused', () => {
   )
   expect(fromUtf8(utf8('\ufeffa'))).toBe('\ufeffa')
   expect(refusal(() => fromUtf8(fromHex('c080')))).toBe('DecodeError ERR_MALFORMED')
+  expect(causeOf(() => fromUtf8(fromHex('c080')))).toBeInstanceOf(TypeError)
 })

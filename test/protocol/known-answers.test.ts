@@ -5,7 +5,7 @@ import { checkKnownAnswers } from '../../protocol/known-answers.ts'
 import type { Primitives } from '../../protocol/primitives.ts'
 import type { SodiumModule } from '../../protocol/sodium-module.ts'
 import { wasmPrimitives } from '../../protocol/primitives.ts'
-import { refusal } from '../support/refusals.ts'
+import { causeOf, refusal } from '../support/refusals.ts'
 
 await sodium.ready
 const { libsodium } = sodium as unknown as { readonly libsodium: SodiumModule }
@@ -144,15 +144,6 @@ test('a primitive that throws is noticed, and why', () => {
   expect(refusal(run)).toBe('CryptoError ERR_SELF_TEST')
   expect(causeOf(run)).toBe(thrown)
 })
-
-function causeOf(run: () => void): unknown {
-  try {
-    run()
-  } catch (thrown) {
-    return thrown instanceof Error ? thrown.cause : undefined
-  }
-  return undefined
-}
 
 function spoilt([first, second]: readonly [Uint8Array, Uint8Array]): [Uint8Array, Uint8Array] {
   return [first, flipped(second)]

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { fromBase32, toBase32 } from '../../protocol/base32.ts'
 import { concat, fromHex, utf8 } from '../../protocol/bytes.ts'
 import { hash, ready } from '../../protocol/crypto.ts'
+import { CryptoError } from '../../protocol/errors.ts'
 import { ContactLinkSchema, MailboxLinkSchema } from '../../protocol/generated/link_pb.ts'
 import {
   CONTACT_LINK_PREFIX,
@@ -15,7 +16,7 @@ import {
 } from '../../protocol/link.ts'
 import { encodeMessage } from '../../protocol/protobuf.ts'
 import { testAccount } from '../support/people.ts'
-import { refusal } from '../support/refusals.ts'
+import { causeOf, refusal } from '../support/refusals.ts'
 
 await ready
 
@@ -136,6 +137,11 @@ test.each([
   ['three own addresses', { account, addresses: [ip4, ip4, ip4] }, 'ERR_TOO_LARGE'],
 ])('%s is refused', (_, fields, code) => {
   expect(refusal(() => decodeContactLink(contactWith(fields)))).toBe(`DecodeError ${code}`)
+})
+
+test('why an account is no key is in the cause', () => {
+  const wrong = contactWith({ account: new Uint8Array(32) })
+  expect(causeOf(() => decodeContactLink(wrong))).toBeInstanceOf(CryptoError)
 })
 
 test('a third mailbox is refused', () => {

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { concat, fromHex } from '../../protocol/bytes.ts'
 import { ContentSchema } from '../../protocol/generated/content_pb.ts'
 import { decodeExact, decodeExtensible, encodeMessage, toInteger } from '../../protocol/protobuf.ts'
-import { refusal } from '../support/refusals.ts'
+import { causeOf, refusal } from '../support/refusals.ts'
 
 const bytes = encodeMessage(ContentSchema, { counter: 5n, seen: 1n })
 
@@ -35,6 +35,7 @@ test('what is no message, or above the limit, is refused', () => {
   expect(refusal(() => decodeExact(ContentSchema, fromHex('0a05'), 100))).toBe(
     'DecodeError ERR_MALFORMED',
   )
+  expect(causeOf(() => decodeExact(ContentSchema, fromHex('0a05'), 100))).toBeInstanceOf(Error)
   expect(refusal(() => decodeExact(ContentSchema, bytes, 3))).toBe('DecodeError ERR_TOO_LARGE')
 })
 

@@ -16,6 +16,16 @@ export function outcome<T>(run: () => T): T | string {
   }
 }
 
+/** The cause of what `run` throws. */
+export function causeOf(run: () => unknown): unknown {
+  try {
+    run()
+  } catch (error) {
+    return error instanceof Error ? error.cause : undefined
+  }
+  return expect.fail('nothing was thrown')
+}
+
 /** Every strict prefix and some longer forms are refused with an error of ours. */
 export function expectExact(bytes: Uint8Array, decode: (bytes: Uint8Array) => unknown): void {
   for (let length = 0; length < bytes.length; length += 1) {
