@@ -171,7 +171,8 @@ test('mail waits for an owner who is away, survives a restart of the mailbox, an
   const again = client((await dialler(testAccount(random))).wire, running).client
   const [repeated] = deposits
   if (repeated === undefined) throw new Error('nothing was deposited')
-  expect(await again.deposit(repeated, o)).toEqual(receipts[0])
+  const other = await again.deposit(repeated, o)
+  expect(other.keptUntil).toBe(receipts[0]?.keptUntil)
 
   const back = client((await dialler(owner)).wire, running, owner)
   await back.client.fetch(o)
