@@ -1,5 +1,6 @@
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { ProtocolCounts } from './test/support/protocol-counts.ts'
 import {
   CHROMIUM_ARGUMENTS,
@@ -71,6 +72,19 @@ const ALONE = [
   'test/node/kill.test.ts',
 ]
 
+/** Minutes of one worker each. A fresh clone knows no durations: what begins last ends last. */
+const LONG = /\/test\/sim\/sim/
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const [long, others] = [true, false].map((is) =>
+      sorted.filter(({ moduleId }) => LONG.test(moduleId) === is),
+    )
+    return [...(long ?? []), ...(others ?? [])]
+  }
+}
+
 function jsonReport(outputFile: string): ['json', { outputFile: string }] {
   return ['json', { outputFile }]
 }
@@ -109,6 +123,7 @@ const NO_STATE = { XDG_STATE_HOME: '/dev/null/none' }
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongFirst },
     reporters: [
       'default',
       new ProtocolCounts(),

@@ -114,7 +114,7 @@ async function tests(name: string, script: readonly string[]): Promise<Counts> {
   const report = join(reports, `${name}.json`)
   let problem: unknown
   try {
-    await command('npm', script, 14, { SOTTO_TEST_REPORT: report })
+    await command('npm', script, 16, { SOTTO_TEST_REPORT: report })
   } catch (cause) {
     problem = cause
   }
