@@ -14,7 +14,8 @@ import type {
   Target,
   Memory,
 } from './flood/orders.ts'
-import { percentile, type Unit } from './report.ts'
+import type { Unit } from './report.ts'
+import { percentile } from './statistics.ts'
 import type { Bench, Case } from './rounds.ts'
 
 const IDENTITIES = 200

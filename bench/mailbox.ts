@@ -10,7 +10,8 @@ import { withIdle, withMail } from './mailbox/memory.ts'
 import { type Program, programs, scripted, type StartServer } from './mailbox/servers.ts'
 import { System } from './mailbox/system.ts'
 import { installPeers } from './peers.ts'
-import { percentile, type Unit } from './report.ts'
+import type { Unit } from './report.ts'
+import { percentile } from './statistics.ts'
 import type { Bench, Case } from './rounds.ts'
 
 /** Deposits of a sample, by the number of depositors. */

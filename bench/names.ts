@@ -10,7 +10,7 @@ import type { ThrowAwayWire, ThrowAwayWires } from '../net/ports.ts'
 import { Child } from './child.ts'
 import { ask, type Echo, type Memory } from './names/echo.ts'
 import { startNode } from './names/node.ts'
-import { median } from './report.ts'
+import { median } from './statistics.ts'
 import type { Bench } from './rounds.ts'
 
 const TIMES = 20

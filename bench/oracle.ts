@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { Child } from './child.ts'
 import { success } from './oracle/guesser.ts'
 import { BUNDLE_CASES, DEPOSIT_CASES } from './oracle/orders.ts'
-import { median } from './report.ts'
+import { median } from './statistics.ts'
 import type { AskerOrder, HostOrder, OracleMeeting, Times } from './oracle/orders.ts'
 import type { Bench, Case } from './rounds.ts'
 

@@ -2,7 +2,8 @@
  * Interleaved rounds: in each round every subject does every job once, so that whatever else the machine does falls on
  * all of them alike. The first round warms up and is not counted.
  */
-import { median, type Result, type Unit } from './report.ts'
+import type { Result, Unit } from './report.ts'
+import { median } from './statistics.ts'
 
 /** One job of one subject; returns the value of this round. */
 export interface Case {

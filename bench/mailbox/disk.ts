@@ -1,6 +1,6 @@
 import { closeSync, fdatasyncSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { median } from '../report.ts'
+import { median } from '../statistics.ts'
 import { ENVELOPE_BYTES } from './orders.ts'
 
 const TIMES = 100

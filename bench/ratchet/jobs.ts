@@ -1,5 +1,5 @@
 /** The jobs of the ratchet benchmark that take time. Each returns the value of one sample and checks what it decrypted. */
-import { median } from '../report.ts'
+import { median } from '../statistics.ts'
 import type { Pair, Subject } from './subject.ts'
 
 const FIRST = printable(32)

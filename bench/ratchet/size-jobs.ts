@@ -1,5 +1,5 @@
 /** The jobs that count bytes. The same in each round; they stand among the others so that all of a subject is in one run. */
-import { median } from '../report.ts'
+import { median } from '../statistics.ts'
 import { printable, talkedBothWays } from './jobs.ts'
 import type { Pair, Side, Subject } from './subject.ts'
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { median, percentile, report, table } from '../../bench/report.ts'
+import { report, table } from '../../bench/report.ts'
+import { median, percentile } from '../../bench/statistics.ts'
 import { interleave } from '../../bench/rounds.ts'
 
 test('the median of an even number of values lies between the middle two', () => {
