@@ -7,35 +7,12 @@
  * first kill decide when each life ends; when the operating system does what is not in anybody's hands. A campaign that was ended
  * goes on with `--from`.
  */
-import { parseArgs } from 'node:util'
-import { parseDuration } from '../cli/duration.ts'
 import { ready } from '../protocol/crypto.ts'
-import { Dice } from '../test/campaign/dice.ts'
 import { killMailbox, type KillReport } from '../test/support/mailbox-kills.ts'
-
-/** Kills of one mailbox. */
-const EPISODE = 50
+import { killEpisodes, write } from './kill-episodes.ts'
 
 /** MiB that a mailbox may have resident at the end of any life. */
 const MAX_MEMORY = 400
-
-const { values } = parseArgs({
-  allowPositionals: true,
-  options: {
-    kills: { type: 'string', default: '500' },
-    from: { type: 'string', default: '0' },
-    for: { type: 'string' },
-    seed: { type: 'string', default: 'sotto' },
-  },
-})
-const [kills, from] = [Number(values.kills), Number(values.from)]
-const limit = values.for === undefined ? Infinity : (parseDuration(values.for) ?? 0)
-if (!Number.isSafeInteger(kills) || !Number.isSafeInteger(from) || from < 0 || limit === 0) {
-  process.stderr.write(
-    'npm run campaign -- mailbox-kills [--kills 500] [--from 0] [--for 60m] [--seed S]\n',
-  )
-  process.exit(2)
-}
 
 const NOTHING: KillReport = {
   faults: [],
@@ -48,23 +25,11 @@ process.exitCode = await campaign()
 
 /** The exit code: 1 where a promise was broken. */
 async function campaign(): Promise<number> {
-  let stopped = false
-  process.once('SIGINT', () => (stopped = true)).once('SIGTERM', () => (stopped = true))
-  const began = performance.now()
-  const reports: KillReport[] = []
-  let next = from
-  while (next < kills && !stopped && performance.now() - began < limit) {
-    const count = Math.min(EPISODE, kills - next)
-    const dice = new Dice(`${values.seed} ${next}`)
-    const report = await killMailbox(count, (below) => dice.below(below))
-    next += count
-    reports.push(report)
-    write(`${next} of ${kills} kills, seed ${values.seed}: ${told(report)}`)
-    for (const fault of report.faults) write(`  ${fault}`)
-  }
-  if (next < kills) write(`go on with --seed '${values.seed}' --from ${next}`)
+  const { kills, reports } = await killEpisodes({
+    ...{ name: 'mailbox-kills', kills: 500, run: killMailbox, told },
+  })
   const all = reports.reduce(joined, NOTHING)
-  write(`${next - from} kills: ${told(all)}`)
+  write(`${kills} kills: ${told(all)}`)
   const { during, mail, pairs } = all.expiry
   const hasMetExpiry = during > 0 && mail > 0 && pairs > 0
   if (!hasMetExpiry) write('no kill has met expiry, which is what half of them are for')
@@ -97,8 +62,4 @@ function told({ promised, received, expired, pairs, expiry, ...report }: KillRep
     `${expiry.during} kills while something did, ${expiry.after} after something had; ` +
     `${pairs} pairs taken, at most ${memory.toFixed(0)} MiB, ${faults.length} faults`
   )
-}
-
-function write(line: string): void {
-  process.stdout.write(`${line}\n`)
 }
