@@ -16,18 +16,19 @@ export interface Story {
   readonly tell: (text: string) => Promise<void>
 }
 
+interface Use {
+  readonly member: Member
+  readonly box: Cast['box']
+  readonly watch: Watch
+  readonly signal: AbortSignal
+}
+
 /** Ada puts her bundle into the DHT and leaves. Returns who holds it. */
 export async function publish({ cast, tell, signal }: Story): Promise<readonly PeerName[]> {
   const { ada, box } = cast
   await ada.up()
   const watch = await Watch.open(ada.api, signal)
-  await ada.api.call('mailbox.use', { link: box.link }, { signal })
-  const { sequence } = (await ada.api.call('node.status', {})).bundle
-  const { holders } = await watch.first(
-    'node.published',
-    'ada put her bundle into the DHT',
-    (event) => event.sequence >= sequence && event.holders.length > 0,
-  )
+  const { sequence, holders } = await useMailbox({ member: ada, box, watch, signal })
   const names = holders.map((peer) => nameOf(cast, peer))
   const without = cast.others.filter(({ peer }) => !holders.includes(peer))
   await tell(`  ada published her bundle (number ${sequence}: her keys, and where her mailbox is).`)
@@ -72,7 +73,23 @@ export async function find(story: Story, holders: readonly PeerName[]): Promise<
   await tell(`  Session class: ${classOf(session)}.`)
   const stored = await watch.first('message.state', 'the mailbox took the message', isStored(hello))
   await tell(`  bob: "Hello ada, I found you." - in mailbox, ${custodyOf(stored)}.`)
-  await bob.api.call('mailbox.use', { link: box.link }, { signal })
+  await useMailbox({ member: bob, box, watch, signal })
+}
+
+/** Takes a mailbox, and waits until the bundle that names it is in the DHT. */
+async function useMailbox({
+  member,
+  box,
+  watch,
+  signal,
+}: Use): Promise<EventViewOf<'node.published'>> {
+  await member.api.call('mailbox.use', { link: box.link }, { signal })
+  const { sequence } = (await member.api.call('node.status', {}, { signal })).bundle
+  return watch.first(
+    'node.published',
+    `${member.name} put the bundle with the mailbox into the DHT`,
+    (event) => event.sequence >= sequence && event.holders.length > 0,
+  )
 }
 
 /** Ada returns, reads, and the two talk directly. */
@@ -93,7 +110,6 @@ export async function talk(story: Story): Promise<void> {
   await bobs.first('message.state', 'ada told bob that she read it', isState(question, 'read'))
   await tell('  ada reads it, and bob sees: read.')
   await bobs.until('all that bob wrote is delivered', () => allDelivered(bobs))
-  await knowsMailbox(ada, bob, signal)
 }
 
 async function compareNumbers({ cast: { ada, bob }, tell, signal }: Story): Promise<void> {
@@ -142,16 +158,6 @@ async function delivered(watch: Watch, id: string): Promise<string> {
 
 function allDelivered(watch: Watch): boolean {
   return [...watch.states.values()].every(({ to }) => to === 'delivered' || to === 'read')
-}
-
-/** Ada must know bob's mailbox before bob is gone; it stands in his bundle. */
-async function knowsMailbox(ada: Member, bob: Member, signal: AbortSignal): Promise<void> {
-  const deadline = AbortSignal.timeout(20_000)
-  for (;;) {
-    const { bundle } = await ada.api.call('contact.get', { contact: bob.peer }, { signal })
-    if (bundle !== null && bundle.mailboxes > 0) return
-    if (deadline.aborted) throw new StoryError('ada did not learn of bob’s mailbox')
-  }
 }
 
 /** What makes it a lookup through the DHT alone. */
