@@ -34,15 +34,20 @@ export class PrekeyShelf {
 
   /**
    * Verifies and keeps all of the pairs, or none. Those that are here already, or were handed out, or may have been handed out
-   * before a restore, are passed over: an upload can be repeated. Throws `RecordError` or `DecodeError` for a pair that is not this owner's for this mailbox, `Refusal` quota
+   * before a restore, are passed over: an upload can be repeated. What is on the shelf and expires at `voidUntil` (Unix ms) or before is
+   * taken off. Throws `RecordError` or `DecodeError` for a pair that is not this owner's for this mailbox, `Refusal` quota
    * when the shelf is full.
    */
-  async put(owner: AccountKey, signedPairs: readonly Uint8Array[]): Promise<void> {
+  async put(
+    owner: AccountKey,
+    signedPairs: readonly Uint8Array[],
+    voidUntil: number,
+  ): Promise<void> {
     const { store, time, limits, restored } = this.#init
     const pairs = signedPairs
       .map((signed) => this.#verify(owner, signed))
       .filter(({ issuedAt }) => !restored.hasForgotten(issuedAt))
-    await store.putPairs(owner, pairs, time.now() + limits.keepPairsMs)
+    await store.putPairs(owner, pairs, time.now() + limits.keepPairsMs, voidUntil)
   }
 
   /** Removes the oldest pair for good, then gives it. Undefined when there is none for the one who asks. */

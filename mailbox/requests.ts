@@ -139,8 +139,7 @@ export class Requests {
         await this.#init.bundles.put(await this.#owner(visitor), body.value.bundle)
         return DONE
       case 'putPrekeys':
-        await this.#init.shelf.put(await this.#owner(visitor), body.value.pairs)
-        return DONE
+        return await this.#putPrekeys(visitor, body.value)
       case 'putTokens':
         await this.#init.store.setTokens(signedIn(visitor), body.value.tokens)
         return DONE
@@ -296,6 +295,14 @@ export class Requests {
         ? new Refusal('unavailable', { cause })
         : cause
     }
+  }
+
+  async #putPrekeys(
+    visitor: Visitor,
+    { pairs, voidUntil }: Body<'putPrekeys'>,
+  ): Promise<MailboxBodyInit> {
+    await this.#init.shelf.put(await this.#owner(visitor), pairs, Number(voidUntil))
+    return DONE
   }
 
   async #takePrekey(

@@ -242,9 +242,14 @@ export interface MailboxStore {
 
   /**
    * Puts pairs on the shelf until `shelfUntil` (time base): all, or none. Those that are there already, or were taken, are passed
-   * over. Throws `Refusal` quota.
+   * over. What is there and expires at `voidUntil` (Unix ms) or before goes in the same write. Throws `Refusal` quota.
    */
-  putPairs(owner: AccountKey, pairs: readonly NewPair[], shelfUntil: number): Promise<void>
+  putPairs(
+    owner: AccountKey,
+    pairs: readonly NewPair[],
+    shelfUntil: number,
+    voidUntil?: number,
+  ): Promise<void>
   /**
    * Takes the oldest pair whose expiry is after `now` (Unix ms) off the shelf for good: nobody else gets it. That it was taken is
    * remembered until `knownUntil` (time base). Undefined when there is none, or none for a stranger: who shows no token that is known

@@ -150,10 +150,17 @@ export class MailboxClient {
     await this.#request({ case: 'putBundle', value: { bundle } }, 'done', signal)
   }
 
-  /** Uploads signed one-time pairs in acknowledged pieces. After a failure some of them may be on the shelf. */
-  async putPrekeys(pairs: readonly Uint8Array[], { signal }: CallOptions): Promise<void> {
-    for (const piece of pieces(pairs)) {
-      await this.#request({ case: 'putPrekeys', value: { pairs: piece } }, 'done', signal)
+  /**
+   * Uploads signed one-time pairs in acknowledged pieces, and has what is on the shelf and expires at `voidUntil` (Unix ms) or before
+   * taken off. After a failure some of them may be on the shelf.
+   */
+  async putPrekeys(
+    pairs: readonly Uint8Array[],
+    { signal, voidUntil = 0 }: CallOptions & { readonly voidUntil?: number },
+  ): Promise<void> {
+    for (const piece of pairs.length === 0 ? [[]] : pieces(pairs)) {
+      const value = { pairs: piece, voidUntil: BigInt(voidUntil) }
+      await this.#request({ case: 'putPrekeys', value }, 'done', signal)
     }
   }
 

@@ -139,6 +139,7 @@ function check(body: MailboxBody): void {
     case 'bundle':
       return between(body.case === 'bundle' ? 0 : 1, MAX_BUNDLE_BYTES, body.value.bundle)
     case 'putPrekeys':
+      integers(body.value.voidUntil)
       return checkPairs(body.value.pairs)
     case 'items':
       count(MAX_ITEMS, body.value.items.length)

@@ -48,6 +48,8 @@ export interface Composer {
   readonly ourName: string
   /** Whether its mailbox knows a delivery token: not before that is it told to the contact. */
   readonly isRegistered: (token: IssuedToken) => boolean
+  /** Whether nothing may be sent in a session yet. */
+  readonly holds: (session: Session) => boolean
 }
 
 const NOTHING = new Uint8Array(0)
@@ -198,7 +200,7 @@ export function composeControl(
 export function encryptWaiting(draft: Draft, composer: Composer): void {
   if (draft.contact.trust === 'changed') return
   let session = usableSession(draft.sessions, draft.contact, draft.now)
-  if (session === undefined) return
+  if (session === undefined || composer.holds(session)) return
   unsealOld(draft, composer, session)
   const entries = currentEntries(draft, composer.outbox)
   const { id } = session

@@ -30,6 +30,8 @@ export interface ConversationInit {
   readonly mayBeCalled: (name: string, contact: ContactId) => boolean
   /** Whether a mailbox of ours knows a delivery token of the contact's. */
   readonly isRegistered: (token: IssuedToken) => boolean
+  /** Whether nothing may be sent in a session yet. */
+  readonly holds: (session: Session) => boolean
   /** Told after commits. */
   readonly listener: ConversationListener
 }

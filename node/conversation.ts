@@ -119,6 +119,7 @@ export class Conversation implements Mender, Opener {
     return this.#state.outbox.size + this.#texts.size
   }
   readonly isRegistered = (token: IssuedToken): boolean => this.#init.isRegistered(token)
+  readonly holds = (session: Session): boolean => this.#init.holds(session)
   readonly failedBodies = new Map<string, FailedBodies>()
   readonly unopened = new Map<string, string>()
   readonly nextOrder = (): number => this.#state.nextOrder()

@@ -36,6 +36,7 @@ import { Reader } from './reader.ts'
 import { Receipts } from './receipts.ts'
 import { StateWaiters } from './state-waiters.ts'
 import { TokenDesk } from './token-desk.ts'
+import { StartHold } from './start-hold.ts'
 import { Upkeep } from './upkeep.ts'
 
 export interface CoreInit extends StoreSurroundings {
@@ -84,6 +85,7 @@ export class ChatCore {
   readonly continuity: Continuity
   readonly #init: CoreInit
   readonly #marks: MarkKeeper
+  readonly #hold: StartHold
   readonly #introducer: Introducer
   readonly #receipts: Receipts
   readonly #gaps: GapAsker
@@ -118,7 +120,9 @@ export class ChatCore {
     this.#marks = new MarkKeeper({
       ...{ account: account.key, records, random: salts },
       onMark: (mark) => this.#hearMark(mark),
+      onHeard: () => this.#hold.end(),
     })
+    this.#hold = new StartHold({ clock, onEnd: () => this.#encryptHeld() })
     const permit = (addresses: readonly string[]): void => init.dialPolicy?.permit(addresses)
     this.tokens = new TokenDesk({
       book: () => this.book,
@@ -130,6 +134,7 @@ export class ChatCore {
     const { isRegistered } = this.tokens
     this.book = new ContactBook({
       isRegistered,
+      holds: this.#hold.holds,
       permit,
       damages,
       records,
@@ -216,6 +221,7 @@ export class ChatCore {
       keys: this.ownKeys,
       tokens: this.tokens,
       marks: this.#marks,
+      recoveredAt: () => this.continuity.last?.at ?? 0,
       onItems: (mailbox, items) => this.#fetched(mailbox, items),
       onDrained: (mailbox, unmatched) => this.#announcements.drained(mailbox, unmatched),
       onConnected: (mailbox, connected) => this.#announcements.mailbox(mailbox, connected),
@@ -282,6 +288,7 @@ export class ChatCore {
     for (const conversation of this.book.all()) await conversation.beginAgain()
     if (finding !== undefined) await this.#recover()
     await this.continuity.settle()
+    this.#hold.begin(this.book.all().flatMap(({ sessions }) => sessions))
     this.#started = true
     await this.#direct.start()
     this.#unwatch = this.#init.wire.watch((peer, connected) => this.#seen(peer, connected))
@@ -296,6 +303,7 @@ export class ChatCore {
     })
     this.ownKeys.guard.watch((jump) => this.#announcements.clock(jump))
     await this.ownMailboxes.start()
+    if (this.ownMailboxes.accounts.length === 0) this.#hold.end()
     await this.#untold.log(this, this.clock)
     this.#upkeep.start()
     this.#publishing = this.#publishAfterLookups()
@@ -310,6 +318,7 @@ export class ChatCore {
   async stop(): Promise<void> {
     if (!this.#started) return
     this.#started = false
+    this.#hold.stop()
     this.#upkeep.stop()
     this.#table?.cancel()
     this.#unwatch?.()
@@ -386,7 +395,12 @@ export class ChatCore {
    */
   async #recover(): Promise<void> {
     for (const conversation of this.book.all()) await conversation.leaveSessions()
-    await this.ownKeys.rotate()
+    await this.ownKeys.replace()
+  }
+
+  /** What waited at the start. Where the store refuses, the next step of the conversation comes back to it. */
+  #encryptHeld(): void {
+    for (const conversation of this.book.all()) void conversation.tend().catch(() => undefined)
   }
 
   /** A mailbox has kept it of an earlier run. Rejects with `StoreError`. */

@@ -160,8 +160,9 @@ export class Inbox {
 
   /** Cheap checks first: known ephemeral key, known prekeys, rate; then Diffie-Hellman and KEM (docs/protocol.md, "First message"). */
   async #accept(envelope: FirstEnvelope, from: Source): Promise<Outcome> {
-    const { book } = this.#init
+    const { book, ownKeys } = this.#init
     await book.recover()
+    await ownKeys.recoverOneTime()
     const again = from.route(envelope)
     if (again === 'store-full') return again
     if (again?.recognises(envelope) === true) {

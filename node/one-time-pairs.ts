@@ -15,7 +15,7 @@ import type { RandomBytes } from '../protocol/bytes.ts'
 import type { OneTimePair } from '../protocol/prekeys.ts'
 import type { Clock } from '../net/ports.ts'
 import type { Operation, Records } from '../net/records.ts'
-import type { Damages } from './damage.ts'
+import { soundly, type Damages } from './damage.ts'
 import type { StoredPair } from './own-codec.ts'
 
 export interface OneTimePairsInit {
@@ -45,6 +45,8 @@ export class OneTimePairs {
   readonly #pairs = new Map<number, StoredPair>()
   /** In a commit that is on its way: not to be used a second time. */
   readonly #spending = new Map<number, StoredPair>()
+  /** Those of them whose commit has failed. */
+  readonly #doubtful = new Set<number>()
 
   constructor(init: OneTimePairsInit) {
     this.#init = init
@@ -82,6 +84,11 @@ export class OneTimePairs {
   outstanding(mailbox: AccountKey, after = 0): number {
     const oldest = Math.max(this.#init.clock.now() - ONE_TIME_SHELF, after)
     return this.#of(mailbox).filter((pair) => pair.uploaded && pair.issuedAt > oldest).length
+  }
+
+  /** Pairs that the mailbox has acknowledged, issued after some moment, and that no first message has used: it has no others. */
+  given(mailbox: AccountKey, after: number): number {
+    return this.#of(mailbox).filter((pair) => pair.uploaded && pair.issuedAt > after).length
   }
 
   /** Pairs that the mailbox has not acknowledged and may still get, issued after some moment. */
@@ -137,11 +144,27 @@ export class OneTimePairs {
     if (pair !== undefined) wipe(pair)
   }
 
-  /** The commit failed: the pair is as good as before. */
+  /** The commit failed, and may be in the store all the same: `recover` tells. Until then the pair is not given out. */
   restore(id: number): void {
-    const pair = this.#spending.get(id)
-    this.#spending.delete(id)
-    if (pair !== undefined) this.#pairs.set(id, pair)
+    if (this.#spending.has(id)) this.#doubtful.add(id)
+  }
+
+  /** After failed commits: the pairs that are in the store are as good as before, and the others are used. Rejects with `StoreError`. */
+  async recover(): Promise<void> {
+    if (this.#doubtful.size === 0) return
+    const { records } = this.#init
+    await records.flush()
+    for (const id of this.#doubtful) {
+      const pair = this.#spending.get(id)
+      const stored = await soundly(records, keys.pair(id))
+      this.#doubtful.delete(id)
+      if (pair === undefined) continue
+      if (stored === undefined || stored === 'damaged') this.forget(id)
+      else {
+        this.#spending.delete(id)
+        this.#pairs.set(id, pair)
+      }
+    }
   }
 
   /** Pairs that were made while the clock was ahead count as made now. */
@@ -166,11 +189,20 @@ export class OneTimePairs {
     }
   }
 
+  /** Destroys all: in a store that went back, used ones are there again. */
+  async drop(): Promise<void> {
+    const all = [...this.#pairs.values()]
+    if (all.length === 0) return
+    await this.#init.records.commit(all.map(({ id }) => ({ type: 'del', key: keys.pair(id) })))
+    for (const pair of all) if (this.#pairs.delete(pair.id)) wipe(pair)
+  }
+
   /** Wipes the private halves; nothing can be used until the next `load`. */
   unload(): void {
     for (const pair of [...this.#pairs.values(), ...this.#spending.values()]) wipe(pair)
     this.#pairs.clear()
     this.#spending.clear()
+    this.#doubtful.clear()
   }
 
   #make(device: number, mailbox: AccountKey, ids: ReadonlySet<number>): StoredPair {

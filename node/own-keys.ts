@@ -132,6 +132,11 @@ export class OwnKeys {
     return this.#pairs.outstanding(mailbox, after)
   }
 
+  /** One-time pairs that a mailbox was given, issued after some moment, and that no first message has used. */
+  oneTimePairsGiven(mailbox: AccountKey, after: number): number {
+    return this.#pairs.given(mailbox, after)
+  }
+
   /** Whether a private half with this id is still held: what was made with it must be remembered as long. */
   holds(id: number): boolean {
     return this.#bundles.holds(id) || this.#pairs.has(id)
@@ -156,6 +161,11 @@ export class OwnKeys {
 
   restoreOneTime(id: number): void {
     this.#pairs.restore(id)
+  }
+
+  /** After failed commits: which of the pairs in them are used. To be called before pairs are asked for. Rejects with `StoreError`. */
+  recoverOneTime(): Promise<void> {
+    return this.#pairs.recover()
   }
 
   /** Makes and stores pairs for one mailbox, and returns their public halves; fewer where too many are out. */
@@ -186,6 +196,12 @@ export class OwnKeys {
   /** Replaces the prekeys before their time: after a theft, or when too many strangers used the last-resort one. */
   async rotate(): Promise<void> {
     await this.#change(() => this.#bundles.rotate(this.#issueTime(), false))
+  }
+
+  /** Other prekeys in the place of all that there are: the store went back, and may hold what was used since. Throws `StoreError`. */
+  async replace(): Promise<void> {
+    await this.#lock.run(LOCK, () => this.#pairs.drop())
+    await this.rotate()
   }
 
   /**

@@ -9,7 +9,7 @@ import { MailboxError } from '../net/mailbox-error.ts'
 import { peerName } from '../net/peer-name.ts'
 import { withDeadline } from './deadline.ts'
 import { SESSION_MAIL_TTL } from './lifetimes.ts'
-import { PairRefill } from './pair-refill.ts'
+import { PairRefill, type UploadPairs } from './pair-refill.ts'
 import type { AccountKey } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { MailboxClient, MailboxItem, MailboxStatus, TokenSlot } from '../net/mailbox-client.ts'
@@ -74,6 +74,8 @@ export interface OwnMailboxInit {
   /** Binary multiaddrs. */
   readonly addresses: readonly Uint8Array[]
   readonly refilledAt: number
+  /** Unix ms: one-time pairs that were issued before are void; 0 for none. */
+  readonly goodSince: () => number
   readonly saveRefill: (refilledAt: number) => Promise<void>
   /** It has handed out a pair twice: it gets no more. */
   readonly isBroken: () => boolean
@@ -143,8 +145,10 @@ export class OwnMailbox {
     this.#init = init
     this.peer = peerName(init.account)
     this.#addresses = addressTexts(init.addresses)
-    const { clock, random, keys, account: mailbox, refilledAt, saveRefill: save, onDrained } = init
-    this.#refill = new PairRefill({ clock, random, keys, mailbox, refilledAt, save, onDrained })
+    const { clock, random, keys, account: mailbox, saveRefill: save, onDrained } = init
+    const { refilledAt, goodSince } = init
+    const refill = { clock, random, keys, mailbox, refilledAt, goodSince, save, onDrained }
+    this.#refill = new PairRefill(refill)
   }
 
   /** As the mailbox last said; null for what it has not said yet. */
@@ -245,15 +249,20 @@ export class OwnMailbox {
     })
     this.#client = client
     try {
-      await this.#request(signal, (inner) => client.fetch({ signal: inner })).catch(this.#refused)
+      await this.#ask(client, signal).catch(this.#refused)
+      await this.#fetch(client, signal)
       this.#attempt = 0
       this.#setConnected(true)
       while (!closed && !this.#left && !signal.aborted) {
         this.#woken = false
         await this.#tend(client, signal)
         this.#firstTry.resolve()
-        if (!closed && !this.#left && !this.#woken)
-          await this.#pause(between(0.75 * LIVENESS, LIVENESS, this.#init.random))
+        if (closed || this.#left) return
+        if (!this.#woken) await this.#pause(between(0.75 * LIVENESS, LIVENESS, this.#init.random))
+        if (closed || signal.aborted) return
+        const { waiting } = await this.#ask(client, signal)
+        // What it still holds while we are dealing with nothing was left over by an earlier run.
+        if (waiting > 0 && this.#inHand === 0) await this.#fetch(client, signal)
       }
     } finally {
       this.#client = undefined
@@ -261,17 +270,23 @@ export class OwnMailbox {
     }
   }
 
-  /** Asks whether it is still there, and brings it what it does not have yet. */
+  /** Whether it is still there, and how far our store was: before anything is taken that it hands over. */
+  async #ask(client: OwnMailboxClient, signal: AbortSignal): Promise<MailboxStatus> {
+    const status = await this.#request(signal, (inner) => client.status({ signal: inner }))
+    this.#status = status
+    this.#init.onStatus(this.peer, status)
+    await this.#init.marks.heard(this.#init.account, status.mark)
+    return status
+  }
+
+  #fetch(client: OwnMailboxClient, signal: AbortSignal): Promise<void> {
+    return this.#request(signal, (inner) => client.fetch({ signal: inner }))
+  }
+
+  /** Brings it what it does not have yet. */
   async #tend(client: OwnMailboxClient, signal: AbortSignal): Promise<void> {
-    this.#status = await this.#request(signal, (inner) => client.status({ signal: inner }))
-    this.#init.onStatus(this.peer, this.#status)
-    await this.#init.marks.heard(this.#init.account, this.#status.mark)
-    // What it still holds while we are dealing with nothing was left over by an earlier run.
-    if (this.#status.waiting > 0 && this.#inHand === 0) {
-      await this.#request(signal, (inner) => client.fetch({ signal: inner }))
-    }
     await tolerating(() => this.#putBundle(client, signal))
-    if (this.#isDue() && this.#status.waiting === 0 && this.#inHand === 0) {
+    if (this.#isDue() && this.#status?.waiting === 0 && this.#inHand === 0) {
       return tolerating(() => this.#leave(client, signal))
     }
     await tolerating(() => this.#putTokens(client, signal))
@@ -327,10 +342,10 @@ export class OwnMailbox {
     if (this.#status === undefined || unused) return
     const { oneTimePairs, restoredAt } = this.#status
     const after = restoredAt === 0 ? 0 : restoredAt + MAX_CLOCK_SKEW
-    const upload = (signed: readonly Uint8Array[]): Promise<void> =>
-      this.#request(signal, (inner) => client.putPrekeys(signed, { signal: inner }))
-    const added = await this.#refill.tend(oneTimePairs, upload, after)
-    this.#status = { ...this.#status, oneTimePairs: oneTimePairs + added }
+    const upload: UploadPairs = (signed, voidUntil) =>
+      this.#request(signal, (inner) => client.putPrekeys(signed, { voidUntil, signal: inner }))
+    const onShelf = await this.#refill.tend(oneTimePairs, upload, after)
+    this.#status = { ...this.#status, oneTimePairs: onShelf }
   }
 
   /** One run after another, so that they are committed in the order in which the mailbox took them. */

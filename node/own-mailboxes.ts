@@ -63,6 +63,8 @@ export interface OwnMailboxesInit {
   readonly onLeft?: (mailbox: PeerName) => void
   /** Told when a mailbox says how things stand there. */
   readonly onStatus?: (mailbox: PeerName, status: MailboxStatus) => void
+  /** When our store was last found to have lost something, in Unix ms; 0 for never. */
+  readonly recoveredAt?: () => number
   /** @default a `MailboxClient` that logs in as our account */
   readonly connect?: ConnectOwn
 }
@@ -133,7 +135,7 @@ export class OwnMailboxes {
       damages?.note({ what: 'mailbox', key })
       const named = ownKeys.bundle.mailboxes.find(({ account }) => keys.mailbox(account) === key)
       // As if pairs had just been made: a restart must not make a hundred more each time.
-      const enrolment = named && newEnrolment(named, { joinedAt: now, refilledAt: now })
+      const enrolment = named && newEnrolment(named, { joinedAt: 0, refilledAt: now })
       operations.push(enrolment === undefined ? { type: 'del', key } : putEnrolment(enrolment))
       if (enrolment !== undefined) this.#add(enrolment)
     }
@@ -379,6 +381,8 @@ export class OwnMailboxes {
       leaveAt: () => this.#enrolled.get(mailbox.peer)?.enrolment.leaveAt || undefined,
       onLeft: () => void this.#lock.run(LOCK, () => this.#forget(mailbox)),
       onDrained: (unmatched) => this.#init.onDrained?.(mailbox.peer, unmatched),
+      // What stands on its shelf from before is of another store of ours, or of this one before it went back.
+      goodSince: () => Math.max(enrolment.joinedAt, this.#init.recoveredAt?.() ?? 0),
       saveRefill: (at) => this.#saveRefill(mailbox.peer, at),
       tokens,
       marks: this.#init.marks ?? NO_MARKS,

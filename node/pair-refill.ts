@@ -3,7 +3,7 @@
  * so that whoever drains the shelf does not make us answer in step (docs/protocol.md, "Custody").
  */
 import { backoff } from '../net/backoff.ts'
-import { CLOCK_JUMP, HOUR } from './lifetimes.ts'
+import { CLOCK_JUMP, HOUR, ONE_TIME_VALIDITY } from './lifetimes.ts'
 import type { AccountKey } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Clock } from '../net/ports.ts'
@@ -19,18 +19,21 @@ export interface PairRefillInit {
     | 'pendingOneTimePairs'
     | 'oneTimePairsUploaded'
     | 'oneTimePairsOutstanding'
+    | 'oneTimePairsGiven'
   >
   readonly mailbox: AccountKey
   /** When pairs were last made for this mailbox; 0 for never. */
   readonly refilledAt: number
+  /** Unix ms: what was issued before has no private half any more, wherever it still is; 0 for nothing. */
+  readonly goodSince: () => number
   /** Told, when a shelf is found low, of pairs that were handed out and that no first message has used. */
   readonly onDrained: (unmatched: number) => void
   /** Stores that time, before pairs are made. */
   readonly save: (refilledAt: number) => Promise<void>
 }
 
-/** Sends signed pairs, at most `BATCH`, and resolves when they are acknowledged. */
-export type UploadPairs = (signed: readonly Uint8Array[]) => Promise<void>
+/** Sends signed pairs, at most `BATCH`, has those on the shelf that expire until `voidUntil` taken off, and resolves when that is acknowledged. */
+export type UploadPairs = (signed: readonly Uint8Array[], voidUntil: number) => Promise<void>
 
 /** Pairs that are handed out and not used, before it is told: half a shelf. First messages may be on their way. */
 const DRAINED = 50
@@ -61,13 +64,16 @@ export class PairRefill {
   /**
    * Brings the shelf up to 100 where it is below 50 and the time has come; what was made before and never acknowledged goes
    * first and at once. Pairs that were issued until `after` (Unix ms) are none to the mailbox: it may have handed them out before it
-   * was restored. Resolves to how many were added. Rejects as `upload` does; the rest is sent by the next call.
+   * was restored. Where it has more than it can have of ours, what is void is taken off first. Resolves to how many are on the shelf
+   * then. Rejects as `upload` does; the rest is sent by the next call.
    */
-  async tend(onShelf: number, upload: UploadPairs, after = 0): Promise<number> {
+  async tend(shelf: number, upload: UploadPairs, restored = 0): Promise<number> {
+    const after = Math.max(restored, this.#goodSince() - 1)
+    const onShelf = await this.#clear(shelf, upload, after)
     if (onShelf >= REFILL_BELOW) {
       this.#planned = undefined
       this.#wasLow = false
-      return 0
+      return onShelf
     }
     this.#lookAtDrain(onShelf, after)
     const missing = SHELF_TARGET - onShelf
@@ -76,7 +82,29 @@ export class PairRefill {
     if (pending < missing && this.#isDue() && clock.now() > after) {
       await this.#make(missing - pending)
     }
-    return this.#send(keys.pendingOneTimePairs(mailbox, after).slice(0, missing), upload)
+    const sent = keys.pendingOneTimePairs(mailbox, after).slice(0, missing)
+    return onShelf + (await this.#send(sent, upload))
+  }
+
+  /** Who takes a pair without a private half gets no session with us. */
+  async #clear(onShelf: number, upload: UploadPairs, after: number): Promise<number> {
+    const { keys, mailbox } = this.#init
+    const ours = keys.oneTimePairsGiven(mailbox, after)
+    if (this.#goodSince() === 0 || onShelf <= ours) return onShelf
+    await upload([], this.#voidUntil())
+    return ours
+  }
+
+  /** One that is still to come was noted while the clock was ahead. */
+  #goodSince(): number {
+    const { clock, goodSince } = this.#init
+    const since = goodSince()
+    return since > clock.now() ? 0 : since
+  }
+
+  /** As pairs are signed: of these the mailbox knows when they expire. */
+  #voidUntil(): number {
+    return Math.max(0, this.#goodSince() - 1 + ONE_TIME_VALIDITY)
   }
 
   /** Once each time the shelf gets low. */
@@ -92,6 +120,7 @@ export class PairRefill {
     const now = this.#init.clock.now()
     // The first time; or the clock was ahead when it was noted.
     if (this.#refilledAt === 0 || this.#refilledAt > now + CLOCK_JUMP) return true
+    if (this.#refilledAt < this.#goodSince()) return true
     const { random } = this.#init
     this.#planned ??=
       Math.max(now, this.#refilledAt + REFILL_INTERVAL) + backoff(0, { ...REFILL_JITTER, random })
@@ -113,7 +142,10 @@ export class PairRefill {
     const { keys } = this.#init
     for (let at = 0; at < pairs.length; at += BATCH) {
       const batch = pairs.slice(at, at + BATCH)
-      await upload(batch.map(({ signed }) => signed))
+      await upload(
+        batch.map(({ signed }) => signed),
+        this.#voidUntil(),
+      )
       keys.oneTimePairsUploaded(batch.map(({ id }) => id))
     }
     return pairs.length

@@ -89,10 +89,22 @@ export const MUTANTS: readonly Mutant[] = [
     put: 'this.#highest = highest\n    return finding && undefined',
   },
   {
+    name: 'sends in old sessions before a mailbox was heard',
+    file: 'node/start-hold.ts',
+    instead: 'this.#held?.has(toHex(id)) ?? false',
+    put: "toHex(id) === ''",
+  },
+  {
+    name: 'keeps the one-time pairs of a store that was put back',
+    file: 'node/own-keys.ts',
+    instead: 'await this.#lock.run(LOCK, () => this.#pairs.drop())\n',
+    put: '',
+  },
+  {
     name: 'does not fetch again what was left over',
     file: 'node/own-mailbox.ts',
-    instead: 'if (this.#status.waiting > 0 && this.#inHand === 0) {\n      await',
-    put: 'if (this.#status.waiting > 1e9) {\n      await',
+    instead: 'if (waiting > 0 && this.#inHand === 0)',
+    put: 'if (waiting > 1e9)',
   },
   {
     name: 'never goes to a contact whose mailbox has promised',

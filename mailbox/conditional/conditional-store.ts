@@ -207,8 +207,13 @@ export class ConditionalMailboxStore implements MailboxStore {
     })
   }
 
-  async putPairs(owner: AccountKey, pairs: readonly NewPair[], shelfUntil: number): Promise<void> {
-    await this.#shelf.put(owner, pairs, shelfUntil)
+  async putPairs(
+    owner: AccountKey,
+    pairs: readonly NewPair[],
+    shelfUntil: number,
+    voidUntil = 0,
+  ): Promise<void> {
+    await this.#shelf.put(owner, pairs, shelfUntil, voidUntil)
   }
 
   async takePair(

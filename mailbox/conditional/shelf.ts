@@ -24,13 +24,21 @@ export class Shelf {
     this.#init = init
   }
 
-  async put(owner: AccountKey, pairs: readonly NewPair[], shelfUntil: number): Promise<void> {
+  /** `MailboxStore.putPairs`. */
+  async put(
+    owner: AccountKey,
+    pairs: readonly NewPair[],
+    shelfUntil: number,
+    voidUntil: number,
+  ): Promise<void> {
     const { boxes, limits } = this.#init
     const written = new Map<string, string>()
     await boxes.change(owner, async (box) => {
       const missing = await this.#missing(box, pairs)
-      if (missing.length === 0) return { result: undefined }
-      if (box.pairs.length + missing.length > limits.ownerPairs) throw new Refusal('quota')
+      const kept = box.pairs.filter(({ expiresAt }) => expiresAt > voidUntil)
+      const gone = box.pairs.filter(({ expiresAt }) => expiresAt <= voidUntil)
+      if (missing.length + gone.length === 0) return { result: undefined }
+      if (kept.length + missing.length > limits.ownerPairs) throw new Refusal('quota')
       const refs: PairRef[] = []
       for (const { id, expiresAt, signed } of missing) {
         const due = { kind: 'pair', account: toHex(owner), box: box.id } as const
@@ -39,7 +47,8 @@ export class Shelf {
         written.set(name, blob)
         refs.push({ id, blob, expiresAt })
       }
-      return { next: { ...box, pairs: [...box.pairs, ...refs] }, result: undefined }
+      const garbage = gone.map(({ blob }) => names.blob(box.id, blob))
+      return { next: { ...box, pairs: [...kept, ...refs], garbage }, result: undefined }
     })
   }
 

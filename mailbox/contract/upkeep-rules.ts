@@ -59,6 +59,25 @@ export const UPKEEP_RULES: readonly Rule[] = [
     },
   },
   {
+    name: 'pairs that are void go in the write that brings others, or alone, and make room',
+    run: async (_, stores) => {
+      const [store, to] = [at(stores), owner(A)]
+      await store.join(to)
+      const some = (from: number, to_: number, expiresAt?: number) =>
+        Array.from({ length: to_ - from + 1 }, (__, n) => pair(from + n, expiresAt))
+      await store.putPairs(to, some(1, 10, NOW + 10), NOW + 500)
+      await store.putPairs(to, some(11, 12, NOW + 11), NOW + 500)
+      await store.putPairs(to, some(13, 20, NOW + 12), NOW + 500, NOW + 10)
+      equal((await store.member(to))?.pairs, 10, 'the void are gone, the others are kept')
+      equal((await take(store))?.id, 11, 'the first that is not void')
+      await store.putPairs(to, [], NOW + 500, NOW + 11)
+      equal((await store.member(to))?.pairs, 8, 'one more is gone')
+      equal((await store.statistics()).oneTimePairs, 8, 'and counted')
+      await expireAll(stores, NOW + 500)
+      equal((await store.member(to))?.pairs, 0, 'what is left is due as ever')
+    },
+  },
+  {
     name: 'what is due goes, nothing goes early, and it may be let go by everybody at once',
     run: async (_, stores) => {
       const [store, to] = [at(stores), owner(A)]

@@ -248,8 +248,13 @@ export class LevelMailboxStore implements MailboxStore {
     }
   }
 
-  async putPairs(owner: AccountKey, pairs: readonly NewPair[], shelfUntil: number): Promise<void> {
-    await this.#shelf.put(await this.#numberOf(owner), pairs, shelfUntil)
+  async putPairs(
+    owner: AccountKey,
+    pairs: readonly NewPair[],
+    shelfUntil: number,
+    voidUntil = 0,
+  ): Promise<void> {
+    await this.#shelf.put(await this.#numberOf(owner), { pairs, shelfUntil, voidUntil })
   }
 
   async takePair(

@@ -21,6 +21,13 @@ export interface ShelfInit {
   readonly limits: StoreLimits
 }
 
+/** Pairs that come, until when they stay, and which of those on the shelf go (`MailboxStore.putPairs`). */
+export interface Delivery {
+  readonly pairs: readonly NewPair[]
+  readonly shelfUntil: number
+  readonly voidUntil: number
+}
+
 /** A pair that goes. Of a damaged one it is not known when it would have left the shelf. */
 interface Dropped {
   readonly place: number
@@ -37,8 +44,8 @@ export class Shelf {
   }
 
   /** Keeps all of the pairs, or none. Those that are here already, or were taken, are passed over. Throws `Refusal` quota. */
-  async put(owner: number, pairs: readonly NewPair[], shelfUntil: number): Promise<void> {
-    await this.#lock.run(String(owner), () => this.#put(owner, pairs, shelfUntil))
+  async put(owner: number, delivery: Delivery): Promise<void> {
+    await this.#lock.run(String(owner), () => this.#put(owner, delivery))
   }
 
   /** Removes the oldest pair for good, then gives it. Undefined when the shelf is empty. */
@@ -66,27 +73,47 @@ export class Shelf {
     })
   }
 
-  async #put(number: number, pairs: readonly NewPair[], shelfUntil: number): Promise<void> {
+  async #put(number: number, { pairs, shelfUntil, voidUntil }: Delivery): Promise<void> {
     const { members, limits, records } = this.#init
-    const missing = await this.#missing(number, pairs)
+    const { seen, gone } = await this.#shelved(number, voidUntil)
+    const missing = await this.#missing(number, pairs, seen)
     const member = members.get(number)
-    if (member === undefined || missing.length === 0) return
-    if (member.pairs + missing.length > limits.ownerPairs) throw new Refusal('quota')
+    if (member === undefined || missing.length + gone.length === 0) return
+    const left = Math.max(0, member.pairs - gone.length)
+    if (left + missing.length > limits.ownerPairs) throw new Refusal('quota')
     const operations = missing.flatMap((pair, at) =>
       this.#shelve(number, member.lastPair + 1 + at, pair, shelfUntil),
     )
-    const counters = {
-      pairs: member.pairs + missing.length,
-      lastPair: member.lastPair + missing.length,
+    const counters = { pairs: left + missing.length, lastPair: member.lastPair + missing.length }
+    await records.commit([
+      ...removals(number, gone),
+      ...operations,
+      members.change(member, counters),
+    ])
+  }
+
+  /** The ids on the shelf, and the pairs of it that are void. */
+  async #shelved(
+    number: number,
+    voidUntil: number,
+  ): Promise<{ readonly seen: Set<number>; readonly gone: readonly Dropped[] }> {
+    const seen = new Set<number>()
+    const gone: Dropped[] = []
+    for await (const { key, value } of this.#init.sound.range(keys.pairs(number), decodePair)) {
+      seen.add(value.id)
+      const { shelfUntil, expiresAt } = value
+      if (expiresAt <= voidUntil) gone.push({ place: lastNumber(key), shelfUntil })
     }
-    await records.commit([...operations, members.change(member, counters)])
+    return { seen, gone }
   }
 
   /** Those of the pairs that were never here, each once. */
-  async #missing(number: number, pairs: readonly NewPair[]): Promise<readonly NewPair[]> {
+  async #missing(
+    number: number,
+    pairs: readonly NewPair[],
+    seen: Set<number>,
+  ): Promise<readonly NewPair[]> {
     const { sound } = this.#init
-    const seen = new Set<number>()
-    for await (const { value } of sound.range(keys.pairs(number), decodePair)) seen.add(value.id)
     const missing: NewPair[] = []
     for (const pair of pairs) {
       const { id } = pair
@@ -130,14 +157,17 @@ export class Shelf {
     const { members, records } = this.#init
     const member = members.get(number)
     if (member === undefined) return false
-    const operations = entries.flatMap(({ place, shelfUntil }): Operation[] => [
-      del(keys.pair(number, place)),
-      ...(shelfUntil === undefined ? [] : [del(keys.pairExpiry(shelfUntil, number, place))]),
-    ])
     const counters = { pairs: Math.max(0, member.pairs - entries.length) }
-    await records.commit([...operations, ...extra, members.change(member, counters)])
+    await records.commit([...removals(number, entries), ...extra, members.change(member, counters)])
     return true
   }
+}
+
+function removals(member: number, entries: readonly Dropped[]): readonly Operation[] {
+  return entries.flatMap(({ place, shelfUntil }): Operation[] => [
+    del(keys.pair(member, place)),
+    ...(shelfUntil === undefined ? [] : [del(keys.pairExpiry(shelfUntil, member, place))]),
+  ])
 }
 
 /** A pair that was handed out must never come back, not by a repeated upload either. */

@@ -254,6 +254,8 @@ test('a pair is used once: gone with the commit of its session, back where that 
   expect(pairNamed(world.keys, id)).toBeUndefined()
   expect(() => world.keys.spendOneTime(id)).toThrow('ERR_UNKNOWN_PREKEY')
   world.keys.restoreOneTime(id)
+  expect(pairNamed(world.keys, id), 'not before the store was asked').toBeUndefined()
+  await world.keys.recoverOneTime()
   const secret = pairNamed(world.keys, id)?.keyPair.privateKey
   expect(secret).toBeDefined()
   world.keys.spendOneTime(id)
@@ -262,6 +264,26 @@ test('a pair is used once: gone with the commit of its session, back where that 
   expect(() => bytesOf(secret)).toThrow('wiped')
   expect(world.keys.holds(id)).toBe(false)
   expect(pairNamed(await restarted(), id)).toBeUndefined()
+})
+
+test('a commit that failed and is in the store all the same has used the pair', async () => {
+  const id = await onePair()
+  const secret = pairNamed(world.keys, id)?.keyPair.privateKey
+  await world.commit(world.keys.spendOneTime(id)) // its fsync reports an error
+  world.keys.restoreOneTime(id)
+  await world.keys.recoverOneTime()
+  expect(pairNamed(world.keys, id)).toBeUndefined()
+  expect(world.keys.holds(id)).toBe(false)
+  expect(() => bytesOf(secret)).toThrow('wiped')
+})
+
+test('a store that has lost something gets other prekeys in the place of all, and no pair is left', async () => {
+  const id = await onePair()
+  const before = world.keys.bundle
+  await world.keys.replace()
+  expect(pairNamed(world.keys, id)).toBeUndefined()
+  expect(pairNamed(await restarted(), id)).toBeUndefined()
+  expect(world.keys.bundle.sequence).toBeGreaterThan(before.sequence)
 })
 
 test('a crash before the commit keeps the pair', async () => {

@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
+import { ONE_TIME_VALIDITY } from '../../node/lifetimes.ts'
 import { PairRefill } from '../../node/pair-refill.ts'
 import { testAccount } from '../support/accounts.ts'
 import { seededRandom } from '../support/random.ts'
@@ -13,8 +14,12 @@ let saved: number[]
 let drained: number[]
 let shelf: Uint8Array[]
 let refill: PairRefill
+let goodSince: number
+/** Up to when what was on the shelf was void, as each upload said it. */
+let voided: number[]
 
-const upload = (signed: readonly Uint8Array[]): Promise<void> => {
+const upload = (signed: readonly Uint8Array[], voidUntil = 0): Promise<void> => {
+  voided.push(voidUntil)
   shelf.push(...signed)
   return Promise.resolve()
 }
@@ -25,6 +30,8 @@ beforeEach(async () => {
   saved = []
   drained = []
   shelf = []
+  voided = []
+  goodSince = 0
   refill = make(0)
 })
 
@@ -42,8 +49,10 @@ test('the first time a hundred pairs are made and sent at once, in pieces', asyn
 })
 
 test('a shelf with fifty pairs is left alone, one below is filled up', async () => {
-  expect(await refill.tend(50, upload)).toBe(0)
-  expect(await refill.tend(49, upload)).toBe(51)
+  expect(await refill.tend(50, upload)).toBe(50)
+  expect(shelf).toEqual([])
+  expect(await refill.tend(49, upload)).toBe(100)
+  expect(shelf).toHaveLength(51)
 })
 
 test('a drained shelf is filled at most once an hour, and not in step with the drain', async () => {
@@ -63,9 +72,9 @@ test('a drained shelf is filled at most once an hour, and not in step with the d
 test('a shelf that runs low much later is filled after some minutes, not at once', async () => {
   await refill.tend(0, upload)
   await world.clock.advance(5 * HOUR)
-  expect(await refill.tend(10, upload)).toBe(0)
+  expect(await refill.tend(10, upload)).toBe(10)
   await world.clock.advance(10 * MINUTE)
-  expect(await refill.tend(10, upload)).toBe(90)
+  expect(await refill.tend(10, upload)).toBe(100)
 })
 
 test('the time of the last refill counts across restarts', async () => {
@@ -84,7 +93,7 @@ test('what was not acknowledged is sent again first, without making new ones', a
   }
   await expect(refill.tend(0, failing)).rejects.toThrow('gone')
   expect(shelf).toHaveLength(40)
-  expect(await refill.tend(40, upload)).toBe(60)
+  expect(await refill.tend(40, upload)).toBe(100)
   expect(new Set(shelf).size).toBe(100)
   expect(saved).toHaveLength(1)
 })
@@ -145,9 +154,38 @@ test('pairs are stored before they are sent', async () => {
   expect(shelf).toHaveLength(100)
 })
 
+test('a shelf that has more than it was given is cleared of what is void, and filled at once', async () => {
+  await refill.tend(0, upload)
+  await world.clock.advance(MINUTE)
+  await world.keys.replace() // the store has lost something
+  goodSince = world.clock.now()
+  await world.clock.advance(MINUTE)
+  shelf = []
+  expect(await refill.tend(100, upload)).toBe(100)
+  expect(shelf).toHaveLength(100)
+  expect(voided.slice(-4)).toEqual(Array(4).fill(goodSince - 1 + ONE_TIME_VALIDITY))
+  expect(await refill.tend(100, upload)).toBe(100)
+  expect(shelf).toHaveLength(100)
+})
+
+test('what another store of ours left on the shelf is void', async () => {
+  goodSince = world.clock.now() - 1
+  expect(await refill.tend(70, upload)).toBe(100)
+  expect(voided).toEqual(Array(4).fill(goodSince - 1 + ONE_TIME_VALIDITY))
+})
+
+test('nothing is void by a time that is still to come', async () => {
+  goodSince = world.clock.now() + DAY
+  expect(await refill.tend(70, upload)).toBe(70)
+  expect(voided).toEqual([])
+})
+
 function make(refilledAt: number): PairRefill {
   const { clock, random, keys } = world
   const save = async (at: number): Promise<void> => void saved.push(at)
   const onDrained = (unmatched: number): void => void drained.push(unmatched)
-  return new PairRefill({ clock, random, keys, mailbox, refilledAt, save, onDrained })
+  return new PairRefill({
+    ...{ clock, random, keys, mailbox, refilledAt, save, onDrained },
+    goodSince: () => goodSince,
+  })
 }

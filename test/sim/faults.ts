@@ -16,6 +16,7 @@ export const FAULTS = [
   'fsync fails',
   'session damaged',
   'store restored',
+  'folder restored',
   'mailbox crash',
   'mailbox restored',
   'clock jump',

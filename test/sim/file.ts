@@ -32,6 +32,17 @@ export class SimFile {
     }
   }
 
+  /** What is in it. */
+  image(): Uint8Array | undefined {
+    return this.#content
+  }
+
+  /** A copy comes into its place. No process runs. */
+  restore(content: Uint8Array | undefined): void {
+    this.#content = content
+    this.#durable = content
+  }
+
   /** The process has ended, or the whole computer. */
   crash(power: boolean): void {
     if (power) this.#content = this.#durable

@@ -5,6 +5,10 @@ import { ChatCore } from '../../node/core.ts'
 import { ChatNode } from '../../node/chat-node.ts'
 import { keys } from '../../node/keys.ts'
 import { keys as mailboxKeys } from '../../mailbox/level/keys.ts'
+import type { MailboxStore } from '../../mailbox/store.ts'
+import type { CommitMark, StoredChain } from '../../net/commit-chain.ts'
+import type { PeerName } from '../../net/ports.ts'
+import { openMark } from '../../node/marks.ts'
 import { LevelMailboxStore } from '../../mailbox/level/level-store.ts'
 import { DEFAULT_LIMITS } from '../../mailbox/limits.ts'
 import { MailboxService } from '../../mailbox/service.ts'
@@ -13,12 +17,20 @@ import type { FaultLog } from './faults.ts'
 import { lyingStore, type MailboxLie } from './lying-store.ts'
 import { Host, type Surroundings } from './host.ts'
 
+/** How far the store of a node is, and the mailboxes that it uses. */
+export interface StoreState {
+  readonly chain: StoredChain | undefined
+  readonly mailboxes: readonly PeerName[]
+}
+
 /** Somebody with a node. */
 export class Person extends Host {
   #core: ChatCore | undefined
   #node: ChatNode | undefined
   /** Whether an older copy of its database was put in its place: what came and went since is gone. */
   isHurt = false
+  /** Whether that was done to its whole folder, and no mailbox knew better: it goes on where it was then. */
+  isUnaware = false
   /** Told of each new node before it starts. */
   onNode: (node: ChatNode) => void = () => undefined
 
@@ -49,6 +61,11 @@ export class Person extends Host {
     if (core.name === '') await core.rename(this.name)
   }
 
+  async storeState(): Promise<StoreState> {
+    const mailboxes = this.node.mailbox.list().map(({ peer }) => peer)
+    return { chain: await this.core.records.continuity(), mailboxes }
+  }
+
   async stop(): Promise<void> {
     const { core, node } = this
     await node.stop()
@@ -64,6 +81,7 @@ export class Mailbox extends Host {
   readonly #faults: FaultLog
   readonly #dice: Dice
   #service: MailboxService | undefined
+  #store: MailboxStore | undefined
   /** What it does besides its duty. */
   lies: readonly MailboxLie[] = []
   /** Whether it ever lied: its word is worth nothing then. */
@@ -77,6 +95,13 @@ export class Mailbox extends Host {
     this.link = encodeMailboxLink({ account, addresses: [], joinSecret: this.#joinSecret })
   }
 
+  /** How far a person's store was, as that person's node has left it here. */
+  async markOf({ account, core }: Person): Promise<CommitMark | undefined> {
+    const sealed = await this.#store?.mark(account.key)
+    const place = { account: account.key, mailbox: this.account.key, key: core.records.markKey() }
+    return sealed && openMark(place, sealed)
+  }
+
   get service(): MailboxService {
     if (this.#service === undefined) throw new Error(`${this.name} was never started`)
     return this.#service
@@ -86,12 +111,12 @@ export class Mailbox extends Host {
     const { account, records, wire, clock, random, directory } = await this.begin(
       mailboxKeys.commits,
     )
-    const store = lyingStore({
+    const store = (this.#store = lyingStore({
       store: new LevelMailboxStore({ records, clock, limits: DEFAULT_LIMITS }),
       dice: this.#dice,
       faults: this.#faults,
       lies: () => this.lies,
-    })
+    }))
     const joinSecret = this.#joinSecret
     const init = { account, wire, store, clock, random, directory, joinSecret }
     this.#service = new MailboxService(init)

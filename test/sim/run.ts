@@ -7,6 +7,7 @@ import type { FaultCounts } from './faults.ts'
 import { problemsAtTheEnd } from './invariants.ts'
 import { LIES } from './directory.ts'
 import { MAILBOX_LIES } from './lying-store.ts'
+import { Person, type StoreState } from './people.ts'
 import { World } from './world.ts'
 
 export interface RunReport {
@@ -30,6 +31,9 @@ const HOUR = 60 * MINUTE
 
 /** Minutes in which all comes to rest when nothing goes wrong any more: the longest pause of a courier, twice. */
 const PATIENCE = 20
+
+/** In which a node has heard its mailboxes, where all works. */
+const HEARD_WITHIN = 5_000
 
 /** Pauses between two steps. */
 const PAUSES = [0, 3, 20, 100, 400, 1_500, 10_000, 40_000, 10 * MINUTE]
@@ -71,10 +75,18 @@ async function settle(world: World): Promise<readonly string[]> {
   return [`after ${PATIENCE} minutes without faults there were messages on their way`]
 }
 
+/** A host's folder as it was: the database, and what noted beside it how far it was. */
+interface Copy {
+  readonly database: Image
+  readonly notes: readonly (Uint8Array | undefined)[]
+  /** What a person's node said of its store then; of a mailbox nothing. */
+  readonly state: StoreState | undefined
+}
+
 class Story {
   readonly #world: World
   readonly #dice: Dice
-  readonly #copies = new Map<Host, Image>()
+  readonly #copies = new Map<Host, Copy>()
 
   constructor(world: World, dice: Dice) {
     this.#world = world
@@ -114,6 +126,7 @@ class Story {
       () => this.#lieAsMailbox(),
       () => this.#restoreMailbox(),
       () => this.#restoreStore(),
+      () => this.#restoreFolder(),
     ]
     const share = 1 + this.#dice.below(3)
     const chosen = all.filter(() => this.#dice.below(4) < share)
@@ -212,14 +225,18 @@ class Story {
     const copy = this.#copies.get(mailbox)
     if (copy === undefined) return this.#copyAll()
     this.#world.crash(mailbox, { power: true, silent: false })
-    mailbox.disk.restore(copy)
+    mailbox.disk.restore(copy.database)
     mailbox.isHonest = false
     this.#happened('mailbox restored')
     await this.#world.start(mailbox)
   }
 
-  #copyAll(): void {
-    for (const host of this.#world.hosts) this.#copies.set(host, host.disk.image())
+  async #copyAll(): Promise<void> {
+    for (const host of this.#world.hosts) {
+      const notes = host.witnesses.map((file) => file.image())
+      const state = host instanceof Person ? await host.storeState() : undefined
+      this.#copies.set(host, { database: host.disk.image(), notes, state })
+    }
   }
 
   /** An older copy of a database comes into its place, without what lies beside it. */
@@ -230,16 +247,39 @@ class Story {
     if (this.#hasBegunAnew) return
     // With a loss of power the newest note beside it could be lost as well, and a copy of the last seconds would not be told from it.
     this.#world.crash(person, { power: false, silent: false })
-    person.disk.restore(copy)
+    person.disk.restore(copy.database)
     person.isHurt = true
     this.#happened('store restored')
     await this.#world.start(person)
   }
 
+  /**
+   * The whole folder comes back as it was: it agrees with itself. A mailbox that has heard of more since tells, before anything is sent
+   * that could have been sent before.
+   */
+  async #restoreFolder(): Promise<void> {
+    const person = this.#dice.pick(this.#world.people)
+    const copy = this.#copies.get(person)
+    if (copy === undefined) return this.#copyAll()
+    if (this.#hasBegunAnew) return
+    this.#world.crash(person, { power: false, silent: false })
+    person.disk.restore(copy.database)
+    for (const [at, file] of person.witnesses.entries()) file.restore(copy.notes[at])
+    person.isHurt = true
+    this.#happened('folder restored')
+    await this.#world.calm()
+    person.isUnaware = !(await this.#world.isKnownBetter(person, copy.state))
+    await this.#world.start(person)
+    this.#talk()
+    await this.#world.clock.advance(HEARD_WITHIN)
+    const told = person.core.continuity.last !== undefined
+    if (!person.isUnaware && !told) this.#world.watch.problem(`${person.name} was not told better`)
+  }
+
   /** Once in a story: a contact who begins anew more often in a day waits for its user. */
   get #hasBegunAnew(): boolean {
     const { counts } = this.#world.faults
-    return counts['session damaged'] + counts['store restored'] > 0
+    return counts['session damaged'] + counts['store restored'] + counts['folder restored'] > 0
   }
 
   #jump(): void {

@@ -96,22 +96,22 @@ export class Watch {
       const digest = toHex(envelope.digest)
       const position = `${toHex(ratchetKey)} ${number}`
       const before = this.#positions.get(position)
-      if (before !== undefined && before !== digest)
-        this.#problem(`${person.name} used a position twice`)
+      if (before !== undefined && before !== digest && !person.isUnaware)
+        this.problem(`${person.name} used a position twice`)
       this.#positions.set(position, digest)
       this.positionsSeen++
     }
   }
 
-  /** No one-time pair is ever accepted twice, but by whoever went back to a copy in which it is unused. */
+  /** No one-time pair is ever accepted twice, but by whoever does not know that it went back to a copy in which it is unused. */
   durable(peer: PeerName, batch: Batch): void {
-    if (this.#init.people().some((person) => person.peer === peer && person.isHurt)) return
+    if (this.#init.people().some((person) => person.peer === peer && person.isUnaware)) return
     for (const { type, key } of batch) {
       const pair = type === 'put' ? this.#pairs.get(key) : undefined
       if (pair === undefined) continue
       const name = `${peer} ${pair}`
       const before = this.#accepted.get(name)
-      if (before !== undefined && before !== key) this.#problem(`pair ${pair} was accepted twice`)
+      if (before !== undefined && before !== key) this.problem(`pair ${pair} was accepted twice`)
       this.#accepted.set(name, key)
     }
   }
@@ -123,12 +123,12 @@ export class Watch {
       if (process.alive) this.#state(person, event)
     })
     node.on('node.recovery', ({ reason }) => {
-      if (!person.isHurt) this.#problem(`${person.name} was told that its store is hurt: ${reason}`)
+      if (!person.isHurt) this.problem(`${person.name} was told that its store is hurt: ${reason}`)
     })
     node.on('message.received', ({ message }) => {
       this.#init.trace.add(this.#init.clock.now(), person.name, message.text)
       if (isDurable(person, 'id/in/', message.id)) return
-      this.#problem(`${person.name} was shown ${message.text} before it was on the disk`)
+      this.problem(`${person.name} was shown ${message.text} before it was on the disk`)
     })
   }
 
@@ -136,7 +136,7 @@ export class Watch {
   accepted(attempt: Attempt, id: string): void {
     attempt.id = id
     if (!isDurable(attempt.from, 'id/out/', id))
-      this.#problem(`${attempt.text} was accepted too early`)
+      this.problem(`${attempt.text} was accepted too early`)
   }
 
   #state(person: Person, { messageId, contact, to, path }: EventOf<'message.state'>): void {
@@ -145,7 +145,7 @@ export class Watch {
     const recipient = this.#init.people().find((other) => other.peer === peer)
     if (recipient === undefined) return
     if (to === 'delivered' && !isDurable(recipient, 'id/in/', messageId)) {
-      this.#problem(`${person.name} was told of a delivery before ${recipient.name} had it`)
+      this.problem(`${person.name} was told of a delivery before ${recipient.name} had it`)
     }
     if (to === 'stored' && path === 'mailbox') this.#stored(person, messageId)
   }
@@ -162,10 +162,10 @@ export class Watch {
             key.startsWith('mailbox/receipt/') && ids.has(key.slice(key.lastIndexOf('/') + 1)),
         ),
       )
-    if (!isHeld) this.#problem(`${person.name} was told that a mailbox holds what none held`)
+    if (!isHeld) this.problem(`${person.name} was told that a mailbox holds what none held`)
   }
 
-  #problem(what: string): void {
+  problem(what: string): void {
     this.problems.push(what)
   }
 }

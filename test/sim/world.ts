@@ -1,13 +1,14 @@
 // People, mailboxes and what is between them, all from one seed; and what can be done to them.
 import { ready } from '../../protocol/crypto.ts'
 import type { PeerName } from '../../net/ports.ts'
+import { judgeMark } from '../../net/witness.ts'
 import { Dice } from '../campaign/dice.ts'
 import { MemoryNetwork } from '../support/memory-wire.ts'
 import { SimClock } from './clock.ts'
 import { SimDirectory } from './directory.ts'
 import { FaultLog } from './faults.ts'
 import type { Crash, Host, Surroundings } from './host.ts'
-import { Mailbox, Person } from './people.ts'
+import { Mailbox, Person, type StoreState } from './people.ts'
 import { Trace } from './trace.ts'
 import { Watch, type Attempt } from './watch.ts'
 
@@ -150,25 +151,39 @@ export class World {
     })
   }
 
-  /**
-   * Nothing goes wrong from now on, and everybody is up. Nobody is told: where connections are not cut on purpose, those that were lost
-   * come back when somebody tries again.
-   */
-  async heal({ cut }: { readonly cut: boolean }): Promise<void> {
+  /** Nothing is broken any more between those who are there, and the mailboxes are up. What they do on purpose, they do. */
+  async calm({ cut = false }: { readonly cut?: boolean } = {}): Promise<void> {
     this.cutOnceIn = Number.POSITIVE_INFINITY
     this.slowness = 40
-    this.directory.lies = []
-    for (const mailbox of this.mailboxes) mailbox.lies = []
     for (const a of this.hosts) {
       a.disk.fault = 'none'
       a.process.doom(Number.POSITIVE_INFINITY, () => undefined)
-      a.process.skew = 0
       for (const b of this.hosts) {
         if (a === b) continue
         this.network.join(a.peer, b.peer)
         if (cut) this.network.disconnect(a.peer, b.peer)
       }
     }
+    for (const mailbox of this.mailboxes) await this.start(mailbox)
+  }
+
+  /** Whether a mailbox that somebody used has heard of more than the store had then. */
+  async isKnownBetter(person: Person, then: StoreState | undefined): Promise<boolean> {
+    if (then === undefined) return false
+    const used = this.mailboxes.filter(({ peer }) => then.mailboxes.includes(peer))
+    const marks = await Promise.all(used.map((mailbox) => mailbox.markOf(person)))
+    return marks.some((mark) => mark !== undefined && judgeMark(then.chain, mark) !== undefined)
+  }
+
+  /**
+   * Nothing goes wrong from now on, and everybody is up. Nobody is told: where connections are not cut on purpose, those that were lost
+   * come back when somebody tries again.
+   */
+  async heal({ cut }: { readonly cut: boolean }): Promise<void> {
+    this.directory.lies = []
+    for (const mailbox of this.mailboxes) mailbox.lies = []
+    for (const host of this.hosts) host.process.skew = 0
+    await this.calm({ cut })
     await this.startAll()
     for (const person of this.people) {
       await this.#settled(person, this.#introduce(person))

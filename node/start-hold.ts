@@ -1,0 +1,46 @@
+// Sessions that the store had when the node started send nothing until a mailbox of ours has told how far the store was, and for 10 s
+// at most (docs/durability.md): a whole folder that was put back agrees with itself, and only what stands elsewhere can tell.
+
+import { toHex } from '../protocol/bytes.ts'
+import type { Session } from '../protocol/session.ts'
+import type { Clock, Timer } from '../net/ports.ts'
+
+/** Who cannot reach any mailbox for so long would else not be able to write to a contact beside it. */
+const PATIENCE = 10_000
+
+export interface StartHoldInit {
+  readonly clock: Clock
+  /** What waited may be encrypted now. */
+  readonly onEnd: () => void
+}
+
+export class StartHold {
+  readonly #init: StartHoldInit
+  #held: ReadonlySet<string> | undefined
+  #timer: Timer | undefined
+
+  constructor(init: StartHoldInit) {
+    this.#init = init
+  }
+
+  /** From here on nothing is sent in these sessions. */
+  begin(sessions: readonly Session[]): void {
+    this.#held = new Set(sessions.map(({ id }) => toHex(id)))
+    this.#timer = this.#init.clock.after(PATIENCE, () => this.end())
+  }
+
+  /** Whether nothing may be sent in this session yet. */
+  readonly holds = ({ id }: Session): boolean => this.#held?.has(toHex(id)) ?? false
+
+  /** A mailbox has answered, or there is none to wait for. */
+  end(): void {
+    if (this.#held === undefined) return
+    this.stop()
+    this.#init.onEnd()
+  }
+
+  stop(): void {
+    this.#held = undefined
+    this.#timer?.cancel()
+  }
+}
