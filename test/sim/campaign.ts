@@ -39,13 +39,12 @@ export function addReport(figures: Figures, report: RunReport): Figures {
   }
 }
 
-/** Every fault has to occur in one of so many seeds; among few of them it may be rarer by chance. */
+/** Every fault has to occur in one of so many seeds. */
 const RARELY = 20
-const RARELY_AMONG_FEW = 33
 
 /** Faults that occur too rarely. */
-export function rareFaults({ seeds, met }: Figures, rarely = RARELY): readonly string[] {
-  return FAULTS.filter((fault) => met[fault] * rarely < seeds).map(
+export function rareFaults({ seeds, met }: Figures): readonly string[] {
+  return FAULTS.filter((fault) => met[fault] * RARELY < seeds).map(
     (fault) => `${fault}: in ${met[fault]} of ${seeds} seeds`,
   )
 }
@@ -70,7 +69,7 @@ export async function itHolds(from: number, to: number): Promise<readonly string
     figures = addReport(figures, report)
     wrong.push(...report.problems.map((problem) => `${problem}: ${replayCommand(seed)}`))
   }
-  return [...wrong, ...rareFaults(figures, RARELY_AMONG_FEW)]
+  return [...wrong, ...rareFaults(figures)]
 }
 
 /** What runs a seed again. */

@@ -3,7 +3,9 @@ import { importSecret } from '../../protocol/crypto.ts'
 import { accountFromSeed, type Account } from '../../protocol/account.ts'
 import type { RandomBytes } from '../../protocol/bytes.ts'
 import type { Clock, Directory, PeerName, ThrowAwayWires, Wire } from '../../net/ports.ts'
+import type { WitnessFile } from '../../net/witness.ts'
 import { peerName } from '../../net/peer-name.ts'
+import { EpochKeys, type EpochFile } from '../../net/epoch-keys.ts'
 import { Records } from '../../net/records.ts'
 import { Dice } from '../campaign/dice.ts'
 import type { MemoryNetwork } from '../support/memory-wire.ts'
@@ -51,6 +53,8 @@ export class Host {
   readonly disk: SimDisk
   /** What notes how far the database is, in its folder: first the one that is synced. */
   readonly witnesses: readonly SimFile[]
+  /** The keys of records that must die, in the same folder. */
+  readonly epochs: SimFile
   process = new Process(0)
   readonly #around: Surroundings
   #starts = 0
@@ -73,14 +77,15 @@ export class Host {
     })
     const { disk } = this
     this.witnesses = [false, true].map((isLoose) => new SimFile({ clock, dice, disk, isLoose }))
+    this.epochs = new SimFile({ clock, dice, disk, isLoose: false })
   }
 
   get isUp(): boolean {
     return this.process.alive
   }
 
-  /** A new process with everything that a program needs; `chain` as `Records` has it. */
-  async begin(chain?: string): Promise<HostPorts> {
+  /** A new process with everything that a program needs; `chain` as `Records` has it, and the names of what must die. */
+  async begin(chain: string, dying: readonly string[] = []): Promise<HostPorts> {
     const { seed, network, directory } = this.#around
     const process = (this.process = new Process(this.process.skew))
     const random = seededRandom(`${seed} random ${this.name} ${this.#starts++}`)
@@ -88,7 +93,11 @@ export class Host {
     const wire = process.wire(network.wire(this.peer))
     const dataKey = importSecret('DataKey', new Uint8Array(32).fill(7))
     const opened = await this.disk.open(process)
-    const records = new Records({ ...opened, dataKey, clock, random, ...(chain && { chain }) })
+    const file = asEpochFile(this.epochs.open(process))
+    const keys = new EpochKeys({ file, dataKey, clock, random })
+    const sealed = { ...opened, dataKey, clock, random, chain }
+    const mortal = dying.length === 0 ? {} : { dying: { keys, prefixes: dying } }
+    const records = new Records({ ...sealed, ...mortal })
     return {
       account: this.account,
       records,
@@ -98,6 +107,12 @@ export class Host {
       clock,
       random,
     }
+  }
+
+  /** The program has ended in order, and its connections with it. */
+  ended(): void {
+    this.process.alive = false
+    this.#around.network.crash(this.peer, 'told')
   }
 
   /** Ends the process now, without any clean-up. */
@@ -110,7 +125,7 @@ export class Host {
     this.process.alive = false
     network.crash(this.peer, silent ? 'silent' : 'told')
     this.disk.crash(power)
-    for (const file of this.witnesses) file.crash(power)
+    for (const file of [...this.witnesses, this.epochs]) file.crash(power)
   }
 
   /** It ends so many beginnings and ends of port calls from now. */
@@ -120,4 +135,8 @@ export class Host {
       this.crash(crash)
     })
   }
+}
+
+function asEpochFile({ read, write }: WitnessFile): EpochFile {
+  return { read, replace: write }
 }

@@ -7,11 +7,27 @@ import type { World } from './world.ts'
 /** Timers of one process that has nothing to do: its rounds, and one for each connection. */
 const MAX_TIMERS = 60
 
+/** Pauses in which all that is stored can be read. */
+const LOOKS = 1_000
+
 /** Open channels of one peer that has nothing to do. */
 const MAX_CONNECTIONS = 20
 
 /** What does not hold. */
 export async function problemsAtTheEnd(world: World): Promise<readonly string[]> {
+  const looked = lookAtAll(world)
+  let problems: readonly string[] | undefined
+  looked.then(
+    (found) => (problems = found),
+    () => undefined, // for whoever awaits it below
+  )
+  for (let step = 0; problems === undefined && step < LOOKS; step++) await world.clock.advance(20)
+  return (
+    problems ?? Promise.race([looked, ['what the nodes have stored cannot be read to its end']])
+  )
+}
+
+async function lookAtAll(world: World): Promise<readonly string[]> {
   const found: string[] = []
   for (const person of world.people) {
     found.push(...(await problemsOfNumbers(person)))

@@ -3,7 +3,7 @@ import { encodeMailboxLink } from '../../protocol/link.ts'
 import type { AccountKey } from '../../protocol/account.ts'
 import { ChatCore } from '../../node/core.ts'
 import { ChatNode } from '../../node/chat-node.ts'
-import { keys } from '../../node/keys.ts'
+import { DYING, keys } from '../../node/keys.ts'
 import { keys as mailboxKeys } from '../../mailbox/level/keys.ts'
 import type { MailboxStore } from '../../mailbox/store.ts'
 import type { CommitMark, StoredChain } from '../../net/commit-chain.ts'
@@ -45,7 +45,7 @@ export class Person extends Host {
   }
 
   async start(): Promise<void> {
-    const ports = await this.begin(keys.commits)
+    const ports = await this.begin(keys.commits, DYING)
     const witnesses = this.witnesses.map((file) => file.open(this.process))
     const core = new ChatCore({ ...ports, witnesses })
     const node = new ChatNode({
@@ -70,7 +70,7 @@ export class Person extends Host {
     const { core, node } = this
     await node.stop()
     await core.records.close()
-    this.process.alive = false
+    this.ended()
   }
 }
 
@@ -125,6 +125,6 @@ export class Mailbox extends Host {
 
   async stop(): Promise<void> {
     await this.service.stop()
-    this.process.alive = false
+    this.ended()
   }
 }

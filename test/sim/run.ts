@@ -79,6 +79,7 @@ async function settle(world: World): Promise<readonly string[]> {
 interface Copy {
   readonly database: Image
   readonly notes: readonly (Uint8Array | undefined)[]
+  readonly epochs: Uint8Array | undefined
   /** What a person's node said of its store then; of a mailbox nothing. */
   readonly state: StoreState | undefined
 }
@@ -118,6 +119,7 @@ class Story {
       () => this.#halve(),
       () => this.#slow(),
       () => this.#crash(),
+      () => this.#restart(),
       () => this.#doom(),
       () => this.#breakDisk(),
       () => this.#damage(),
@@ -193,6 +195,14 @@ class Story {
     this.#world.crash(host, { power: this.#dice.onceIn(2), silent: this.#dice.onceIn(3) })
   }
 
+  /** Somebody ends a program as it should be ended, and starts it again. */
+  async #restart(): Promise<void> {
+    const host = this.#dice.pick([...this.#world.people, ...this.#world.mailboxes])
+    await this.#world.stop(host)
+    await this.#world.clock.advance(this.#dice.pick(PAUSES))
+    await this.#world.start(host)
+  }
+
   #doom(): void {
     const crash = { power: this.#dice.onceIn(2), silent: false }
     this.#anyHost().doom(this.#dice.below(60), crash)
@@ -235,7 +245,8 @@ class Story {
     for (const host of this.#world.hosts) {
       const notes = host.witnesses.map((file) => file.image())
       const state = host instanceof Person ? await host.storeState() : undefined
-      this.#copies.set(host, { database: host.disk.image(), notes, state })
+      const [database, epochs] = [host.disk.image(), host.epochs.image()]
+      this.#copies.set(host, { database, notes, epochs, state })
     }
   }
 
@@ -265,6 +276,7 @@ class Story {
     this.#world.crash(person, { power: false, silent: false })
     person.disk.restore(copy.database)
     for (const [at, file] of person.witnesses.entries()) file.restore(copy.notes[at])
+    person.epochs.restore(copy.epochs)
     person.isHurt = true
     this.#happened('folder restored')
     await this.#world.calm()

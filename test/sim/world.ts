@@ -88,6 +88,11 @@ export class World {
     if (host instanceof Person && host.isUp) this.useMailboxes(host)
   }
 
+  /** Ends a program in order. It may crash before it has ended. */
+  async stop(host: Person | Mailbox): Promise<void> {
+    if (host.isUp) await this.#settled(host, host.stop())
+  }
+
   /** Lets time pass until something is done, or its host has crashed. Failures are the host's own affair: it will be started again. */
   async #settled(host: Host, work: Promise<void>): Promise<void> {
     let isOver = false
