@@ -1,15 +1,12 @@
 // Two nodes and a mailbox, each a real process on a real LevelDB folder, chat both ways and are killed at random moments: while they
 // start, write, send, receive and acknowledge. What was accepted must be shown exactly once to the other side.
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { askChild, loadChild } from './node-child.ts'
 import type { ChildProcess } from 'node:child_process'
 import type { Order, Report, Told } from './node-process.ts'
-
-const PROGRAM = fileURLToPath(new URL('node-process.ts', import.meta.url))
 
 /** What became of two people over all their lives. */
 export interface NodeKillReport {
@@ -30,8 +27,6 @@ const LONGEST_LIFE = 2_500
 /** How long everything may take to arrive in the end, and how often both are started again for that. */
 const SETTLE_MS = 30_000
 const SETTLES = 10
-
-const START_MS = 120_000
 
 /** `below(limit)` decides who is killed, and when. */
 export async function killNodes(
@@ -67,7 +62,7 @@ class Victim {
     this.name = name
     this.order = order
     this.#told = told
-    this.#next = this.#load()
+    this.#next = loadChild(this.#folder)
   }
 
   get isRunning(): boolean {
@@ -77,7 +72,7 @@ class Victim {
   /** Begins to start; resolves when it is up, or was killed before. */
   async start(): Promise<void> {
     const child = (this.#running = await this.#next)
-    this.#next = this.#load()
+    this.#next = loadChild(this.#folder)
     child.on('message', (told: Told) => {
       if (child === this.#running && told !== null && typeof told === 'object') this.#told(told)
     })
@@ -115,39 +110,8 @@ class Victim {
   }
 
   async #ask(child: ChildProcess, order: Order, answer: string): Promise<Told | undefined> {
-    const { promise, resolve, reject } = Promise.withResolvers<Told | undefined>()
-    const timer = setTimeout(() => reject(new Error(`${this.name} does not answer`)), START_MS)
-    const hear = (told: Told): void => {
-      if (typeof told === 'object' && answer in told) resolve(told)
-    }
-    const end = (code: number | null): void => {
-      if (child !== this.#running) resolve(undefined)
-      else reject(new Error(`${this.name} ended by itself: ${String(code)}`))
-    }
-    child.on('message', hear).once('exit', end)
-    if (child.connected) child.send(order)
-    try {
-      return await promise
-    } finally {
-      clearTimeout(timer)
-      child.off('message', hear).off('exit', end)
-    }
-  }
-
-  async #load(): Promise<ChildProcess> {
-    // Stripping types takes most of a start: the code is kept for the next one.
-    const env = {
-      ...process.env,
-      NODE_COMPILE_CACHE: join(this.#folder, 'code'),
-      XDG_STATE_HOME: join(this.#folder, 'state'),
-      XDG_RUNTIME_DIR: this.#folder,
-    }
-    const child = spawn(process.execPath, [PROGRAM], {
-      env,
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    })
-    await once(child, 'message')
-    return child
+    const isMeant = (): boolean => child !== this.#running
+    return askChild(child, order, { name: this.name, answer, isMeant })
   }
 }
 

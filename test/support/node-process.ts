@@ -1,10 +1,12 @@
-// A program of its own: a node or a mailbox that a test kills. Loads everything first and says so, so that the next one can be ready;
-// then does what it is told, and tells what it has accepted. Ends with its parent.
+// A program of its own: a node or a mailbox that a test kills, or runs for long. Loads everything first and says so, so that the next
+// one can be ready; then does what it is told, and tells what it has accepted. Ends with its parent.
 import { flushCompileCache } from 'node:module'
-import { hostMailbox } from '../../mailbox/main.ts'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { hostMailbox, type MailboxHost } from '../../mailbox/main.ts'
 import type { Node, Recovery } from '../../node/api.ts'
 import { createNode } from '../../node/create-node.ts'
 import { ready } from '../../protocol/crypto.ts'
+import { Chatter, type ChatOrder, type Counts } from './chatter.ts'
 
 /** What a parent asks for, one after another. */
 export type Order =
@@ -16,11 +18,24 @@ export type Order =
       readonly name: string
       /** Links; of a mailbox to enrol with at the first start. */
       readonly mailbox?: string
+      readonly bootstrap?: readonly string[]
+      /** Marks as read what comes. */
+      readonly reads?: boolean
     }
   | { readonly do: 'befriend'; readonly link: string; readonly name: string }
   /** Writes until it is killed; the texts begin with `prefix`, and a number follows. */
   | { readonly do: 'talk'; readonly to: string; readonly prefix: string }
   | { readonly do: 'report'; readonly about: string }
+  /** Writes at a steady pace until it is hushed. */
+  | ChatOrder
+  | { readonly do: 'hush' }
+  | { readonly do: 'say'; readonly to: string; readonly texts: readonly string[] }
+  /** Does nothing at all for so many ms, as a computer that sleeps. */
+  | { readonly do: 'freeze'; readonly ms: number }
+  /** Collects its garbage first: needs `--expose-gc`. */
+  | { readonly do: 'measure' }
+  /** Stops as its user would, and ends. */
+  | { readonly do: 'stop' }
 
 export interface Report {
   readonly queued: number
@@ -38,12 +53,31 @@ export type Told =
     }
   | { readonly done: true }
   | { readonly accepted: string }
+  | { readonly shown: string }
   | { readonly report: Report }
+  | { readonly measured: Measured }
+
+/** A process as it looks from inside. */
+export interface Measured {
+  /** Bytes in use after the collection of garbage: of JavaScript, and of what it holds outside of its heap. */
+  readonly heap: number
+  readonly external: number
+  /** What keeps the process running: timers, sockets, servers. */
+  readonly resources: number
+  /** Ms by which the event loop was late at most, since the last time. */
+  readonly late: number
+  /** Messages that wait for their receipt, to anybody. */
+  readonly queued: number
+  readonly counts: Counts
+}
 
 /** Messages that wait for their receipt. */
 const MOST_QUEUED = 30
 
 let node: Node | undefined
+let host: MailboxHost | undefined
+let chatter: Chatter | undefined
+const delay = monitorEventLoopDelay()
 
 await ready
 flushCompileCache() // it is killed before it could do so at its end
@@ -58,16 +92,21 @@ function tell(told: Told): void {
 async function obey(order: Order): Promise<void> {
   if (order.do === 'mailbox') return serve(order)
   if (order.do === 'node') return begin(order)
-  if (node === undefined) throw new Error('no node')
-  if (order.do === 'befriend') {
-    await node.contacts.add(order.link, { name: order.name })
-    tell({ done: true })
-  } else if (order.do === 'talk') await talk(node, order)
-  else tell({ report: await report(node, order.about) })
+  if (order.do === 'freeze') return freeze(order.ms)
+  if (order.do === 'measure') return tell({ measured: await measured() })
+  if (order.do === 'stop') return stop()
+  if (node === undefined || chatter === undefined) throw new Error('no node')
+  if (order.do === 'talk') return talk(node, order)
+  if (order.do === 'chat') return chatter.chat(order)
+  if (order.do === 'report') return tell({ report: await report(node, order.about) })
+  if (order.do === 'befriend') await node.contacts.add(order.link, { name: order.name })
+  else if (order.do === 'hush') await chatter.hush()
+  else await chatter.say(order.to, order.texts)
+  tell({ done: true })
 }
 
 async function serve({ dir, listen }: Extract<Order, { do: 'mailbox' }>): Promise<void> {
-  const host = await hostMailbox({
+  host = await hostMailbox({
     profile: { dir },
     listen: [listen],
     joining: { policy: 'open' },
@@ -77,8 +116,11 @@ async function serve({ dir, listen }: Extract<Order, { do: 'mailbox' }>): Promis
 }
 
 async function begin(order: Extract<Order, { do: 'node' }>): Promise<void> {
-  const { dir, listen, name, mailbox } = order
-  node = await createNode({ profile: { dir }, name, network: { listen: [listen], replication: 2 } })
+  const { dir, listen, name, mailbox, bootstrap = [] } = order
+  const network = { listen: [listen], bootstrap, replication: 2 }
+  node = await createNode({ profile: { dir }, name, network })
+  chatter = new Chatter(node, tell)
+  if (order.reads === true) void chatter.read()
   if (mailbox !== undefined && node.mailbox.list().length === 0) await node.mailbox.use(mailbox)
   const { addresses, recovery, damaged } = node.status
   const sum = Object.values(damaged).reduce((a, b) => a + b, 0)
@@ -92,6 +134,33 @@ async function talk(own: Node, { to, prefix }: Extract<Order, { do: 'talk' }>): 
     await conversation.send(`${prefix}${serial}`)
     tell({ accepted: `${prefix}${serial}` })
     await turn(serial % 7)
+  }
+}
+
+async function stop(): Promise<void> {
+  await chatter?.hush()
+  await node?.stop()
+  await host?.stop()
+  process.send?.({ done: true }, () => process.exit()) // what was told before it has left then
+}
+
+function freeze(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
+
+async function measured(): Promise<Measured> {
+  if (globalThis.gc === undefined) throw new Error('start it with --expose-gc')
+  const late = delay.max / 1e6
+  globalThis.gc()
+  const { heapUsed, external } = process.memoryUsage()
+  const resources = process.getActiveResourcesInfo().length
+  delay.reset()
+  delay.enable()
+  const accepted = (await host?.status())?.accepted ?? 0
+  return {
+    ...{ heap: heapUsed, external, resources, late },
+    queued: node?.status.queue.reduce((sum, { count }) => sum + count, 0) ?? 0,
+    counts: chatter?.counts ?? { sent: 0, received: accepted, direct: 0, mailbox: accepted },
   }
 }
 
