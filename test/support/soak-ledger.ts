@@ -5,7 +5,7 @@ export interface SoakCount {
   readonly accepted: number
   readonly lost: number
   readonly doubled: number
-  /** Shown, and never accepted. */
+  /** Shown to somebody, and never accepted for them. */
   readonly foreign: number
 }
 
@@ -25,17 +25,21 @@ export class SoakLedger {
   /** `histories`: the texts that came in, by who tells of them. Whoever tells of none was never restarted: what was announced counts. */
   count(histories: ReadonlyMap<string, readonly string[]>): SoakCount {
     const listed = new Map<string, number>()
-    for (const text of [...histories.values()].flat()) {
-      listed.set(text, (listed.get(text) ?? 0) + 1)
+    let foreign = 0
+    for (const [name, texts] of histories) {
+      for (const text of texts) {
+        if (recipientOf(text) !== name || !this.#accepted.has(text)) foreign++
+        else listed.set(text, (listed.get(text) ?? 0) + 1)
+      }
     }
-    const times = (text: string): number =>
-      (histories.has(recipientOf(text)) ? listed : this.#shown).get(text) ?? 0
-    const all = [...this.#accepted].map(times)
+    const times = [...this.#accepted].map(
+      (text) => (histories.has(recipientOf(text)) ? listed : this.#shown).get(text) ?? 0,
+    )
     return {
-      accepted: all.length,
-      lost: all.filter((count) => count === 0).length,
-      doubled: all.filter((count) => count > 1).length,
-      foreign: [...listed.keys()].filter((text) => !this.#accepted.has(text)).length,
+      accepted: times.length,
+      lost: times.filter((count) => count === 0).length,
+      doubled: times.filter((count) => count > 1).length,
+      foreign,
     }
   }
 

@@ -58,7 +58,7 @@ export async function soak(init: SoakInit): Promise<SoakReport> {
     await group.run()
     return await group.end()
   } finally {
-    group.kill()
+    await group.stop()
     await rm(folder, { recursive: true, force: true, maxRetries: 3 })
   }
 }
@@ -93,8 +93,8 @@ class Group {
       const { link } = name === 'dan' ? this.#spare : this.#box
       const person = this.#person(name, link)
       this.#people.set(name, person)
-      await person.start()
     }
+    await Promise.all([...this.#people.values()].map((person) => person.start()))
     for (const [name, other] of PAIRS) await this.#befriend(this.#of(name), this.#of(other))
     for (const name of this.#people.keys()) this.#chat(name)
   }
@@ -142,9 +142,9 @@ class Group {
     }
   }
 
-  kill(): void {
+  async stop(): Promise<void> {
     const all = [...this.#people.values(), ...this.#strangers, this.#spare, this.#box]
-    for (const one of all) one.kill()
+    await Promise.all(all.map((one) => one.end()))
   }
 
   async #again(name: string, work: (below: (limit: number) => number) => Promise<void>) {

@@ -55,9 +55,11 @@ export class SoakedProcess {
     await exit
   }
 
-  /** What is left of it when a run has failed. */
-  kill(): void {
-    this.#child?.kill('SIGKILL')
+  /** However it is: SIGKILL. */
+  async end(): Promise<void> {
+    const child = this.#child
+    if (child?.kill('SIGKILL') !== true) return
+    await once(child, 'exit')
   }
 
   tell(order: Order): void {
