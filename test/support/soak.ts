@@ -15,7 +15,9 @@ export interface SoakInit {
   readonly sampleMs: number
   /** What pauses of those who come and go are counted in, in ms. */
   readonly churnMs: number
-  /** How often as fast as in `PAIRS` they write. */
+  /** @default PAIRS */
+  readonly pairs?: readonly Pair[]
+  /** How often as fast as the pairs say they write. */
   readonly pace: number
   /** Dice of its own for each who comes and goes. */
   readonly below: (name: string) => (limit: number) => number
@@ -37,12 +39,17 @@ export interface SoakReport extends SoakCount {
 type ChurnKind = 'restarts' | 'freezes' | 'mailboxRestarts' | 'strangers'
 
 /** Who writes to whom, both ways, and how many ms lie between two texts. */
-const PAIRS = [
+export type Pair = readonly [one: string, other: string, every: number]
+
+/** The two who are always there are in any pairs; everybody else comes and goes. */
+const STEADY: readonly string[] = ['ada', 'bob']
+
+const PAIRS: readonly Pair[] = [
   ['ada', 'bob', 500],
   ['ada', 'cleo', 1_500],
   ['bob', 'dan', 1_500],
   ['cleo', 'dan', 3_000],
-] as const
+]
 
 const LISTEN = '/ip4/127.0.0.1/tcp/0'
 
@@ -66,6 +73,7 @@ export async function soak(init: SoakInit): Promise<SoakReport> {
 class Group {
   readonly #folder: string
   readonly #init: SoakInit
+  readonly #pairs: readonly Pair[]
   readonly #ledger = new SoakLedger()
   readonly #faults: string[] = []
   readonly #box: SoakedProcess
@@ -83,19 +91,20 @@ class Group {
   constructor(folder: string, init: SoakInit) {
     this.#folder = folder
     this.#init = init
+    this.#pairs = init.pairs ?? PAIRS
     this.#box = this.#mailbox('box')
     this.#spare = this.#mailbox('spare')
   }
 
   async start(): Promise<void> {
     await Promise.all([this.#box.start(), this.#spare.start()])
-    for (const name of ['ada', 'bob', 'cleo', 'dan']) {
+    for (const name of new Set(this.#pairs.flatMap(([one, other]) => [one, other]))) {
       const { link } = name === 'dan' ? this.#spare : this.#box
       const person = this.#person(name, link)
       this.#people.set(name, person)
     }
     await Promise.all([...this.#people.values()].map((person) => person.start()))
-    for (const [name, other] of PAIRS) await this.#befriend(this.#of(name), this.#of(other))
+    for (const [name, other] of this.#pairs) await this.#befriend(this.#of(name), this.#of(other))
     for (const name of this.#people.keys()) this.#chat(name)
   }
 
@@ -107,9 +116,10 @@ class Group {
     for (const signal of ends) signal.addEventListener('abort', () => this.#over.abort())
     try {
       await Promise.all([
-        this.#again('ada', () => this.#measure()),
-        this.#again('cleo', (below) => this.#come(this.#of('cleo'), below)),
-        this.#again('dan', (below) => this.#come(this.#of('dan'), below)),
+        this.#again('measure', () => this.#measure()),
+        ...this.#friends.map((name) =>
+          this.#again(name, (below) => this.#come(this.#of(name), below)),
+        ),
         this.#again('spare', (below) => this.#restartMailbox(below)),
         this.#again('strangers', (below) => this.#meet(below)),
       ])
@@ -129,7 +139,7 @@ class Group {
       await pause(500)
       found = await this.#found()
     }
-    for (const name of ['ada', 'bob']) {
+    for (const name of STEADY) {
       const again = this.#ledger.announcedAgain(name)
       if (again > 0) this.#faults.push(`${again} texts were announced to ${name} again`)
     }
@@ -147,13 +157,17 @@ class Group {
     await Promise.all(all.map((one) => one.end()))
   }
 
+  get #friends(): readonly string[] {
+    return [...this.#people.keys()].filter((name) => !STEADY.includes(name))
+  }
+
   async #again(name: string, work: (below: (limit: number) => number) => Promise<void>) {
     const below = this.#init.below(name)
     while (!this.#over.signal.aborted) await work(below)
   }
 
   async #measure(): Promise<void> {
-    for (const one of [this.#of('ada'), this.#of('bob'), this.#box]) {
+    for (const one of [...STEADY.map((name) => this.#of(name)), this.#box]) {
       const sample = await one.measure()
       this.#samples.set(one.name, [...(this.#samples.get(one.name) ?? []), sample])
       this.#init.onSample?.(one.name, sample)
@@ -192,7 +206,7 @@ class Group {
   async #meet(below: (limit: number) => number): Promise<void> {
     const { churnMs } = this.#init
     if (!(await this.#pause(2 * churnMs + below(4 * churnMs)))) return
-    const host = this.#of(below(2) === 0 ? 'ada' : 'bob')
+    const host = this.#of(STEADY[below(STEADY.length)] ?? '')
     const stranger = this.#person(`stranger${this.#churn.strangers++}`, undefined)
     this.#strangers.add(stranger)
     await stranger.start()
@@ -216,7 +230,7 @@ class Group {
 
   #chat(name: string): void {
     this.#lives++
-    for (const [one, other, usual] of PAIRS) {
+    for (const [one, other, usual] of this.#pairs) {
       const every = usual / this.#init.pace
       if (one !== name && other !== name) continue
       const to = one === name ? other : one
