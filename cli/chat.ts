@@ -6,7 +6,13 @@ import { SottoError } from '../node/errors.ts'
 import type { CliContext } from './context.ts'
 import { conversationLine } from './conversation-line.ts'
 import { commandFor } from './profile.ts'
-import { renderDivergence, renderFreshStart, renderState, renderTrust } from './render.ts'
+import {
+  renderDivergence,
+  renderReported,
+  renderFreshStart,
+  renderState,
+  renderTrust,
+} from './render.ts'
 import { sanitizeLine } from './sanitize.ts'
 import { withNode } from './with-node.ts'
 
@@ -156,6 +162,8 @@ class Chat {
       await this.#warn(renderFreshStart(event.contact.name))
     } else if (event.type === 'contact.renewal' && event.reason === 'diverged') {
       await this.#warn(renderDivergence(event.contact.name))
+    } else if (event.type === 'contact.irregular' && event.what === 'reported') {
+      await this.#warn(renderReported(event.contact.name))
     }
   }
 

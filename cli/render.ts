@@ -117,6 +117,11 @@ export function renderRetiring(peer: string, successor: string | null): string {
   return `${peer} will end and takes no new messages: sotto mailbox move ${link}`
 }
 
+/** A contact's word that our messages contradict each other. */
+export function renderReported(name: string): string {
+  return `${sanitizeLine(name, 32)}'s node has seen two of us: is a copy or an old backup of this profile in use?`
+}
+
 /** A contact that has used a position of the ratchet twice. */
 export function renderDivergence(name: string): string {
   return `a copy or an old backup of ${sanitizeLine(name, 32)}'s node is in use: the session is replaced`

@@ -13,6 +13,7 @@ import {
 import { contradicts, handshakeOpened, sendingSession } from '../protocol/sessions.ts'
 import { currentEntries, type Composer } from './compose.ts'
 import { contactShort, trustNumber } from './contact.ts'
+import { noteDivergence } from './divergence.ts'
 import type { Draft } from './draft.ts'
 import { isFreshStart, noteBeginning } from './fresh-start.ts'
 import { noteBeside } from './irregular.ts'
@@ -21,6 +22,7 @@ import { unsealed } from './outbox.ts'
 import type { Outcome } from './outcome.ts'
 import { protectionIn } from './protection.ts'
 import { lookForLost, mayTake, noteLate, noteSpoken, noteTaken } from './renewal.ts'
+import { hearReport } from './reported.ts'
 import type { CameAs } from './seen-envelopes.ts'
 import { takeContent } from './take-content.ts'
 import { forgetTold } from './their-tokens.ts'
@@ -51,6 +53,8 @@ export async function adoptSession(
   addSession(draft, late ? receiveOnly(accepted.session) : accepted.session)
   if (late) noteLate(draft)
   noteBeside(draft, accepted)
+  if (accepted.diverged) noteDivergence(draft, accepted.session)
+  hearReport(draft, opener, accepted.items)
   keepRecords(draft, accepted.session, accepted.skippedAdded)
   draft.patch({
     handshakes: handshakeOpened(handshakes, handshake),

@@ -118,9 +118,9 @@ export interface MessageProtection extends Protection {
 
 /**
  * What a contact's messages have shown: contents that break the rules of their kind, and are ignored; items beside a content that
- * do, and are ignored; positions or parts that contradict earlier ones: their program runs twice or was set back.
+ * do, and are ignored; positions or parts that contradict earlier ones: their program runs twice or was set back; their word that ours do.
  */
-export type Irregularity = 'contents' | 'items' | 'diverged'
+export type Irregularity = 'contents' | 'items' | 'diverged' | 'reported'
 
 export interface Contact {
   readonly id: ContactId

@@ -19,6 +19,7 @@ import {
 } from '../protocol/content.ts'
 import { deliveryTokenBytes } from '../protocol/delivery-token.ts'
 import { continuityItems } from '../protocol/continuity.ts'
+import { itemKinds } from '../protocol/padding.ts'
 import { reader } from '../protocol/reader.ts'
 import { hasPassed } from '../protocol/riding.ts'
 import { encryptMessage, type Session } from '../protocol/session.ts'
@@ -27,6 +28,7 @@ import type { ContactState } from './contact.ts'
 import type { Draft } from './draft.ts'
 import { contactBlocked } from './errors.ts'
 import { handOutItems } from './hand-out.ts'
+import { divergenceItems } from './irregular.ts'
 import { keys } from './keys.ts'
 import { encodeMessage, encodeStateChange, type StoredMessage } from './message.ts'
 import { mayRepeatIn } from './fresh-start.ts'
@@ -245,7 +247,10 @@ function encryptEntry(
   const { handshakes } = draft.contact
   const { items, next: stating } = stateHandshake(session, handshakes.ours, handshakes.stating)
   const proofs = continuityItems(session, draft.sessions)
-  const notes = handOutItems(draft.contact, session)
+  const notes = [
+    ...handOutItems(draft.contact, session),
+    ...divergenceItems(draft.contact, session),
+  ]
   const message = { content: entry.content, items: [...items, ...proofs, ...notes] }
   const { next, envelope, spent } = encryptMessage(session, message, options)
   draft.replaceSession(session, next)
@@ -253,7 +258,10 @@ function encryptEntry(
   const protection = { ...protectionIn(next, draft.contact, draft.now), olderHandshake: false }
   const sealed = { envelope, sessionId: next.id, sealedAt: draft.now, protection }
   draft.outbox.set(entry.order, { ...entry, ...sealed })
-  draft.patch({ unanswered: 0, unansweredSince: 0, handshakes: { ...handshakes, stating } })
+  const told = notes.some(({ kind }) => kind === itemKinds.divergence)
+  const divergence = told ? undefined : draft.contact.divergence
+  const heard = { unanswered: 0, unansweredSince: 0 }
+  draft.patch({ ...heard, divergence, handshakes: { ...handshakes, stating } })
   return next
 }
 

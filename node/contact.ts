@@ -85,6 +85,8 @@ export interface ContactState extends Tokens {
   readonly profileSent: boolean
   readonly irregularities: Irregularities
   readonly handOut: HandOutNote | undefined
+  /** Names a session in which their messages contradict each other, until they are told (`Handshake.mark`, 16 bytes). */
+  readonly divergence: Uint8Array | undefined
   /** How far our mailboxes have handed over their messages. */
   readonly fetched: readonly FetchedMark[]
   /** Mailboxes of theirs that may have lost something. */
@@ -134,6 +136,7 @@ export function newContact(init: NewContact, random: RandomBytes): ContactState 
     profileSent: false,
     irregularities: NO_IRREGULARITIES,
     handOut: undefined,
+    divergence: undefined,
     fetched: [],
     doubts: [],
     restoredAt: 0,
@@ -202,6 +205,7 @@ export function encodeContact(contact: ContactState): Uint8Array {
       profileSent: contact.profileSent,
       irregularities: contact.irregularities,
       ...(contact.handOut && { handOut: contact.handOut }),
+      divergence: contact.divergence ?? new Uint8Array(0),
       fetched: contact.fetched.map((mark) => ({ ...mark, counter: BigInt(mark.counter) })),
       doubts: contact.doubts.map((doubt) => ({ ...doubt, at: BigInt(doubt.at) })),
       restoredAt: BigInt(contact.restoredAt),
@@ -249,6 +253,7 @@ export function decodeContact(id: ContactId, bytes: Uint8Array, now: number): Co
       sessionId: record.handOut.sessionId,
       note: record.handOut.note,
     },
+    divergence: record.divergence.length === 0 ? undefined : record.divergence,
     fetched: record.fetched.map(({ mailbox, counter }) => ({
       mailbox,
       counter: toInteger(counter),
@@ -294,8 +299,8 @@ function readState(record: {
 
 function readIrregularities(stored: StoredIrregularities | undefined): Irregularities {
   if (stored === undefined) return NO_IRREGULARITIES
-  const { contents, items, diverged } = stored
-  return { contents, items, diverged }
+  const { contents, items, diverged, reported } = stored
+  return { contents, items, diverged, reported }
 }
 
 interface StoredBundleFields {

@@ -17,15 +17,18 @@ import { handshakeStated, type Handshakes } from '../protocol/sessions.ts'
 import { statementAnswered, statementIn } from '../protocol/statement.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { ContactState } from './contact.ts'
+import type { Composer } from './compose.ts'
+import { noteDivergence } from './divergence.ts'
 import type { Draft } from './draft.ts'
 import { noteProof } from './fresh-start.ts'
 import { noteAnswered } from './hand-out.ts'
-import { noteBeside, noteIrregularity } from './irregular.ts'
+import { noteBeside } from './irregular.ts'
 import { keys } from './keys.ts'
 import { noteHeard } from './missing.ts'
 import type { Outcome } from './outcome.ts'
 import { protectionIn } from './protection.ts'
 import { lookForLost, noteSpoken, noteUnknown, wantRenewal } from './renewal.ts'
+import { hearReport } from './reported.ts'
 import type { CameAs } from './seen-envelopes.ts'
 import { takeContent, type Taker } from './take-content.ts'
 
@@ -33,7 +36,7 @@ import { takeContent, type Taker } from './take-content.ts'
 export type Way = Pick<CameAs, 'arrival' | 'mailbox'>
 
 /** What opening needs besides the draft. */
-export interface Opener extends Taker {
+export interface Opener extends Taker, Pick<Composer, 'outbox'> {
   /** The platform's generator: opening may make a ratchet key. */
   readonly random: RandomBytes
   /** Bodies that did not open, by the hex of the session's id. */
@@ -85,7 +88,8 @@ export async function openEnvelope(
   noteHeard(draft, session, opened.next)
   noteAnswered(draft, session)
   noteBeside(draft, opened)
-  if (opened.diverged) wantRenewal(draft, 'diverged', opened.next)
+  if (opened.diverged) noteDivergence(draft, opened.next)
+  hearReport(draft, opener, opened.items)
   const protection = {
     ...protectionIn(opened.next, draft.contact, draft.now),
     olderHandshake: false,
@@ -122,10 +126,7 @@ function tryOpen(
     const outcome = outcomeOf(error)
     if (outcome === 'not-authentic') failedBodies.set(id, countFailedBody(failed, now))
     if (!(error instanceof SessionError)) return outcome
-    if (error.code === 'ERR_DIVERGED') {
-      noteIrregularity(draft, 'diverged')
-      wantRenewal(draft, 'diverged', session)
-    }
+    if (error.code === 'ERR_DIVERGED') noteDivergence(draft, session)
     // Its sender keeps it, and encrypts it again in another session.
     if (error.code === 'ERR_TOO_FAR_AHEAD') wantRenewal(draft, 'too-far-ahead', session)
     if (error.code !== 'ERR_NOT_AUTHENTIC') return outcome

@@ -13,6 +13,7 @@ export const itemKinds = {
   statement: 3,
   continuity: 4,
   handOutNote: 5,
+  divergence: 6,
 } as const
 
 export type ItemKind = (typeof itemKinds)[keyof typeof itemKinds]
@@ -101,6 +102,7 @@ const LENGTHS: Readonly<Record<ItemKind, number | undefined>> = {
   [itemKinds.statement]: 8 + 8 + 16,
   [itemKinds.continuity]: 4 + 32,
   [itemKinds.handOutNote]: undefined,
+  [itemKinds.divergence]: 16,
 }
 
 /** `undefined` where the items run over the end or the padding is not zero. */

@@ -22,9 +22,9 @@ export async function problemsAtTheEnd(world: World): Promise<readonly string[]>
     () => undefined, // for whoever awaits it below
   )
   for (let step = 0; problems === undefined && step < LOOKS; step++) await world.clock.advance(20)
-  return (
-    problems ?? Promise.race([looked, ['what the nodes have stored cannot be read to its end']])
-  )
+  if (problems !== undefined) return problems
+  const stuck = Promise.resolve(['what the nodes have stored cannot be read to its end'])
+  return Promise.race([looked, stuck])
 }
 
 async function lookAtAll(world: World): Promise<readonly string[]> {

@@ -135,6 +135,7 @@ const RULES: Readonly<Record<number, readonly [number, number, number]>> = {
   3: [32, 32, 1],
   4: [36, 36, 2],
   5: [0, 512, 1],
+  6: [16, 16, 1],
 }
 
 export interface Body {
