@@ -17,6 +17,7 @@ const answer = itemOf(itemKinds.answer, LENGTHS.answer, 2)
 const statement = itemOf(itemKinds.statement, LENGTHS.statement, 3)
 const proof = (byte: number): Item => itemOf(itemKinds.continuity, LENGTHS.continuity, byte)
 const note = itemOf(itemKinds.handOutNote, 199, 5)
+const divergence = itemOf(itemKinds.divergence, 16, 6)
 
 const raw = (...parts: readonly Uint8Array[]): Uint8Array =>
   concat(u32(CONTENT.length), CONTENT, ...parts)
@@ -67,7 +68,7 @@ test('padding costs at most 12 % above 256 bytes and never shrinks', () => {
 
 test('content and items come back', () => {
   const items = fc
-    .uniqueArray(fc.constantFrom(offer, answer, statement, note, proof(1)))
+    .uniqueArray(fc.constantFrom(offer, answer, statement, note, proof(1), divergence))
     .chain((some) => fc.constantFrom(some, some.includes(offer) ? some : [...some, offer]))
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 3000 }), items, (content, some) => {
@@ -127,6 +128,7 @@ test('a wrong length is ignored, the others count', () => {
     itemOf(itemKinds.offer, 1187),
     itemOf(itemKinds.answer, 1124),
     itemOf(itemKinds.continuity, 37),
+    itemOf(itemKinds.divergence, 15),
     itemOf(itemKinds.handOutNote, MAX_NOTE_BYTES + 1),
   ]) {
     expect(decodeBody(encodeBody(CONTENT, [wrong, statement]))).toEqual({
@@ -138,12 +140,12 @@ test('a wrong length is ignored, the others count', () => {
 })
 
 test('unknown kinds are skipped without a word', () => {
-  const body = raw(item(6, 0), item(255, 100), concat(u8(3), u16(32), statement.value))
+  const body = raw(item(7, 0), item(255, 100), concat(u8(3), u16(32), statement.value))
   expect(decodeBody(body)).toEqual({ content: CONTENT, items: [statement], malformed: false })
 })
 
 test('the last item may end with the body, also one without a value', () => {
-  const body = raw(concat(u8(3), u16(32), statement.value), item(6, 0))
+  const body = raw(concat(u8(3), u16(32), statement.value), item(7, 0))
   expect(decodeBody(body)).toEqual({ content: CONTENT, items: [statement], malformed: false })
 })
 
