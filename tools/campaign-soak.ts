@@ -46,8 +46,10 @@ function line(sample: Sample): string {
   const { late, queued, counts } = sample
   return `${[
     `heap ${mib(sample.heap)}`,
+    `code ${mib(sample.code)}`,
     `external ${mib(sample.external)}`,
     `resident ${mib(sample.resident)}`,
+    `native ${mib(sample.native)}`,
     `anonymous ${mib(sample.anonymous)}`,
   ].join(', ')} MiB, ${sample.descriptors} descriptors, ${sample.threads} threads, ${
     sample.resources

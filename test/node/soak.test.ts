@@ -25,10 +25,12 @@ test('two who chat while others come and go lose nothing, double nothing and are
   expect(report.churn.restarts).toBeGreaterThan(0)
   expect([...report.samples.keys()].sort()).toEqual(['ada', 'bob', 'box'])
   for (const samples of report.samples.values()) {
-    const { heap, external, resident, anonymous, descriptors, threads, resources } =
-      samples.at(-1) ?? {}
-    for (const figure of [heap, external, resident, anonymous, descriptors, threads, resources]) {
+    const last = samples.at(-1)
+    const { heap, code, external, native, descriptors, threads, resources } = last ?? {}
+    for (const figure of [heap, code, external, native, descriptors, threads, resources]) {
       expect(figure).toBeGreaterThan(0)
     }
+    expect(last?.anonymous).toBeGreaterThan(last?.native ?? 0)
+    expect(last?.resident).toBeGreaterThan(last?.anonymous ?? 0)
   }
 }, 600_000)

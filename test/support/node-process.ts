@@ -2,6 +2,7 @@
 // one can be ready; then does what it is told, and tells what it has accepted. Ends with its parent.
 import { flushCompileCache } from 'node:module'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { getHeapCodeStatistics } from 'node:v8'
 import { hostMailbox, type MailboxHost } from '../../mailbox/main.ts'
 import type { Node, Recovery } from '../../node/api.ts'
 import { createNode } from '../../node/create-node.ts'
@@ -59,8 +60,9 @@ export type Told =
 
 /** A process as it looks from inside. */
 export interface Measured {
-  /** Bytes in use after the collection of garbage: of JavaScript, and of what it holds outside of its heap. */
+  /** Bytes in use after the collection of garbage: of objects, of code that V8 has compiled, and of what objects hold outside of the heap. */
   readonly heap: number
+  readonly code: number
   readonly external: number
   /** What keeps the process running: timers, sockets, servers. */
   readonly resources: number
@@ -153,12 +155,14 @@ async function measured(): Promise<Measured> {
   const late = delay.max / 1e6
   globalThis.gc()
   const { heapUsed, external } = process.memoryUsage()
+  const { code_and_metadata_size, bytecode_and_metadata_size } = getHeapCodeStatistics()
+  const code = code_and_metadata_size + bytecode_and_metadata_size
   const resources = process.getActiveResourcesInfo().length
   delay.reset()
   delay.enable()
   const accepted = (await host?.status())?.accepted ?? 0
   return {
-    ...{ heap: heapUsed, external, resources, late },
+    ...{ heap: heapUsed - code, code, external, resources, late },
     queued: node?.status.queue.reduce((sum, { count }) => sum + count, 0) ?? 0,
     counts: chatter?.counts ?? { sent: 0, received: accepted, direct: 0, mailbox: accepted },
   }

@@ -3,7 +3,7 @@ import { flatnessOf, perMessage } from './soak-bounds.ts'
 import type { Sample } from './soaked-process.ts'
 
 const FLAT: Sample = {
-  ...{ heap: 40e6, external: 10e6, resident: 2e8, anonymous: 1e8 },
+  ...{ heap: 30e6, code: 1e7, external: 10e6, resident: 2e8, anonymous: 1e8, native: 5e7 },
   ...{ descriptors: 40, threads: 11, resources: 20, late: 0, queued: 0 },
   counts: { sent: 0, received: 0, direct: 0, mailbox: 0 },
 }
@@ -38,7 +38,7 @@ test('a descriptor, a thread or a timer that stays now and then is found', () =>
 })
 
 test('a kilobyte outside of the heap for each message is found', () => {
-  for (const name of ['external', 'anonymous'] as const) {
+  for (const name of ['external', 'native'] as const) {
     const samples = hour((messages) => ({ [name]: FLAT[name] + 1_100 * messages }))
     expect(growing(samples)).toEqual([name])
   }

@@ -10,7 +10,9 @@ export function flatnessOf(samples: readonly Sample[]): readonly Flatness[] {
     flatness({ name, values: samples.map((sample) => sample[name]), bound: BOUNDS[name] })
   return [
     series('heap'),
+    series('code'),
     series('external'),
+    series('native'),
     series('anonymous'),
     series('descriptors'),
     series('threads'),
@@ -19,12 +21,16 @@ export function flatnessOf(samples: readonly Sample[]): readonly Flatness[] {
 }
 
 const BOUNDS = {
-  /** After a collection of garbage. Noise is some 100 KiB; a new contact and compiled code take some; a text kept for each message would be 10 MiB. */
-  heap: 3 * MIB,
+  /** Objects, after a collection of garbage. Some 100 KiB come and go; a contact more takes some; the texts alone would be 5 MiB. */
+  heap: 1.5 * MIB,
+  /** V8 compiles for an hour what is rarely run. */
+  code: 4 * MIB,
   /** Buffers that wait to be collected: between 10 and 14 MiB at any moment. */
   external: 4 * MIB,
-  /** LevelDB has caches and buffers of some MiB, and what a compaction needed comes back to the system late: it grows in steps of 25 MiB until it has met its most. */
-  anonymous: 48 * MIB,
+  /** Of libc, LevelDB and libuv. LevelDB has caches and buffers of 4 and 8 MiB, which fill up in their time. */
+  native: 16 * MIB,
+  /** With the pages of V8's heap. It takes more for young objects in steps of 25 MiB until it has its most, and keeps them. */
+  anonymous: 64 * MIB,
   /** A friend or a stranger more who is connected, a table that LevelDB compacts. */
   descriptors: 8,
   threads: 2,
