@@ -10,11 +10,20 @@ function afterTime(ms: number, run: () => void): Timer {
   const timer: unknown = setTimeout(run, ms)
   // Node's timers keep the process alive unless told otherwise; a browser's are plain numbers.
   if (isTimeout(timer)) timer.unref()
-  return { cancel: () => clearTimeout(timer as number) }
+  return { cancel: () => cancel(timer) }
 }
 
-function isTimeout(timer: unknown): timer is { unref(): void } {
-  return typeof timer === 'object' && timer !== null && 'unref' in timer
+/**
+ * Node has a list of timers for each number of milliseconds, and lets go of an empty one at once only if the timer that leaves it
+ * keeps the process alive; otherwise it stays for as long as the timer would have run, which may be days.
+ */
+function cancel(timer: unknown): void {
+  if (isTimeout(timer)) timer.ref()
+  clearTimeout(timer as number)
+}
+
+function isTimeout(timer: unknown): timer is { ref(): void; unref(): void } {
+  return typeof timer === 'object' && timer !== null && 'unref' in timer && 'ref' in timer
 }
 
 function afterTurn(run: () => void): Timer {
