@@ -8,7 +8,7 @@ import type { World } from './world.ts'
 const MAX_TIMERS = 60
 
 /** Pauses in which all that is stored can be read. */
-const LOOKS = 1_000
+const LOOKS = 200
 
 /** Open channels of one peer that has nothing to do. */
 const MAX_CONNECTIONS = 20
