@@ -318,7 +318,7 @@ export class ChatCore {
   async stop(): Promise<void> {
     if (!this.#started) return
     this.#started = false
-    this.#hold.stop()
+    this.#hold.keep()
     this.#upkeep.stop()
     this.#table?.cancel()
     this.#unwatch?.()
@@ -406,6 +406,7 @@ export class ChatCore {
   /** A mailbox has kept it of an earlier run. Rejects with `StoreError`. */
   async #hearMark(mark: CommitMark): Promise<void> {
     if ((await this.continuity.hear(mark)) === undefined) return
+    this.#hold.keep()
     await this.#recover()
     await this.continuity.settle()
   }

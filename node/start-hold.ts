@@ -35,12 +35,13 @@ export class StartHold {
   /** A mailbox has answered, or there is none to wait for. */
   end(): void {
     if (this.#held === undefined) return
-    this.stop()
+    this.keep()
+    this.#held = undefined
     this.#init.onEnd()
   }
 
-  stop(): void {
-    this.#held = undefined
+  /** Time alone does not end it any more: the node stops, or a mailbox has told that the store went back. */
+  keep(): void {
     this.#timer?.cancel()
   }
 }
