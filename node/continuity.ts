@@ -63,8 +63,8 @@ export class Continuity {
   async hear(mark: CommitMark): Promise<StoreFinding | undefined> {
     const finding = judgeMark(await this.#init.records.continuity(), mark)
     if (finding !== undefined) this.#highest = Math.max(this.#highest, mark.number)
-    this.#finding = finding
-    return finding
+    this.#finding ??= finding // of another mailbox, as long as it is not settled
+    return this.#finding
   }
 
   /** The sessions are left, or nothing was found: from here on the store is what it is. Rejects with `StoreError`. */
