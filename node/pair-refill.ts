@@ -63,7 +63,7 @@ export class PairRefill {
 
   /**
    * Brings the shelf up to 100 where it is below 50 and the time has come; what was made before and never acknowledged goes
-   * first and at once. Pairs that were issued until `after` (Unix ms) are none to the mailbox: it may have handed them out before it
+   * first and at once. Pairs that were issued until `restored` (Unix ms) are none to the mailbox: it may have handed them out before it
    * was restored. Where it has more than it can have of ours, what is void is taken off first. Resolves to how many are on the shelf
    * then. Rejects as `upload` does; the rest is sent by the next call.
    */
