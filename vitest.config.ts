@@ -51,12 +51,18 @@ if (caddy === undefined) {
   )
 }
 
-/** Tests of programs that are not here. Without systemd there is nothing to check a unit for. */
+/** Tests of programs that are not here, and of figures that only Linux gives. Without systemd there is nothing to check a unit for. */
 const MISSING = [
   ...(promtool === undefined ? ['test/ops/promtool.test.ts'] : []),
   ...(age === undefined ? ['test/ops/age.test.ts'] : []),
   ...(caddy === undefined ? ['test/ops/caddy.test.ts'] : []),
   ...(findSystemdAnalyze() === undefined ? ['test/ops/systemd.test.ts'] : []),
+  ...(process.platform === 'linux' ? [] : ['test/support/process-figures.test.ts']),
+]
+
+const MISSING_ALONE = [
+  ...(strace === undefined ? ['test/traced/**'] : []),
+  ...(process.platform === 'linux' ? [] : ['test/node/soak.test.ts']),
 ]
 
 /**
@@ -143,7 +149,7 @@ export default defineConfig({
         test: {
           name: 'alone',
           include: ALONE,
-          exclude: strace === undefined ? ['test/traced/**'] : [],
+          exclude: MISSING_ALONE,
           testTimeout: 60_000,
           env: NO_STATE,
           fileParallelism: false,

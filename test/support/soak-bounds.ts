@@ -21,11 +21,14 @@ export function flatnessOf(samples: readonly Sample[]): readonly Flatness[] {
 }
 
 const BOUNDS = {
-  /** Objects, after a collection of garbage. Some 100 KiB come and go; a contact more takes some; the texts alone would be 5 MiB. */
+  /**
+   * Objects, after a collection of garbage. Some 100 KiB come and go; a contact takes 30 KiB, and up to 400 header keys that it may still write with 80 KiB more; the
+   * texts of an hour alone would be 5 MiB.
+   */
   heap: 1.5 * MIB,
   /** V8 compiles for an hour what is rarely run. */
   code: 4 * MIB,
-  /** Buffers that wait to be collected: between 10 and 14 MiB at any moment. */
+  /** The DHT of libp2p remembers 20 peers that were close to us, and each as a part of a buffer of 64 KiB. Other buffers wait to be collected. */
   external: 4 * MIB,
   /** Of libc, LevelDB and libuv. LevelDB has caches and buffers of 4 and 8 MiB, which fill up in their time. */
   native: 16 * MIB,
