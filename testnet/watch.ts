@@ -14,7 +14,7 @@ export class StoryError extends Error {
 }
 
 /** How long anything may take, in ms. */
-const PATIENCE = 60_000
+const PATIENCE = 30_000
 
 /** An acknowledgement covers all events before it; a stream pauses when 64 are without. */
 const ACKNOWLEDGE_EVERY = 32
@@ -44,7 +44,7 @@ export class Watch {
     return watch
   }
 
-  /** The first event, also of those before the call, that fits. Rejects with StoryError after a minute. */
+  /** The first event, also of those before the call, that fits. Rejects with StoryError after 30 s. */
   async first<T extends EventType>(
     type: T,
     what: string,
@@ -58,7 +58,7 @@ export class Watch {
     return found
   }
 
-  /** Waits until something is true, looking after every event. Rejects with StoryError after a minute. */
+  /** Waits until something is true, looking after every event. Rejects with StoryError after 30 s. */
   async until(what: string, test: () => boolean): Promise<void> {
     if (test()) return
     const { promise, resolve, reject } = Promise.withResolvers<void>()
