@@ -16,6 +16,7 @@ import {
 } from './render.ts'
 import type { Style } from './render.ts'
 import { sanitizeLine } from './sanitize.ts'
+import { STORE_WORDS } from './store-words.ts'
 import { withNode } from './with-node.ts'
 
 const RECOVERY_SHOWN = 7 * 86_400_000
@@ -52,6 +53,7 @@ function renderStatus(
     ...warnings(status),
     ...doubtLines(contacts, style),
     `Queue      ${waiting.length === 0 ? 'empty' : waiting.join(' · ')}`,
+    ...storeLines(status),
     ...damageLines(status),
     ...recoveryLines(status),
     `Contacts   ${total} total · ${online} online · ${unverified} unverified · ${changed} changed`,
@@ -69,6 +71,14 @@ function doubtLines(contacts: readonly ContactView[], style: Style): readonly st
         `Mailbox    ${renderDoubt(shortPeer(mailbox, style), name, messages)}`,
     ),
   )
+}
+
+function storeLines({ store }: StatusView): readonly string[] {
+  if (store === null) return []
+  const since = store.since.slice(0, 16)
+  return [
+    `Store      ${STORE_WORDS[store.problem]}, since ${since}: nothing is accepted until that ends`,
+  ]
 }
 
 function damageLines({ damaged }: StatusView): readonly string[] {

@@ -8,6 +8,7 @@ import { detach } from './detach.ts'
 import { commandFor, requireProfile } from './profile.ts'
 import { sanitizeLine } from './sanitize.ts'
 import type { NetworkFlags } from './settings.ts'
+import { STORE_WORDS } from './store-words.ts'
 import { openOwnNode } from './with-node.ts'
 
 export interface UpFlags extends NetworkFlags {
@@ -36,6 +37,10 @@ async function foreground(context: CliContext, home: string, flags: UpFlags): Pr
   const stopped = Promise.withResolvers<void>()
   context.interrupted.addEventListener('abort', () => stopped.resolve(), { once: true })
   const node = await openOwnNode(context, home, flags)
+  node.on('node.store', ({ problem }) => {
+    const what = problem === null ? 'the store can be written again' : STORE_WORDS[problem]
+    context.output.talk(problem === null ? what : `${what}: nothing is accepted until that ends`)
+  })
   try {
     const path = await prepareSocket(home)
     const onStop = stopped.resolve

@@ -83,6 +83,7 @@ const eventTypes = oneOf<EventType>(
   'mailbox.doubted',
   'mailbox.copies',
   'clock.skew',
+  'node.store',
 )
 const seq = integer(0, Number.MAX_SAFE_INTEGER)
 

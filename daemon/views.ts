@@ -16,6 +16,7 @@ import type {
   SessionInfo,
   StateChange,
   Status,
+  StoreProblem,
 } from '../node/api.ts'
 
 /** A contact as the API shows it. */
@@ -81,8 +82,9 @@ export type EntryView = MessageView | GapView | DamagedView
 /** The state behind `sotto status`. */
 export interface StatusView extends Omit<
   Status,
-  'startedAt' | 'bundle' | 'queue' | 'mailboxes' | 'recovery'
+  'startedAt' | 'bundle' | 'queue' | 'mailboxes' | 'recovery' | 'store'
 > {
+  readonly store: { readonly problem: StoreProblem; readonly since: string } | null
   readonly recovery: {
     readonly reason: RecoveryReason
     readonly at: string
@@ -172,12 +174,13 @@ export function mailboxView(info: MailboxInfo): MailboxView {
 }
 
 export function statusView(status: Status): StatusView {
-  const { id, addresses, connections, contacts, damaged, clock, keys, recovery } = status
+  const { id, addresses, connections, contacts, damaged, clock, keys, recovery, store } = status
   return {
     ...{ id, addresses, connections, contacts, damaged, clock, keys },
     startedAt: rfc3339(status.startedAt),
     bundle: { ...status.bundle, expiresAt: rfc3339(status.bundle.expiresAt) },
     mailboxes: status.mailboxes.map(mailboxView),
+    store: store && { ...store, since: rfc3339(store.since) },
     recovery: recovery && { ...recovery, at: rfc3339(recovery.at) },
     queue: status.queue.map(({ contact, count, oldestAt }) => ({
       contact,

@@ -150,6 +150,16 @@ export function judgeChain(prefix: string, stored: readonly StoredRecord[]): Sto
   }
 }
 
+/** What the mark of an earlier moment says of a store. Undefined: nothing against it. */
+export function judgeMark(
+  chain: StoredChain | undefined,
+  { number, hash }: CommitMark,
+): 'older' | 'other' | undefined {
+  if (number > (chain?.head.number ?? 0)) return 'older'
+  const held = chain?.hashAt(number)
+  return held !== undefined && !equalBytes(held, hash) ? 'other' : undefined
+}
+
 function readBase(value: Uint8Array): number {
   try {
     const from = reader(value)

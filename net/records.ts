@@ -4,11 +4,12 @@
  */
 import { equalBytes } from '../protocol/bytes.ts'
 import { deriveSecret } from '../protocol/crypto.ts'
-import { CommitChain, NO_COMMIT } from './commit-chain.ts'
+import { CommitChain, judgeMark, NO_COMMIT } from './commit-chain.ts'
 import { gathered } from './gathered.ts'
 import { READ_AHEAD, iteratorOptions } from './record-range.ts'
 import { RecordSeals, type DyingRecords } from './record-seals.ts'
-import { StoreError, storeError } from './store-error.ts'
+import { StoreError, storeError, TornLogError } from './store-error.ts'
+import { StoreTrouble, type Trouble } from './store-trouble.ts'
 import type { AbstractBatchOptions } from 'abstract-level'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Secret } from '../protocol/secret.ts'
@@ -109,6 +110,7 @@ export class Records {
   readonly #watch: RecordsInit['watch']
   readonly #listeners: ((error: StoreError) => void)[] = []
   readonly #syncListeners: ((mark: CommitMark) => void)[] = []
+  readonly #trouble: StoreTrouble
 
   #queue: Group[] = []
   #writing: Promise<void> | undefined
@@ -141,6 +143,7 @@ export class Records {
     this.#chain = init.chain === undefined ? undefined : this.#makeChain(init.chain)
     this.#reopen = init.reopen
     this.#watch = init.watch
+    this.#trouble = new StoreTrouble(init.clock, () => this.#tryAgain())
   }
 
   /** Before the first read or write of a record that must die. Rejects as the file of their keys does. */
@@ -160,7 +163,7 @@ export class Records {
       const sealed = this.#readsAtOnce ? this.#store.getSync(key) : await this.#store.get(key)
       return sealed === undefined ? undefined : this.#seals.open(key, sealed)
     } catch (cause) {
-      throw storeError(cause)
+      throw this.#explain(cause)
     } finally {
       ended()
     }
@@ -191,7 +194,7 @@ export class Records {
         await iterator.close()
       }
     } catch (cause) {
-      throw storeError(cause)
+      throw this.#explain(cause)
     } finally {
       ended()
     }
@@ -210,7 +213,7 @@ export class Records {
         await names.close()
       }
     } catch (cause) {
-      throw storeError(cause)
+      throw this.#explain(cause)
     }
   }
 
@@ -328,18 +331,22 @@ export class Records {
         await this.commit(some.map((key) => ({ type: 'again', key })))
       }
     } catch (cause) {
-      throw storeError(cause)
+      throw this.#explain(cause)
     } finally {
       await names.close()
     }
   }
 
-  /** Flushes and refuses everything after. The database stays open: it belongs to whoever opened it. */
+  /**
+   * Flushes and refuses everything after. Where the database fails, those whose commits are not written have been told. It stays open:
+   * it belongs to whoever opened it.
+   */
   async close(): Promise<void> {
     if (this.#closed) return
     const flushed = this.#barrier()
     this.#closed = true
-    await flushed
+    await flushed.catch(() => undefined)
+    this.#trouble.stop()
   }
 
   /**
@@ -348,6 +355,16 @@ export class Records {
    */
   onFailure(listener: (error: StoreError) => void): void {
     this.#listeners.push(listener)
+  }
+
+  /** Why the store cannot be written, since it failed. It is tried again by itself, and before that with the next commit. */
+  get trouble(): Trouble | undefined {
+    return this.#trouble.last
+  }
+
+  /** Called when that begins, when the reason is another, and with undefined when it is over. */
+  onTrouble(listener: (trouble: Trouble | undefined) => void): void {
+    this.#trouble.onChange(listener)
   }
 
   #ride(operations: readonly Operation[], pace: Pace): Promise<void> {
@@ -407,6 +424,28 @@ export class Records {
     if (this.#queue.length > 0) this.#startLater()
   }
 
+  /** Nobody has written since the failure, or what was to be written has failed as well. */
+  #tryAgain(): void {
+    if (this.#closed || this.#writing !== undefined) return // what is on its way will tell
+    this.#writing = this.#openQuietly()
+  }
+
+  /** Never rejects. That it fails again is no news to those who were told of the first time. */
+  async #openQuietly(): Promise<void> {
+    this.#begun = []
+    try {
+      if (this.#mustReopen) await this.#openAgain()
+    } catch (cause) {
+      const error = storeError(cause)
+      if (this.#mustReopen) this.#trouble.met(error)
+      else this.#fail([], error)
+    }
+    this.#writing = undefined
+    if (!this.#mustReopen && !this.#closed) await this.#sync().catch(() => undefined)
+    else if (this.#queue.some(({ pace }) => pace === 'now')) this.#start()
+    else if (this.#queue.length > 0) this.#startLater()
+  }
+
   /** The next batch: whole groups, oldest first, within the bounds, at least one. */
   #take(): readonly Group[] {
     let operations = 0
@@ -434,7 +473,8 @@ export class Records {
     const stamp = await this.#chain?.stamp(operations)
     this.#begun = operations
     this.#hasDead ||= given.some(({ type, key }) => type !== 'again' && this.#seals.dies(key))
-    await this.#store.batch([...operations, ...(stamp?.writes ?? [])], options)
+    await this.#put([...operations, ...(stamp?.writes ?? [])], options)
+    this.#trouble.over()
     this.#batches++
     this.#unsynced = !options.sync
     if (stamp !== undefined) this.#chain?.written(stamp.mark)
@@ -444,6 +484,17 @@ export class Records {
     if (stamp === undefined) return
     this.#durable = stamp.mark
     for (const listener of this.#syncListeners) listener(stamp.mark)
+  }
+
+  async #put(writes: readonly Write[], options: BatchOptions): Promise<void> {
+    try {
+      await this.#store.batch([...writes], options)
+    } catch (cause) {
+      if (!(cause instanceof TornLogError)) throw cause
+      this.#mustReopen = true
+      await this.#openAgain()
+      await this.#store.batch([...writes], options)
+    }
   }
 
   #makeChain(prefix: string): CommitChain {
@@ -458,11 +509,20 @@ export class Records {
     this.#reopening = opened?.catch(() => undefined) // readers then meet the closed store
     try {
       await opened
+      await this.#checkWhole()
       this.#mustReopen = false
     } finally {
       this.#reopening = undefined
     }
     await this.#checkRevived()
+  }
+
+  /** LevelDB passes over a log that it cannot read, and takes it away: whoever goes on without it uses positions of ratchets twice. */
+  async #checkWhole(): Promise<void> {
+    if (this.#chain === undefined || this.#durable === undefined) return
+    if (judgeMark(await this.#chain.load(), this.#durable) === undefined) return
+    this.#chain.distrust()
+    throw new StoreError('ERR_CORRUPT')
   }
 
   /**
@@ -475,7 +535,8 @@ export class Records {
     if (doubtful?.type !== 'put') return
     const found = await this.#store.get(doubtful.key)
     // Sealing is random: equal bytes are that very write.
-    if (found !== undefined && equalBytes(found, doubtful.value)) throw new StoreError('ERR_IO')
+    if (found === undefined || !equalBytes(found, doubtful.value)) return
+    throw this.#trouble.last?.error ?? new StoreError('ERR_IO')
   }
 
   #fail(groups: readonly Group[], error: StoreError): void {
@@ -487,7 +548,15 @@ export class Records {
     this.#mustReopen = true
     this.#chain?.distrust()
     for (const listener of this.#listeners) listener(error)
+    this.#trouble.met(error)
     for (const group of [...groups, ...behind]) group.reject(error)
+  }
+
+  /** A database that could not be opened again is closed for the reason that it was to be opened again for. */
+  #explain(cause: unknown): StoreError {
+    const error = storeError(cause)
+    if (error.code !== 'ERR_CLOSED' || this.#closed) return error
+    return this.#trouble.last?.error ?? error
   }
 
   #open(key: string, sealed: Uint8Array, damaged: Range['damaged']): Uint8Array | undefined {

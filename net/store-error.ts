@@ -25,6 +25,16 @@ export class StoreError extends Error {
   }
 }
 
+/** Somebody else's write into the log of the database was cut short. Nothing of this one was begun; the database must be opened again. */
+export class TornLogError extends Error {
+  static override readonly name = 'TornLogError'
+  override readonly name = 'TornLogError'
+
+  constructor(options: ErrorOptions) {
+    super('a write into the log has failed', options)
+  }
+}
+
 /** LevelDB reports the system's text, not its number: strerror(3) of Linux, macOS and Windows. */
 const TEXTS: readonly (readonly [RegExp, StoreErrorCode])[] = [
   // A file size limit and a quota are full disks to us.
@@ -34,10 +44,13 @@ const TEXTS: readonly (readonly [RegExp, StoreErrorCode])[] = [
   [/corrupt/i, 'ERR_CORRUPT'],
 ]
 
+/** A database that is closed ends the iterators over it. */
+const CLOSED = new Set(['LEVEL_DATABASE_NOT_OPEN', 'LEVEL_ITERATOR_NOT_OPEN'])
+
 /** What a database error means for us. */
 export function storeError(cause: unknown): StoreError {
   if (cause instanceof StoreError) return cause
-  if (codeOf(cause) === 'LEVEL_DATABASE_NOT_OPEN') return new StoreError('ERR_CLOSED', { cause })
+  if (CLOSED.has(codeOf(cause) ?? '')) return new StoreError('ERR_CLOSED', { cause })
   const text = textOf(cause)
   const found = TEXTS.find(([pattern]) => pattern.test(text))
   return new StoreError(found?.[1] ?? 'ERR_IO', { cause })

@@ -4,8 +4,8 @@
 import { concat, equalBytes, u64, u8 } from '../protocol/bytes.ts'
 import { DecodeError } from '../protocol/errors.ts'
 import { reader } from '../protocol/reader.ts'
-import { COMMIT_HASH_BYTES, NO_COMMIT } from './commit-chain.ts'
-import type { CommitMark, StoredChain } from './commit-chain.ts'
+import { COMMIT_HASH_BYTES, judgeMark, NO_COMMIT } from './commit-chain.ts'
+import type { CommitMark } from './commit-chain.ts'
 import type { Clock, Timer } from './ports.ts'
 import type { Records } from './records.ts'
 
@@ -131,7 +131,7 @@ export class Witness {
     this.#stopped = true
     this.#timer?.cancel()
     await this.#noting
-    await this.#step()
+    await this.#step().catch(() => undefined) // a full disk: what is noted is older, and says less
   }
 
   /** Nothing is noted while nothing is written. */
@@ -178,16 +178,6 @@ export class Witness {
   #encode({ number, hash }: CommitMark): Uint8Array {
     return concat(u8(VERSION), u64(number), hash, u64(this.#losses), this.#init.host ?? NO_HOST)
   }
-}
-
-/** What the mark of an earlier moment says of a store. Undefined: nothing against it. */
-export function judgeMark(
-  chain: StoredChain | undefined,
-  { number, hash }: CommitMark,
-): 'older' | 'other' | undefined {
-  if (number > (chain?.head.number ?? 0)) return 'older'
-  const held = chain?.hashAt(number)
-  return held !== undefined && !equalBytes(held, hash) ? 'other' : undefined
 }
 
 function isElsewhere(then: Uint8Array, now: Uint8Array | undefined): boolean {

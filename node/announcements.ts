@@ -3,12 +3,14 @@
 import { accountKey } from '../protocol/account.ts'
 import { peerName } from '../net/peer-name.ts'
 import type { Clock, PeerName } from '../net/ports.ts'
+import type { Trouble } from '../net/store-trouble.ts'
 import type { BundlePath, DamageKind, Irregularity, RenewalReason } from './api.ts'
 import type { ClockJump } from './clock-guard.ts'
 import { clockState } from './clock-guard.ts'
 import { contactShort } from './contact.ts'
 import type { Conversation } from './conversation.ts'
 import type { Ephemeral, EventLog } from './event-log.ts'
+import { PROBLEMS } from './plainly.ts'
 import type { Doubt } from './promises.ts'
 import type { Published } from './publisher.ts'
 import { describeSession } from './session-info.ts'
@@ -57,6 +59,12 @@ export class Announcements {
 
   published({ sequence, holders }: Published): void {
     this.#tell({ type: 'node.published', sequence, holders })
+  }
+
+  /** Undefined: it can be written again. */
+  store(trouble: Trouble | undefined): void {
+    const problem = trouble === undefined ? null : PROBLEMS[trouble.error.code]
+    this.#tell({ type: 'node.store', problem })
   }
 
   damaged(what: DamageKind): void {

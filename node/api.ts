@@ -356,6 +356,8 @@ export type NodeEvent = EventBase &
     /** A mailbox says that so many other copies of this account are logged in; 0: no more. */
     | { readonly type: 'mailbox.copies'; readonly mailbox: PeerName; readonly others: number }
     | { readonly type: 'clock.skew'; readonly state: ClockState }
+    /** The store cannot be written, or for another reason than before; null: it can be written again. */
+    | { readonly type: 'node.store'; readonly problem: StoreProblem | null }
   )
 
 export type EventType = NodeEvent['type']
@@ -409,6 +411,19 @@ export interface Recovery {
   readonly waiting: number
 }
 
+/**
+ * Why nothing can be written, and so nothing is accepted: the disk is full; the folder is read-only; the process has too many files
+ * open; or the disk fails.
+ */
+export type StoreProblem = 'full' | 'read-only' | 'too-many-files' | 'failing'
+
+/** The store cannot be written. It is tried again by itself. */
+export interface StoreTrouble {
+  readonly problem: StoreProblem
+  /** Unix ms. */
+  readonly since: number
+}
+
 export interface Status {
   readonly id: Identity
   readonly startedAt: number
@@ -424,6 +439,8 @@ export interface Status {
   /** What protects the keys on the disk besides the modes of the files; null: only whoever made the node knows. */
   readonly keys: KeyProtection | null
   readonly clock: ClockState
+  /** Null: it can be written. */
+  readonly store: StoreTrouble | null
   readonly mailboxes: readonly MailboxInfo[]
   readonly queue: readonly {
     readonly contact: ContactShort

@@ -23,7 +23,7 @@ import type { DeliveredEvent } from './event-log.ts'
 import { history } from './history.ts'
 import { MailboxFace } from './mailbox-face.ts'
 import { MessagesFace } from './messages-face.ts'
-import { plainly } from './plainly.ts'
+import { plainly, PROBLEMS } from './plainly.ts'
 
 export interface ChatNodeInit {
   readonly core: ChatCore
@@ -81,6 +81,7 @@ export class ChatNode implements Node {
       },
       keys: this.#init.protection ?? null,
       clock: this.#core.clockState,
+      store: this.#trouble(),
       mailboxes: this.mailbox.list(),
       queue: this.#queue(),
       contacts: {
@@ -92,6 +93,13 @@ export class ChatNode implements Node {
       damaged: this.#core.damages.counts,
       recovery: this.#recovery(),
     }
+  }
+
+  #trouble(): Status['store'] {
+    const { trouble } = this.#core.records
+    return trouble === undefined
+      ? null
+      : { problem: PROBLEMS[trouble.error.code], since: trouble.since }
   }
 
   #recovery(): Status['recovery'] {

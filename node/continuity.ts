@@ -4,8 +4,8 @@
 
 import type { Clock } from '../net/ports.ts'
 import type { Records } from '../net/records.ts'
-import type { CommitMark } from '../net/commit-chain.ts'
-import { judgeMark, Witness, type StoreFinding, type WitnessFile } from '../net/witness.ts'
+import { judgeMark, type CommitMark } from '../net/commit-chain.ts'
+import { Witness, type StoreFinding, type WitnessFile } from '../net/witness.ts'
 import type { RecoveryReason } from './api.ts'
 import { soundly } from './damage.ts'
 import type { EventLog } from './event-log.ts'

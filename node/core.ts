@@ -116,6 +116,7 @@ export class ChatCore {
       damages,
     })
     this.#announcements = new Announcements(this.events, clock)
+    records.onTrouble((trouble) => this.#announcements.store(trouble))
     this.continuity = new Continuity({ ...init, events: this.events })
     this.#marks = new MarkKeeper({
       ...{ account: account.key, records, random: salts },

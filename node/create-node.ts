@@ -142,9 +142,12 @@ async function startNode(home: Home, options: NodeOptions): Promise<Node> {
         clock,
         random,
         close: async () => {
-          await started.snapshots?.close()
-          await libp2p.stop()
-          await home.close()
+          try {
+            await started.snapshots?.close()
+            await libp2p.stop()
+          } finally {
+            await home.close()
+          }
         },
         ...(name === undefined ? {} : { name }),
         ...(copies === undefined ? {} : { copies }),

@@ -22,6 +22,7 @@ export type SottoErrorCode =
   | 'NODE_STOPPED'
   | 'STORE_LOCKED'
   | 'DISK_FULL'
+  | 'STORE_UNAVAILABLE'
   | 'STORE_DAMAGED'
   | 'NEWER_FORMAT'
   | 'BAD_PASSPHRASE'

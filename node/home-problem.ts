@@ -79,7 +79,17 @@ function translate(cause: HomeError): SottoError {
         retryable: true,
       })
     case 'ERR_READ_ONLY':
+      return new SottoError('STORE_UNAVAILABLE', 'the folder cannot be written', {
+        cause,
+        hint: 'check its permissions, and whether the disk is read-only',
+        retryable: true,
+      })
     case 'ERR_TOO_MANY_FILES':
+      return new SottoError('STORE_UNAVAILABLE', 'too many files are open', {
+        cause,
+        hint: 'raise the limit (ulimit -n, LimitNOFILE=) or try again later',
+        retryable: true,
+      })
     case 'ERR_CLOSED':
     case 'ERR_IO':
     case 'ERR_CORRUPT':

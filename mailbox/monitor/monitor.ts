@@ -3,6 +3,7 @@
 import { open, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { version as libp2pVersion } from 'libp2p/version'
+import { systemCode } from '../../net/platform/home-error.ts'
 import { readVersion } from '../../net/platform/version.ts'
 import { Health } from './health.ts'
 import { json, serveHttp, text } from './http.ts'
@@ -230,8 +231,8 @@ export class Monitor implements MailboxObserver {
     try {
       await writeThrough(join(dir, 'writable'))
       return undefined
-    } catch {
-      return 'cannot be written'
+    } catch (cause) {
+      return `cannot be written: ${systemCode(cause) ?? 'unknown'}`
     }
   }
 }

@@ -1,12 +1,13 @@
 /** One LevelDB for everything: the records of the core, and a corner for libp2p. One lock, one log. */
-import { readFile, rm } from 'node:fs/promises'
+import { open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { LevelDatastore } from 'datastore-level'
 import { Level } from 'level'
 import { iteratorOptions } from '../record-range.ts'
 import { storeError } from '../store-error.ts'
 import { writeSynced } from './durable-file.ts'
 import { HomeError, homeError, systemCode } from './home-error.ts'
+import { NetworkDatastore } from './network-datastore.ts'
+import { SharedLog } from './shared-log.ts'
 import type { AbstractLevel } from 'abstract-level'
 import type { Datastore } from 'interface-datastore'
 import type { Store } from '../ports.ts'
@@ -30,6 +31,7 @@ export async function openLevel(path: string): Promise<OpenStores> {
   // Values are sealed: compressing them would cost time and save nothing.
   const level = new Level<string, Uint8Array>(path, { ...ENCODINGS, compression: false })
   try {
+    await needDescriptors()
     await level.open()
   } catch (cause) {
     const inner = cause instanceof Error ? cause.cause : undefined
@@ -39,10 +41,25 @@ export async function openLevel(path: string): Promise<OpenStores> {
   return { ...storesOf(level, () => probe(path)), isCut: await hasDropped(path) }
 }
 
-/** LevelDB goes on behind a damaged block of its log, and says so in a file alone. */
+/** LevelDB goes on behind a damaged block of its log, or without a log that it cannot open, and says so in a file alone. */
 async function hasDropped(path: string): Promise<boolean> {
   const said = await readFile(join(path, 'LOG'), 'utf8').catch(() => '')
-  return /\bdropping \d+ bytes\b/.test(said)
+  return /\bdropping \d+ bytes\b|\bIgnoring error\b/.test(said)
+}
+
+/** More than LevelDB opens at a time while it opens, and than others may take meanwhile. */
+const DESCRIPTORS = 48
+
+/**
+ * Throws EMFILE or ENFILE where there are not enough left: LevelDB passes over a log that it cannot open for want of one, and takes it
+ * away with all that is in it.
+ */
+async function needDescriptors(): Promise<void> {
+  if (process.platform === 'win32') return // folders cannot be opened there, and there is no such limit
+  const opening = Array.from({ length: DESCRIPTORS }, () => open('/', 'r'))
+  const opened = await Promise.allSettled(opening)
+  for (const one of opened) if (one.status === 'fulfilled') await one.value.close()
+  for (const one of opened) if (one.status === 'rejected') throw one.reason
 }
 
 /** More than LevelDB writes when it opens: its log as a table, and a new manifest. */
@@ -57,6 +74,7 @@ async function probe(path: string): Promise<void> {
   } finally {
     await rm(file, { force: true })
   }
+  await needDescriptors()
 }
 
 /** LevelDB can, a database in memory has nothing to take away. */
@@ -73,17 +91,25 @@ export function storesOf(
 ): Omit<OpenStores, 'isCut'> {
   const records = level.sublevel<string, Uint8Array>('records', ENCODINGS)
   const network = level.sublevel<string, Uint8Array>('libp2p', ENCODINGS)
+  const log = new SharedLog()
   // It is typed for a whole database and uses what a sublevel has as well.
-  const datastore = new LevelDatastore(network as unknown as Level<string, Uint8Array>)
+  const datastore = new NetworkDatastore(network as unknown as Level<string, Uint8Array>, log)
+  const batch = records.batch.bind(records) as (...args: readonly unknown[]) => Promise<void>
+  Object.defineProperty(records, 'batch', {
+    configurable: true,
+    value: (...args: readonly unknown[]) => log.write(() => batch(...args)),
+  })
   return {
     records,
     datastore,
     reopen: async () => {
       try {
-        await check()
-        await level.close()
-        await level.open()
-        await Promise.all([records.open(), network.open()])
+        await log.mend(async () => {
+          await check()
+          await level.close()
+          await level.open()
+          await Promise.all([records.open(), network.open()])
+        })
       } catch (cause) {
         throw storeError(cause instanceof Error ? (cause.cause ?? cause) : cause)
       }

@@ -58,6 +58,7 @@ export class FakeNode implements Node {
       queue: [],
       contacts: { total: this.#contacts.size, online: 0, unverified: 1, changed: 0 },
       damaged: this.damages.counts,
+      store: null,
       recovery: this.recovery,
     }
   }

@@ -1,7 +1,7 @@
 // People, mailboxes and what is between them, all from one seed; and what can be done to them.
 import { ready } from '../../protocol/crypto.ts'
 import type { PeerName } from '../../net/ports.ts'
-import { judgeMark } from '../../net/witness.ts'
+import { judgeMark } from '../../net/commit-chain.ts'
 import { Dice } from '../campaign/dice.ts'
 import { MemoryNetwork } from '../support/memory-wire.ts'
 import { SimClock } from './clock.ts'
