@@ -75,7 +75,7 @@ const ALONE = [
   'test/cli/{bin,mailbox-processes,processes}.test.ts',
   'test/mailbox/{dht,kill,libp2p,load-*}.test.ts',
   'test/net/{dht,full-disk,lan}.test.ts',
-  'test/node/{kill,soak}.test.ts',
+  'test/node/{hurt-disk,kill,soak}.test.ts',
 ]
 
 /** Minutes of one worker each. A fresh clone knows no durations: what begins last ends last. */
