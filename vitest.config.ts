@@ -7,6 +7,7 @@ import {
   findAge,
   findCaddy,
   findChromium,
+  findMounts,
   findPromtool,
   findStrace,
   findSystemdAnalyze,
@@ -51,6 +52,13 @@ if (caddy === undefined) {
   )
 }
 
+const mounts = findMounts()
+if (mounts === undefined) {
+  process.stderr.write(
+    'No file system can be mounted here: test/node/hurt-disk does not run. It needs root on Linux, in a namespace of its own.\n',
+  )
+}
+
 /** Tests of programs that are not here, and of figures that only Linux gives. Without systemd there is nothing to check a unit for. */
 const MISSING = [
   ...(promtool === undefined ? ['test/ops/promtool.test.ts'] : []),
@@ -62,6 +70,7 @@ const MISSING = [
 
 const MISSING_ALONE = [
   ...(strace === undefined ? ['test/traced/**'] : []),
+  ...(mounts === undefined ? ['test/node/hurt-disk.test.ts'] : []),
   ...(process.platform === 'linux' ? [] : ['test/node/soak.test.ts']),
 ]
 

@@ -1,4 +1,5 @@
 /** Where this machine keeps the programs that some tests need. Nothing is downloaded. */
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
 const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome']
@@ -43,6 +44,18 @@ export function findCaddy(): string | undefined {
 /** The checks of systemd; undefined where there is none. */
 export function findSystemdAnalyze(): string | undefined {
   return onPath(['systemd-analyze'])
+}
+
+/** unshare, where this user may mount a file system in a namespace of their own; undefined where not. */
+export function findMounts(): string | undefined {
+  const [unshare, nsenter, prlimit] = [
+    onPath(['unshare']),
+    onPath(['nsenter']),
+    onPath(['prlimit']),
+  ]
+  if (unshare === undefined || nsenter === undefined || prlimit === undefined) return undefined
+  const mount = ['--mount', '--propagation', 'private', 'mount', '-t', 'tmpfs', 'none', '/mnt']
+  return spawnSync(unshare, mount, { stdio: 'ignore' }).status === 0 ? unshare : undefined
 }
 
 function onPath(names: readonly string[]): string | undefined {

@@ -9,7 +9,14 @@ import { once } from 'node:events'
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findAge, findCaddy, findChromium, findPromtool, findStrace } from './programs.ts'
+import {
+  findAge,
+  findCaddy,
+  findChromium,
+  findMounts,
+  findPromtool,
+  findStrace,
+} from './programs.ts'
 import { ensureTools, root } from './tools.ts'
 import { type Counts, readReport } from './test-report.ts'
 
@@ -36,6 +43,7 @@ const steps: readonly Step[] = [
   { name: 'promtool', run: plain(checkPromtool) },
   { name: 'age', run: plain(checkAge) },
   { name: 'caddy', run: plain(checkCaddy) },
+  { name: 'mounts', run: plain(checkMounts) },
   { name: 'tests', run: () => tests('tests', ['test']) },
   { name: 'demo', run: plain(() => command('npm', ['run', '-s', 'demo'], 2)) },
   { name: 'package', run: () => tests('package', ['run', 'test:package']) },
@@ -152,6 +160,13 @@ function checkAge(): void {
 function checkCaddy(): void {
   const found = findCaddy()
   if (found === undefined) throw new Error('missing: test/ops/caddy must run too')
+  process.stdout.write(`${found}\n`)
+}
+
+function checkMounts(): void {
+  const found = findMounts()
+  if (found === undefined)
+    throw new Error('none: test/node/hurt-disk must run too, as root on Linux')
   process.stdout.write(`${found}\n`)
 }
 
