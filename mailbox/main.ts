@@ -188,6 +188,7 @@ async function serve(home: Home, options: HostMailboxOptions): Promise<MailboxHo
   }
   try {
     await running.rememberAddress()
+    await home.settled().catch(() => undefined) // a full disk: it is found again
     await monitor?.start(watched(node, running, monitor))
   } catch (cause) {
     await snapshots?.close()

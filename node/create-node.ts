@@ -159,6 +159,7 @@ async function startNode(home: Home, options: NodeOptions): Promise<Node> {
   try {
     options.signal?.throwIfAborted()
     started.snapshots = await snapshotsOf(home)
+    await home.settled().catch(() => undefined) // a full disk: it is found again
     for (const link of options.mailbox ?? []) await node.mailbox.use(link)
   } catch (cause) {
     await node.stop()

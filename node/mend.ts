@@ -43,7 +43,9 @@ async function beside(
   { records }: Mender,
   session: string,
 ): Promise<readonly Operation[]> {
-  const id = fromHex(session.slice(session.lastIndexOf('/') + 1))
+  const name = session.slice(session.lastIndexOf('/') + 1)
+  if (!/^(?:[\da-f]{2})+$/.test(name)) return [] // the damage is in the name, and nothing stands beside it
+  const id = fromHex(name)
   const gone: Operation[] = []
   const take = (key: string): void => void gone.push({ type: 'del', key })
   const range = records.range(keys.skippedOf(draft.contact.id, id), { damaged: take })

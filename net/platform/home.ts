@@ -45,8 +45,10 @@ export interface Home {
   readonly protection: Protection
   /** For `Records`: values are sealed there, not here. */
   readonly store: Store
-  /** Whether parts of the store's log could not be read: what stood in them is lost. */
+  /** Whether parts of the store's log or tables could not be read: what stood in them is lost. */
   readonly isCut: boolean
+  /** That is dealt with: the next start says nothing of the same parts. */
+  readonly settled: () => Promise<void>
   /** For libp2p's peer store and the DHT. Not synced, not sealed. */
   readonly datastore: Datastore
   /** The keys of records that must die. */
@@ -146,6 +148,7 @@ function home(
     store: stores.records,
     datastore: stores.datastore,
     isCut: stores.isCut,
+    settled: stores.settled,
     epochs: { ...epochFile(dir), compact: stores.compact },
     reopen: stores.reopen,
     close: async () => {

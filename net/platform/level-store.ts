@@ -6,6 +6,7 @@ import { iteratorOptions } from '../record-range.ts'
 import { storeError } from '../store-error.ts'
 import { writeSynced } from './durable-file.ts'
 import { HomeError, homeError, systemCode } from './home-error.ts'
+import { damagedTables, noteTables } from './level-tables.ts'
 import { NetworkDatastore } from './network-datastore.ts'
 import { SharedLog } from './shared-log.ts'
 import type { AbstractLevel } from 'abstract-level'
@@ -15,8 +16,13 @@ import type { Store } from '../ports.ts'
 export interface OpenStores {
   readonly records: Store
   readonly datastore: Datastore
-  /** Whether parts of the log could not be read when it was opened: what stood in them is lost, and nothing else tells of it. */
+  /**
+   * Whether parts of the log could not be read when it was opened, or a table is not what it was: what stood in them is lost, and nothing
+   * else tells of it.
+   */
   readonly isCut: boolean
+  /** What was found is dealt with, and not told of again. */
+  readonly settled: () => Promise<void>
   /** Closes and opens again, as after a failed write. Throws `StoreError`. */
   readonly reopen: () => Promise<void>
   /** Takes away what was deleted or replaced among the records whose names begin so. */
@@ -30,15 +36,23 @@ const ENCODINGS = { keyEncoding: 'utf8', valueEncoding: 'view' } as const
 export async function openLevel(path: string): Promise<OpenStores> {
   // Values are sealed: compressing them would cost time and save nothing.
   const level = new Level<string, Uint8Array>(path, { ...ENCODINGS, compression: false })
+  let damaged: readonly number[] = []
   try {
     await needDescriptors()
+    damaged = await damagedTables(path)
     await level.open()
   } catch (cause) {
     const inner = cause instanceof Error ? cause.cause : undefined
     if (systemCode(inner) === 'LEVEL_LOCKED') throw new HomeError('ERR_LOCKED', { cause })
     throw homeError(inner ?? cause)
   }
-  return { ...storesOf(level, () => probe(path)), isCut: await hasDropped(path) }
+  return {
+    ...storesOf(level, () => probe(path)),
+    isCut: damaged.length > 0 || (await hasDropped(path)),
+    settled: async () => {
+      if (damaged.length > 0) await noteTables(path, damaged)
+    },
+  }
 }
 
 /** LevelDB goes on behind a damaged block of its log, or without a log that it cannot open, and says so in a file alone. */
@@ -88,7 +102,7 @@ function canCompact(
 export function storesOf(
   level: AbstractLevel<string | Uint8Array | Buffer, string, Uint8Array>,
   check: () => Promise<void> = () => Promise.resolve(),
-): Omit<OpenStores, 'isCut'> {
+): Omit<OpenStores, 'isCut' | 'settled'> {
   const records = level.sublevel<string, Uint8Array>('records', ENCODINGS)
   const network = level.sublevel<string, Uint8Array>('libp2p', ENCODINGS)
   const log = new SharedLog()

@@ -26,6 +26,7 @@ export async function memoryHome(identity?: Identity): Promise<Home> {
     store: stores.records,
     datastore: stores.datastore,
     isCut: false,
+    settled: () => Promise.resolve(),
     epochs: memoryEpochFile(),
     // Memory has no log to mend.
     reopen: () => Promise.resolve(),
