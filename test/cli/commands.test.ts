@@ -197,6 +197,19 @@ test('a mailbox that broke its promise, and damaged records, are shown', async (
   expect(stdout).toMatch(/^Damaged +1 session/m)
 })
 
+test('a store that cannot be written is shown, with the reason and since when', async () => {
+  const node = new FakeNode()
+  const home = await profileUp(node)
+  expect((await sotto(['--home', home, 'status'])).stdout).not.toMatch(/^Store/m)
+  node.store = { problem: 'read-only', since: Date.UTC(2026, 10, 22, 9, 30) }
+  const { stdout } = await sotto(['--home', home, 'status'])
+  expect(stdout).toMatch(/^Store +the folder is read-only, since 2026-11-22T09:30: nothing is/m)
+  const view = json(await sotto(['--home', home, '--json', 'status']))
+  expect(view).toMatchObject({
+    status: { store: { problem: 'read-only', since: '2026-11-22T09:30:00.000Z' } },
+  })
+})
+
 test('a mailbox that was restored from a backup says since when', async () => {
   const node = new FakeNode()
   node.restoredAt = Date.UTC(2026, 10, 22)
@@ -317,6 +330,7 @@ test('at a terminal a person compares and answers', async () => {
 test.each([
   ['BAD_PASSPHRASE', 10],
   ['DISK_FULL', 9],
+  ['STORE_UNAVAILABLE', 9],
   ['NEWER_FORMAT', 9],
   ['STORE_DAMAGED', 9],
 ] as const)('%s when a node opens exits %i', async (code, exit) => {

@@ -35,6 +35,7 @@ export class FakeNode implements Node {
   readonly damages = new Damages()
   copies = 0
   recovery: Node['status']['recovery'] = null
+  store: Node['status']['store'] = null
   /** When the mailbox was restored from a backup. */
   restoredAt: number | null = null
   /** What a message reaches at once. */
@@ -58,7 +59,7 @@ export class FakeNode implements Node {
       queue: [],
       contacts: { total: this.#contacts.size, online: 0, unverified: 1, changed: 0 },
       damaged: this.damages.counts,
-      store: null,
+      store: this.store,
       recovery: this.recovery,
     }
   }

@@ -20,6 +20,9 @@ const LONG = 16_000
 /** Fewer than any of them has open. */
 const DESCRIPTORS = 25
 
+/** Enough for a program to begin with, and too few for a node. */
+const FEW = 50
+
 let trio: FaultyTrio
 let mail: LeftMail
 
@@ -120,7 +123,7 @@ describe('two who chat, and a mailbox', () => {
     await recover('full')
   }, 120_000)
 
-  test('stop on a full disk, do not start on it, and miss nothing afterwards', async () => {
+  test('stop on a full disk, do not start on it, nor with few files, and miss nothing afterwards', async () => {
     await trio.disk.shrink(LEFT)
     work(0)
     await meet('full', 'DISK_FULL', { store: 'write' })
@@ -129,6 +132,7 @@ describe('two who chat, and a mailbox', () => {
     expect(await Promise.all(all.map((one) => one.stop()))).toEqual([0, 0, 0])
     expect(await trio.ada.fail()).toBe('DISK_FULL')
     await trio.disk.resize(ROOM)
+    expect(await trio.bob.fail(['prlimit', `--nofile=${FEW}:${FEW}`])).toBe('STORE_UNAVAILABLE')
     await Promise.all(all.map((one) => one.start()))
     for (const { name } of all) expect(trio.up(name)).toMatchObject({ recovery: null, damaged: 0 })
     await isThere()

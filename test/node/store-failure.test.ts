@@ -55,6 +55,8 @@ describe('a store that fails', () => {
     ['full', 'DISK_FULL'],
     ['broken', 'STORE_DAMAGED'],
   ])('a message is not accepted while it is %s, and is again afterwards', async (fault, code) => {
+    const told: unknown[] = []
+    ada.node.on('node.store', (event) => told.push(event.problem))
     ada.disk.fault = fault
     const { head } = ada.core.events
     for (let attempt = 0; attempt < 3; attempt++) {
@@ -66,8 +68,12 @@ describe('a store that fails', () => {
     await clock.advance(5 * SECOND)
     expect(ada.core.events.head).toBe(head)
     expect(envelopes(ada, bob)).toEqual([])
+    const problem = fault === 'full' ? 'full' : 'failing'
+    expect(ada.node.status.store).toMatchObject({ problem })
     ada.disk.fault = 'none'
     await talk(ada, bob, 'three')
+    expect(ada.node.status.store).toBeNull()
+    expect(told).toEqual([problem, null])
     await talk(bob, ada, 'four')
     expect(await texts(bob, ada)).toEqual(['hello', 'hello yourself', 'three', 'four'])
     expect(await texts(ada, bob)).toEqual(['hello', 'hello yourself', 'three', 'four'])

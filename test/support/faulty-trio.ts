@@ -14,7 +14,7 @@ const run = promisify(execFile)
 const LISTEN = '/ip4/127.0.0.1/tcp/0'
 
 /** How long something may take that has to happen. */
-const PATIENCE_MS = 40_000
+const PATIENCE_MS = 60_000
 
 /** How fast the clock of the mailbox goes: it looks at itself every 5 seconds, and rests for 10 after a failure. */
 const PACE = 8

@@ -51,9 +51,9 @@ export class HurtChild {
     }
   }
 
-  /** Is asked to start, and does not. Resolves to the code of the error. */
-  async fail(): Promise<string> {
-    const told = await this.#ask(await this.#begin(), this.order, 'failed')
+  /** Is asked to start, and does not. Resolves to the code of the error. `through` begins its command line as well. */
+  async fail(through: readonly string[] = []): Promise<string> {
+    const told = await this.#ask(await this.#begin(through), this.order, 'failed')
     await this.kill()
     return told !== undefined && 'failed' in told ? told.failed : 'none'
   }
@@ -89,8 +89,8 @@ export class HurtChild {
     return code
   }
 
-  async #begin(): Promise<ChildProcess> {
-    const child = (this.#running = await this.#load())
+  async #begin(through: readonly string[] = []): Promise<ChildProcess> {
+    const child = (this.#running = await this.#load(through))
     child.on('message', (told: Told) => {
       if (child === this.#running && told !== null && typeof told === 'object') {
         this.#init.told(told)
@@ -120,7 +120,7 @@ export class HurtChild {
     }
   }
 
-  async #load(): Promise<ChildProcess> {
+  async #load(more: readonly string[]): Promise<ChildProcess> {
     const { folder, through } = this.#init
     // Stripping types takes most of a start: the code is kept for the next one.
     const env = {
@@ -129,7 +129,7 @@ export class HurtChild {
       XDG_STATE_HOME: join(folder, 'state'),
       XDG_RUNTIME_DIR: folder,
     }
-    const [program, ...args] = [...through, process.execPath, PROGRAM]
+    const [program, ...args] = [...through, ...more, process.execPath, PROGRAM]
     const child = spawn(program, args, { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
     await once(child, 'message')
     return child
