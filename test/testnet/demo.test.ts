@@ -65,7 +65,7 @@ test(
   async () => {
     const { exit, stdout, left } = await run(path('../support/silent-demo.ts'))
     expect(stdout).toMatch(
-      /The demo failed: bob found the bundle of ada in the DHT: not within 20 s/,
+      /The demo failed: bob found the bundle of ada in the DHT: not within 30 s/,
     )
     expect(stdout).not.toContain('Everything arrived')
     expect(exit).toBe(13)
