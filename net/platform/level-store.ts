@@ -34,12 +34,10 @@ const ENCODINGS = { keyEncoding: 'utf8', valueEncoding: 'view' } as const
 
 /** Opens a database in this folder. Throws `HomeError`: ERR_LOCKED, ERR_CORRUPT, and as the disk fails. */
 export async function openLevel(path: string): Promise<OpenStores> {
-  // Values are sealed: compressing them would cost time and save nothing.
+  const damaged = await beforeOpening(path)
+  // Values are sealed: compressing them would cost time and save nothing. From here on it opens by itself.
   const level = new Level<string, Uint8Array>(path, { ...ENCODINGS, compression: false })
-  let damaged: readonly number[] = []
   try {
-    await needDescriptors()
-    damaged = await damagedTables(path)
     await level.open()
   } catch (cause) {
     const inner = cause instanceof Error ? cause.cause : undefined
@@ -52,6 +50,16 @@ export async function openLevel(path: string): Promise<OpenStores> {
     settled: async () => {
       if (damaged.length > 0) await noteTables(path, damaged)
     },
+  }
+}
+
+/** What must be so before LevelDB touches the folder. Tables that are damaged. Throws `HomeError`. */
+async function beforeOpening(path: string): Promise<readonly number[]> {
+  try {
+    await needDescriptors()
+    return await damagedTables(path)
+  } catch (cause) {
+    throw homeError(cause)
   }
 }
 

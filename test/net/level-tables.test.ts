@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Level } from 'level'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { crc32c } from '../../net/platform/crc32c.ts'
+import { HomeError } from '../../net/platform/home-error.ts'
 import { damagedTables, noteTables } from '../../net/platform/level-tables.ts'
 import { utf8 } from '../../protocol/bytes.ts'
 
@@ -59,15 +60,22 @@ test('a bit anywhere but in the padding is found, also where a table is cut', as
   const unseen: number[] = []
   for (let at = 0; at < sound.length; at += at < padding.from - 400 ? 211 : 1) {
     await flip(name, at)
-    const isFound = (await damagedTables(dir)).includes(number)
+    const isFound = (await found()).includes(number)
     if (!isFound && (at < padding.from || at >= padding.to)) unseen.push(at)
     await writeFile(join(dir, name), sound)
   }
   expect(unseen).toEqual([])
-  await truncate(join(dir, name), sound.length - 1)
-  expect(await damagedTables(dir)).toEqual([number])
-  await truncate(join(dir, name), 10)
-  expect(await damagedTables(dir)).toEqual([number])
+  for (const length of [sound.length - 1, 10]) {
+    await truncate(join(dir, name), length)
+    await expect(damagedTables(dir)).rejects.toMatchObject({ code: 'ERR_CORRUPT' })
+  }
+
+  async function found(): Promise<readonly number[]> {
+    return await damagedTables(dir).catch((cause: unknown) => {
+      if (!(cause instanceof HomeError)) throw cause
+      return [number]
+    })
+  }
 })
 
 test('a table that is known is not told of again, and others are', async () => {
