@@ -73,8 +73,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'signs for mail before it is stored',
     file: 'mailbox/level/intake.ts',
-    instead: 'await records.commit(this.#operations(member, mail, slot))',
-    put: 'void records.commit(this.#operations(member, mail, slot)).catch(() => undefined)',
+    instead: 'await records.commit(this.#operations(member, mail, { slot, receiptKey }))',
+    put: 'void records.commit(this.#operations(member, mail, { slot, receiptKey })).catch(() => undefined)',
   },
   {
     name: 'tries once and never again',

@@ -282,7 +282,7 @@ class Story {
     await this.#world.calm()
     person.isUnaware = !(await this.#world.isKnownBetter(person, copy.state))
     await this.#world.start(person)
-    this.#talk()
+    for (const other of this.#world.people) if (other !== person) this.#world.send(person, other)
     await this.#world.clock.advance(HEARD_WITHIN)
     const told = person.core.continuity.last !== undefined
     if (!person.isUnaware && !told) this.#world.watch.problem(`${person.name} was not told better`)
