@@ -121,7 +121,7 @@ export class ChatCore {
     this.#marks = new MarkKeeper({
       ...{ account: account.key, records, random: salts },
       onMark: (mark) => this.#hearMark(mark),
-      onHeard: () => this.#hold.end(),
+      onHeard: (count) => this.#hear(count),
     })
     this.#hold = new StartHold({ clock, onEnd: () => this.#encryptHeld() })
     const permit = (addresses: readonly string[]): void => init.dialPolicy?.permit(addresses)
@@ -397,6 +397,12 @@ export class ChatCore {
   async #recover(): Promise<void> {
     for (const conversation of this.book.all()) await conversation.leaveSessions()
     await this.ownKeys.replace()
+  }
+
+  /** So many of our mailboxes have told how far our store was. */
+  #hear(count: number): void {
+    if (count >= this.ownMailboxes.accounts.length) this.#hold.end()
+    else this.#hold.endSoon()
   }
 
   /** What waited at the start. Where the store refuses, the next step of the conversation comes back to it. */

@@ -14,8 +14,8 @@ export interface MarkKeeperInit {
   readonly random: RandomBytes
   /** A mark of an earlier run: the store may be behind it. One after another. Rejects with `StoreError`. */
   readonly onMark: (mark: CommitMark) => Promise<void>
-  /** A mailbox has answered, and what it said is dealt with. */
-  readonly onHeard: () => void
+  /** A mailbox has answered, and what it said is dealt with. `count`: so many have. */
+  readonly onHeard: (count: number) => void
 }
 
 /** What a mailbox of ours is asked and told. */
@@ -47,7 +47,7 @@ export class MarkKeeper implements Marks {
       const mark = sealed.length === 0 ? undefined : openMark(this.#place(mailbox), sealed)
       if (mark !== undefined) await this.#init.onMark(mark)
       this.#heard.add(name)
-      this.#init.onHeard()
+      this.#init.onHeard(this.#heard.size)
     })
 
   readonly next = async (mailbox: AccountKey): Promise<Uint8Array | undefined> => {

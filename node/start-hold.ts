@@ -8,6 +8,9 @@ import type { Clock, Timer } from '../net/ports.ts'
 /** Who cannot reach any mailbox for so long would else not be able to write to a contact beside it. */
 const PATIENCE = 10_000
 
+/** For the other mailboxes, when one has answered: what it was left last may be older than what they were. */
+const GRACE = 2_000
+
 export interface StartHoldInit {
   readonly clock: Clock
   /** What waited may be encrypted now. */
@@ -32,7 +35,14 @@ export class StartHold {
   /** Whether nothing may be sent in this session yet. */
   readonly holds = ({ id }: Session): boolean => this.#held?.has(toHex(id)) ?? false
 
-  /** A mailbox has answered, or there is none to wait for. */
+  /** A mailbox has answered, and there are others. */
+  endSoon(): void {
+    if (this.#held === undefined) return
+    this.keep()
+    this.#timer = this.#init.clock.after(GRACE, () => this.end())
+  }
+
+  /** All mailboxes have answered, or there is none to wait for. */
   end(): void {
     if (this.#held === undefined) return
     this.keep()

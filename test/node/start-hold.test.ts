@@ -40,14 +40,25 @@ test('a mailbox that cannot be reached is waited for ten seconds', async () => {
   expect(await texts(people.ada, people.bob)).toContain('held')
 })
 
-test('one of two mailboxes is enough', async () => {
+test('where one of two mailboxes answers, the other is waited for two seconds', async () => {
   people = await MailboxPeople.meet('one of two', 2)
   people.away()
   people.cut(0, true)
   await people.world.restart(people.bob)
   await people.bob.node.conversation('ada').send('one is enough')
+  await people.clock.advance(1.5 * SECOND)
+  expect(unsealed()).toBe(1)
   await people.clock.advance(2 * SECOND)
   expect(await texts(people.ada, people.bob)).toContain('one is enough')
+})
+
+test('when both have answered nothing is waited for', async () => {
+  people = await MailboxPeople.meet('both', 2)
+  people.away()
+  await people.world.restart(people.bob)
+  await people.bob.node.conversation('ada').send('at once')
+  await people.clock.advance(SECOND)
+  expect(unsealed()).toBe(0)
 })
 
 test('without a mailbox there is nothing to wait for', async () => {
