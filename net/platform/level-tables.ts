@@ -267,6 +267,7 @@ function* logRecords(log: Uint8Array): Generator<Uint8Array, void, undefined> {
     }
     const start = at + LOG_HEADER_BYTES
     at = start + view.getUint16(at + 4, true)
+    if (at > log.length) return // whoever wrote it died then: LevelDB leaves it out as well
     parts.push(log.subarray(start, at))
     if (type !== FULL && type !== LAST) continue
     yield joined(parts)

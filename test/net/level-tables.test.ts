@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Level } from 'level'
@@ -76,6 +76,15 @@ test('a bit anywhere but in the padding is found, also where a table is cut', as
       return [number]
     })
   }
+})
+
+test('a manifest that ends in the middle of an edit names the tables all the same', async () => {
+  const [name = ''] = await fill()
+  await flip(name, 300)
+  const manifest = (await readFile(join(dir, 'CURRENT'), 'utf8')).trim()
+  const length = 900 // and nothing of it
+  await appendFile(join(dir, manifest), Uint8Array.of(0, 0, 0, 0, length & 0xff, length >> 8, 1, 7))
+  expect(await damagedTables(dir)).toEqual([Number(name.slice(0, 6))])
 })
 
 test('a table that is known is not told of again, and others are', async () => {
