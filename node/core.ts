@@ -319,7 +319,7 @@ export class ChatCore {
   async stop(): Promise<void> {
     if (!this.#started) return
     this.#started = false
-    this.#hold.keep()
+    this.#hold.stop()
     this.#upkeep.stop()
     this.#table?.cancel()
     this.#unwatch?.()

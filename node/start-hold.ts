@@ -20,7 +20,12 @@ export interface StartHoldInit {
 export class StartHold {
   readonly #init: StartHoldInit
   #held: ReadonlySet<string> | undefined
+  /** Unix ms. */
+  #deadline = 0
   #timer: Timer | undefined
+  /** One has answered, and the timer is for the others. */
+  #isEnding = false
+  #stopped = false
 
   constructor(init: StartHoldInit) {
     this.#init = init
@@ -29,29 +34,40 @@ export class StartHold {
   /** From here on nothing is sent in these sessions. */
   begin(sessions: readonly Session[]): void {
     this.#held = new Set(sessions.map(({ id }) => toHex(id)))
+    this.#deadline = this.#init.clock.now() + PATIENCE
     this.#timer = this.#init.clock.after(PATIENCE, () => this.end())
   }
 
   /** Whether nothing may be sent in this session yet. */
   readonly holds = ({ id }: Session): boolean => this.#held?.has(toHex(id)) ?? false
 
-  /** A mailbox has answered, and there are others. */
+  /** A mailbox has answered, and there are others: they have until the grace of the first is over, or the patience with all. */
   endSoon(): void {
-    if (this.#held === undefined) return
-    this.keep()
-    this.#timer = this.#init.clock.after(GRACE, () => this.end())
+    if (this.#held === undefined || this.#isEnding || this.#stopped) return
+    const { clock } = this.#init
+    this.#timer?.cancel()
+    this.#isEnding = true
+    const left = Math.max(0, this.#deadline - clock.now())
+    this.#timer = clock.after(Math.min(GRACE, left), () => this.end())
   }
 
   /** All mailboxes have answered, or there is none to wait for. */
   end(): void {
-    if (this.#held === undefined) return
+    if (this.#held === undefined || this.#stopped) return
     this.keep()
     this.#held = undefined
     this.#init.onEnd()
   }
 
-  /** Time alone does not end it any more: the node stops, or a mailbox has told that the store went back. */
+  /** A mailbox has told that the store went back: time alone does not end it, before that is dealt with. */
   keep(): void {
     this.#timer?.cancel()
+    this.#isEnding = false
+  }
+
+  /** The node stops: nothing ends it any more. */
+  stop(): void {
+    this.keep()
+    this.#stopped = true
   }
 }

@@ -2,15 +2,18 @@
 import { afterEach, expect, test } from 'vitest'
 import { introduce, texts } from '../support/chat-world.ts'
 import { MailboxPeople, SECOND } from '../support/mailbox-people.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+import { StartHold } from '../../node/start-hold.ts'
 
-let people: MailboxPeople
+let people: MailboxPeople | undefined
 
 afterEach(async () => {
-  await people.stop()
+  await people?.stop()
+  people = undefined
 })
 
 /** What bob has for ada that has no envelope yet. */
-function unsealed(): number {
+function unsealed(people: MailboxPeople): number {
   const outbox = people.bob.core.book.byAccount(people.ada.account.key)?.outbox.values() ?? []
   return [...outbox].filter(({ envelope }) => envelope === undefined).length
 }
@@ -20,9 +23,9 @@ test('a mailbox that answers lets it go at once', async () => {
   people.away()
   await people.world.restart(people.bob)
   await people.bob.node.conversation('ada').send('back again')
-  expect(unsealed()).toBe(1)
+  expect(unsealed(people)).toBe(1)
   await people.clock.advance(2 * SECOND)
-  expect(unsealed()).toBe(0)
+  expect(unsealed(people)).toBe(0)
   expect(await texts(people.ada, people.bob)).toContain('back again')
 })
 
@@ -33,10 +36,10 @@ test('a mailbox that cannot be reached is waited for ten seconds', async () => {
   await people.world.restart(people.bob)
   await people.bob.node.conversation('ada').send('held')
   await people.clock.advance(9 * SECOND)
-  expect(unsealed()).toBe(1)
+  expect(unsealed(people)).toBe(1)
   expect(await texts(people.ada, people.bob)).not.toContain('held')
   await people.clock.advance(3 * SECOND)
-  expect(unsealed()).toBe(0)
+  expect(unsealed(people)).toBe(0)
   expect(await texts(people.ada, people.bob)).toContain('held')
 })
 
@@ -47,7 +50,7 @@ test('where one of two mailboxes answers, the other is waited for two seconds', 
   await people.world.restart(people.bob)
   await people.bob.node.conversation('ada').send('one is enough')
   await people.clock.advance(1.5 * SECOND)
-  expect(unsealed()).toBe(1)
+  expect(unsealed(people)).toBe(1)
   await people.clock.advance(2 * SECOND)
   expect(await texts(people.ada, people.bob)).toContain('one is enough')
 })
@@ -58,7 +61,7 @@ test('when both have answered nothing is waited for', async () => {
   await people.world.restart(people.bob)
   await people.bob.node.conversation('ada').send('at once')
   await people.clock.advance(SECOND)
-  expect(unsealed()).toBe(0)
+  expect(unsealed(people)).toBe(0)
 })
 
 test('without a mailbox there is nothing to wait for', async () => {
@@ -66,7 +69,7 @@ test('without a mailbox there is nothing to wait for', async () => {
   people.away()
   await people.world.restart(people.bob)
   await people.bob.node.conversation('ada').send('at once')
-  expect(unsealed()).toBe(0)
+  expect(unsealed(people)).toBe(0)
 })
 
 test('a session that begins meanwhile does not wait', async () => {
@@ -80,6 +83,54 @@ test('a session that begins meanwhile does not wait', async () => {
   await people.bob.node.conversation('carol').send('new here')
   await people.clock.advance(5 * SECOND)
   expect(await texts(carol, people.bob)).toContain('new here')
-  expect(unsealed()).toBe(1)
+  expect(unsealed(people)).toBe(1)
   await carol.node.stop()
+})
+
+/** A hold that has begun, and how often it has ended. */
+function begun() {
+  const clock = new ManualClock()
+  const ended = { times: 0 }
+  const hold = new StartHold({ clock, onEnd: () => (ended.times += 1) })
+  hold.begin([])
+  return { clock, hold, ended }
+}
+
+test('whoever answers late or one after another makes nobody wait longer than ten seconds', async () => {
+  const { clock, hold, ended } = begun()
+  await clock.advance(9 * SECOND)
+  hold.endSoon()
+  await clock.advance(SECOND - 1)
+  expect(ended.times).toBe(0)
+  await clock.advance(1)
+  expect(ended.times).toBe(1)
+})
+
+test('the grace is that of the first who answers', async () => {
+  const { clock, hold, ended } = begun()
+  hold.endSoon()
+  await clock.advance(1.5 * SECOND)
+  hold.endSoon()
+  await clock.advance(0.5 * SECOND)
+  expect(ended.times).toBe(1)
+})
+
+test('while a store that went back is not recovered, time does not end it; the next answer does', async () => {
+  const { clock, hold, ended } = begun()
+  hold.endSoon()
+  hold.keep()
+  await clock.advance(60 * SECOND)
+  expect(ended.times).toBe(0)
+  hold.endSoon()
+  await clock.advance(1)
+  expect(ended.times).toBe(1)
+})
+
+test('nothing ends it when the node has stopped', async () => {
+  const { clock, hold, ended } = begun()
+  hold.stop()
+  hold.endSoon()
+  hold.end()
+  await clock.advance(60 * SECOND)
+  expect(ended.times).toBe(0)
 })
