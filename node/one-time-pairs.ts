@@ -192,8 +192,10 @@ export class OneTimePairs {
   /** Destroys all: in a store that went back, used ones are there again. */
   async drop(): Promise<void> {
     const all = [...this.#pairs.values()]
-    if (all.length === 0) return
-    await this.#init.records.commit(all.map(({ id }) => ({ type: 'del', key: keys.pair(id) })))
+    // One whose commit is on its way, or has failed, must not be found again either.
+    const ids = [...this.#pairs.keys(), ...this.#spending.keys()]
+    if (ids.length === 0) return
+    await this.#init.records.commit(ids.map((id) => ({ type: 'del', key: keys.pair(id) })))
     for (const pair of all) if (this.#pairs.delete(pair.id)) wipe(pair)
   }
 

@@ -286,6 +286,16 @@ test('a store that has lost something gets other prekeys in the place of all, an
   expect(world.keys.bundle.sequence).toBeGreaterThan(before.sequence)
 })
 
+test('a pair whose commit has failed is gone as well when all are replaced', async () => {
+  const id = await onePair()
+  world.keys.spendOneTime(id)
+  world.keys.restoreOneTime(id)
+  await world.keys.replace()
+  await world.keys.recoverOneTime()
+  expect(pairNamed(world.keys, id)).toBeUndefined()
+  expect(world.keys.holds(id)).toBe(false)
+})
+
 test('a crash before the commit keeps the pair', async () => {
   const id = await onePair()
   world.keys.spendOneTime(id)
