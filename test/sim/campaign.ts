@@ -1,4 +1,5 @@
 // Figures of many runs, added up.
+import { turns } from './clock.ts'
 import { addFaults, countsOf, FAULTS, NO_FAULTS, type FaultCounts } from './faults.ts'
 import { run, type RunReport } from './run.ts'
 
@@ -49,10 +50,30 @@ export function rareFaults({ seeds, met }: Figures): readonly string[] {
   )
 }
 
-/** A run; what it threw is a problem like any other. */
+/** In which a run takes a turn, on the slowest machine. */
+const PATIENCE_MS = 10_000
+
+/** What work gives; rejects when no run has taken a turn for `patienceMs` of real time: what it waits for never comes. */
+export async function orStuck<T>(work: Promise<T>, patienceMs = PATIENCE_MS): Promise<T> {
+  let timer: ReturnType<typeof setInterval> | undefined
+  const stuck = new Promise<never>((_resolve, reject) => {
+    let before = -1
+    timer = setInterval(() => {
+      if (turns() === before) reject(new Error('it waits for something that never comes'))
+      before = turns()
+    }, patienceMs)
+  })
+  try {
+    return await Promise.race([work, stuck])
+  } finally {
+    clearInterval(timer)
+  }
+}
+
+/** A run; what it threw is a problem like any other, and so is that it never ends. */
 export async function runSafely(seed: number): Promise<RunReport> {
   try {
-    return await run(seed)
+    return await orStuck(run(seed))
   } catch (cause) {
     const problems = [cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)]
     const nothing = { asked: 0, accepted: 0, positions: 0, events: 0, trace: '' }

@@ -98,7 +98,15 @@ function isBefore(a: Due, b: Due): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order)
 }
 
+let count = 0
+
+/** Turns of the event loop that the runs of this process have taken. Where none follows, a run waits for what never comes. */
+export function turns(): number {
+  return count
+}
+
 /** A turn of the event loop: all microtasks run. */
 function turn(): Promise<void> {
+  count++
   return new Promise((resolve) => void setImmediate(resolve))
 }

@@ -36,6 +36,8 @@ const TEXTS = {
 
 export class SimDisk {
   fault: DiskFault = 'none'
+  /** Whether the database is being opened again, or its process ended while it was: who reads it waits for that. */
+  isReopening = false
   /** Names of records that were durable at any time. */
   readonly everDurable = new Set<string>()
   readonly #init: DiskInit
@@ -59,6 +61,7 @@ export class SimDisk {
     process: Process,
   ): Promise<{ readonly store: Store; readonly reopen: () => Promise<void> }> {
     this.#failed = undefined
+    this.isReopening = false
     this.#sync() // opening a database makes a table of its log
     const view = (this.#view = memory())
     await view.open()
@@ -72,7 +75,15 @@ export class SimDisk {
         return typeof value === 'function' ? value.bind(target) : value
       },
     })
-    return { store, reopen: () => this.#reopen(process) }
+    const reopen = async (): Promise<void> => {
+      this.isReopening = true
+      try {
+        await this.#reopen(process)
+      } finally {
+        this.isReopening = false
+      }
+    }
+    return { store, reopen }
   }
 
   /** What a process that starts now finds. */

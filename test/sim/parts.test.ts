@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { Dice } from '../campaign/dice.ts'
+import { orStuck } from './campaign.ts'
 import { SimClock } from './clock.ts'
 import { SimDisk } from './disk.ts'
 import { Process } from './process.ts'
@@ -90,4 +91,30 @@ test('a process that is doomed ends at a call, and reaches nothing after it', as
   own.after(3, () => told.push('third'))
   await clock.advance(10)
   expect(told).toEqual(['first'])
+})
+
+test('a run that waits for what never comes is told from one that takes its time', async () => {
+  const never = new Promise<void>(() => undefined)
+  await expect(orStuck(never, 5)).rejects.toThrow('never comes')
+  const clock = new SimClock(0)
+  for (let at = 1; at <= 1_000; at++) clock.after(at, () => undefined)
+  await expect(orStuck(clock.advance(1_000), 1_000)).resolves.toBeUndefined()
+})
+
+test('a database is being opened again until it is open, or another process opens it', async () => {
+  const clock = new SimClock()
+  const { disk: one } = disk(clock)
+  const process = new Process(0)
+  const { reopen } = await one.open(process)
+  const again = reopen()
+  expect(one.isReopening).toBe(true)
+  await clock.advance(1_000)
+  await again
+  expect(one.isReopening).toBe(false)
+  void reopen()
+  process.alive = false
+  await clock.advance(1_000)
+  expect(one.isReopening).toBe(true)
+  await one.open(new Process(0))
+  expect(one.isReopening).toBe(false)
 })

@@ -80,7 +80,7 @@ interface Copy {
   readonly database: Image
   readonly notes: readonly (Uint8Array | undefined)[]
   readonly epochs: Uint8Array | undefined
-  /** What a person's node said of its store then; of a mailbox nothing. */
+  /** What a person's node said of its store then; nothing of a mailbox, nor where it ended while it opened its database again. */
   readonly state: StoreState | undefined
 }
 
@@ -242,9 +242,11 @@ class Story {
   }
 
   async #copyAll(): Promise<void> {
+    await this.#world.untilReadable()
     for (const host of this.#world.hosts) {
       const notes = host.witnesses.map((file) => file.image())
-      const state = host instanceof Person ? await host.storeState() : undefined
+      const isTold = host instanceof Person && !host.disk.isReopening
+      const state = isTold ? await host.storeState() : undefined
       const [database, epochs] = [host.disk.image(), host.epochs.image()]
       this.#copies.set(host, { database, notes, epochs, state })
     }

@@ -172,9 +172,17 @@ export class World {
     for (const mailbox of this.mailboxes) await this.start(mailbox)
   }
 
+  /** Lets time pass until no running program opens its database again. */
+  async untilReadable(): Promise<void> {
+    while (this.hosts.some(({ isUp, disk }) => isUp && disk.isReopening)) {
+      await this.clock.advance(20)
+    }
+  }
+
   /** Whether a mailbox that somebody used has heard of more than the store had then. */
   async isKnownBetter(person: Person, then: StoreState | undefined): Promise<boolean> {
     if (then === undefined) return false
+    await this.untilReadable()
     const used = this.mailboxes.filter(({ peer }) => then.mailboxes.includes(peer))
     const marks = await Promise.all(used.map((mailbox) => mailbox.markOf(person)))
     return marks.some((mark) => mark !== undefined && judgeMark(then.chain, mark) !== undefined)
@@ -200,6 +208,7 @@ export class World {
   async isQuiet(): Promise<boolean> {
     if (this.people.some(({ core }) => core.book.all().some(({ queued }) => queued > 0)))
       return false
+    await this.untilReadable()
     const all = await Promise.all(this.mailboxes.map(({ service }) => service.status()))
     return all.every(({ waiting }) => waiting === 0)
   }
