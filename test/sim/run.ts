@@ -29,8 +29,11 @@ export interface RunReport {
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 
-/** Minutes in which all comes to rest when nothing goes wrong any more: the longest pause of a courier, twice. */
-const PATIENCE = 20
+/**
+ * Minutes in which all comes to rest when nothing goes wrong any more: the longest pause of a courier, a quarter of an hour, twice, since
+ * a clock that was ahead may add as much; and what it takes then.
+ */
+const PATIENCE = 35
 
 /** In which a node has heard its mailboxes, where all works. */
 const HEARD_WITHIN = 5_000
