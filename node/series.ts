@@ -42,7 +42,7 @@ export function isRetryDue({ startedAt, lastAt }: Series, now: number): boolean 
 
 /** Whether a refusal may bring about another handshake at once. */
 export function mayFollowRefusal({ series }: ContactState): boolean {
-  return series !== undefined && series.refused < MAX_REFUSED
+  return series === undefined || series.refused < MAX_REFUSED
 }
 
 /** Whether the next handshake does without a one-time pair: a mailbox that gives used ones would have each of them refused. */
@@ -50,14 +50,18 @@ export function doubtsPairs({ series }: Pick<ContactState, 'series'>): boolean {
   return series !== undefined && series.refused > 0
 }
 
-/** Whether this is a session that nothing may be sent in any more: unanswered, from a bundle that has expired. */
+/**
+ * Whether this is a session that nothing may be sent in any more: unanswered, and from a bundle that has expired, or of a series that
+ * has ended. They have spoken in a session that they began since, and have begun another that does not win against this one: they
+ * know nothing of it, and may not have its prekeys any more.
+ */
 export function hasLapsed(
   { phase, handshake }: Session,
   { series, handshakes }: ContactState,
   now: number,
 ): boolean {
-  if (phase !== 'initiating' || series === undefined) return false
-  return handshake.ordinal === handshakes.ours?.ordinal && series.useBy <= now
+  if (phase !== 'initiating' || handshake.ordinal !== handshakes.ours?.ordinal) return false
+  return series === undefined || series.useBy <= now
 }
 
 /** The session to send in, unless nothing may be sent in it any more. */

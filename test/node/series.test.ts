@@ -62,6 +62,21 @@ describe('handshakes that stay unanswered', () => {
     return found
   }
 
+  test('are made again at once when one sends whose series has ended', async () => {
+    world.kill(bob)
+    await ada.node.conversation('bob').send('are you there?')
+    await settle()
+    const [before, count] = [handshake(), envelopes(ada, bob).length]
+    // Bob spoke in a session of his, and has begun another that does not win against this one.
+    await conversation(ada, bob).step((draft) => draft.patch({ series: undefined }))
+    await conversation(ada, bob).tend()
+    await settle()
+    expect(handshake()).not.toBe(before)
+    expect(handshake()).not.toContain(',')
+    expect(envelopes(ada, bob)).toHaveLength(count)
+    expect(conversation(ada, bob).contact.series).toBeDefined()
+  })
+
   test('are made again after 1, 3, 7, 14, 21 and 28 days, with the same messages', async () => {
     world.kill(bob)
     await ada.node.conversation('bob').send('are you there?')
