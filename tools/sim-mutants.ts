@@ -11,20 +11,20 @@ export interface Mutant {
 export const MUTANTS: readonly Mutant[] = [
   {
     name: 'writes without fsync',
-    file: 'net/records.ts',
-    instead: "{ sync: groups.some(({ pace }) => pace !== 'lazy') }",
-    put: '{ sync: false }',
+    file: 'net/commit-queue.ts',
+    instead: "const sync = groups.some(({ pace }) => pace !== 'lazy')",
+    put: 'const sync = false',
   },
   {
     name: 'does not wait for a commit',
-    file: 'net/records.ts',
+    file: 'net/commit-queue.ts',
     instead: 'await promise\n',
     put: 'void promise.catch(() => undefined)\n',
   },
   {
     name: 'does not open the database again after a failure',
-    file: 'net/records.ts',
-    instead: 'const opened = this.#reopen?.()',
+    file: 'net/batch-writer.ts',
+    instead: 'const opened = this.#init.reopen?.()',
     put: 'const opened = Promise.resolve()',
   },
   {
