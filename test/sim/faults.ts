@@ -17,6 +17,7 @@ export const FAULTS = [
   'session damaged',
   'store restored',
   'folder restored',
+  'backup restored',
   'mailbox crash',
   'mailbox restored',
   'clock jump',

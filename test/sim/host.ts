@@ -2,6 +2,7 @@
 import { importSecret } from '../../protocol/crypto.ts'
 import { accountFromSeed, type Account } from '../../protocol/account.ts'
 import type { RandomBytes } from '../../protocol/bytes.ts'
+import type { Secret } from '../../protocol/secret.ts'
 import type { Clock, Directory, PeerName, ThrowAwayWires, Wire } from '../../net/ports.ts'
 import type { WitnessFile } from '../../net/witness.ts'
 import { peerName } from '../../net/peer-name.ts'
@@ -11,7 +12,7 @@ import { Dice } from '../campaign/dice.ts'
 import type { MemoryNetwork } from '../support/memory-wire.ts'
 import { seededRandom } from '../support/random.ts'
 import type { SimClock } from './clock.ts'
-import { SimDisk, type Batch } from './disk.ts'
+import { SimDisk, type Batch, type Image } from './disk.ts'
 import type { FaultLog } from './faults.ts'
 import { SimFile } from './file.ts'
 import { Process } from './process.ts'
@@ -56,6 +57,7 @@ export class Host {
   /** The keys of records that must die, in the same folder. */
   readonly epochs: SimFile
   process = new Process(0)
+  #dataKey = new Uint8Array(32).fill(7)
   readonly #around: Surroundings
   #starts = 0
 
@@ -91,7 +93,7 @@ export class Host {
     const random = seededRandom(`${seed} random ${this.name} ${this.#starts++}`)
     const clock = process.clock(this.#around.clock)
     const wire = process.wire(network.wire(this.peer))
-    const dataKey = importSecret('DataKey', new Uint8Array(32).fill(7))
+    const dataKey = this.dataKey()
     const opened = await this.disk.open(process)
     const file = asEpochFile(this.epochs.open(process))
     const keys = new EpochKeys({ file, dataKey, clock, random })
@@ -107,6 +109,18 @@ export class Host {
       clock,
       random,
     }
+  }
+
+  /** The key of its folder. */
+  protected dataKey(): Secret<'DataKey'> {
+    return importSecret('DataKey', this.#dataKey.slice())
+  }
+
+  /** A new folder takes the place of the one before: what its database holds is sealed under another key, and nothing is beside it. */
+  protected replaceFolder(database: (dataKey: Secret<'DataKey'>) => Image): void {
+    this.#dataKey = this.#dataKey.map((byte) => byte + 1)
+    this.disk.restore(database(this.dataKey()))
+    for (const file of [...this.witnesses, this.epochs]) file.restore(undefined)
   }
 
   /** The program has ended in order, and its connections with it. */

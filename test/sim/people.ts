@@ -3,16 +3,22 @@ import { encodeMailboxLink } from '../../protocol/link.ts'
 import type { AccountKey } from '../../protocol/account.ts'
 import { ChatCore } from '../../node/core.ts'
 import { ChatNode } from '../../node/chat-node.ts'
+import { NodeRefit, pack, SELECTION } from '../../node/backup-records.ts'
 import { DYING, keys } from '../../node/keys.ts'
 import { keys as mailboxKeys } from '../../mailbox/level/keys.ts'
 import type { MailboxStore } from '../../mailbox/store.ts'
 import type { CommitMark, StoredChain } from '../../net/commit-chain.ts'
 import type { PeerName } from '../../net/ports.ts'
+import type { StoredRecord } from '../../net/records.ts'
+import { OpenedRecords } from '../../net/backup/snapshot.ts'
+import { sealValue } from '../../net/sealed-value.ts'
 import { openMark } from '../../node/marks.ts'
 import { LevelMailboxStore } from '../../mailbox/level/level-store.ts'
 import { DEFAULT_LIMITS } from '../../mailbox/limits.ts'
 import { MailboxService } from '../../mailbox/service.ts'
 import { Dice } from '../campaign/dice.ts'
+import { seededRandom } from '../support/random.ts'
+import type { Image } from './disk.ts'
 import type { FaultLog } from './faults.ts'
 import { lyingStore, type MailboxLie } from './lying-store.ts'
 import { Host, type Surroundings } from './host.ts'
@@ -61,6 +67,18 @@ export class Person extends Host {
     if (core.name === '') await core.rename(this.name)
   }
 
+  /** A new folder with what a backup holds that was made of a database at a time (Unix ms). No process runs. */
+  async restoreBackup(database: Image, createdAt: number): Promise<void> {
+    const refit = new NodeRefit({ now: createdAt, createdAt })
+    const restored: StoredRecord[] = []
+    const opened = new OpenedRecords(this.dataKey(), { pack, insteadOf: () => undefined })
+    for await (const record of opened.of(kept(database))) restored.push(...refit.take(record))
+    const random = seededRandom(`${this.name} restored`)
+    this.replaceFolder((key) => {
+      return new Map(restored.map((one) => [one.key, sealValue(key, one.key, one.value, random)]))
+    })
+  }
+
   async storeState(): Promise<StoreState> {
     const mailboxes = this.node.mailbox.list().map(({ peer }) => peer)
     return { chain: await this.core.records.continuity(), mailboxes }
@@ -71,6 +89,14 @@ export class Person extends Host {
     await node.stop()
     await core.records.close()
     this.ended()
+  }
+}
+
+/** Of a database what goes into a backup, in the order of the names. */
+async function* kept(database: Image): AsyncGenerator<StoredRecord, void, undefined> {
+  for (const key of [...database.keys()].filter(SELECTION.isKept).toSorted()) {
+    const value = database.get(key)
+    if (value !== undefined) yield { key, value }
   }
 }
 

@@ -3,7 +3,7 @@
 import { Dice } from '../campaign/dice.ts'
 import type { Image } from './disk.ts'
 import type { Host } from './host.ts'
-import type { FaultCounts } from './faults.ts'
+import type { Fault, FaultCounts } from './faults.ts'
 import { problemsAtTheEnd } from './invariants.ts'
 import { LIES } from './directory.ts'
 import { MAILBOX_LIES } from './lying-store.ts'
@@ -37,6 +37,14 @@ const PATIENCE = 35
 
 /** In which a node has heard its mailboxes, where all works. */
 const HEARD_WITHIN = 5_000
+
+/** After which somebody begins anew with all contacts. */
+const BEGINNINGS: readonly Fault[] = [
+  'session damaged',
+  'store restored',
+  'folder restored',
+  'backup restored',
+]
 
 /** Pauses between two steps. */
 const PAUSES = [0, 3, 20, 100, 400, 1_500, 10_000, 40_000, 10 * MINUTE]
@@ -83,6 +91,8 @@ interface Copy {
   readonly database: Image
   readonly notes: readonly (Uint8Array | undefined)[]
   readonly epochs: Uint8Array | undefined
+  /** By true time, in Unix ms. */
+  readonly madeAt: number
   /** What a person's node said of its store then; nothing of a mailbox, nor where it ended while it opened its database again. */
   readonly state: StoreState | undefined
 }
@@ -132,6 +142,7 @@ class Story {
       () => this.#restoreMailbox(),
       () => this.#restoreStore(),
       () => this.#restoreFolder(),
+      () => this.#restoreBackup(),
     ]
     const share = 1 + this.#dice.below(3)
     const chosen = all.filter(() => this.#dice.below(4) < share)
@@ -251,7 +262,8 @@ class Story {
       const isTold = host instanceof Person && !host.disk.isReopening
       const state = isTold ? await host.storeState() : undefined
       const [database, epochs] = [host.disk.image(), host.epochs.image()]
-      this.#copies.set(host, { database, notes, epochs, state })
+      const madeAt = this.#world.clock.now()
+      this.#copies.set(host, { database, notes, epochs, madeAt, state })
     }
   }
 
@@ -293,10 +305,23 @@ class Story {
     if (!person.isUnaware && !told) this.#world.watch.problem(`${person.name} was not told better`)
   }
 
+  /** Somebody makes a new folder out of a backup: the account, contacts and history are there, and nothing that sessions are made of. */
+  async #restoreBackup(): Promise<void> {
+    const person = this.#dice.pick(this.#world.people)
+    const copy = this.#copies.get(person)
+    if (copy === undefined) return this.#copyAll()
+    if (this.#hasBegunAnew) return
+    this.#world.crash(person, { power: false, silent: false })
+    await person.restoreBackup(copy.database, copy.madeAt)
+    person.isHurt = true
+    this.#happened('backup restored')
+    await this.#world.start(person)
+  }
+
   /** Once in a story: a contact who begins anew more often in a day waits for its user. */
   get #hasBegunAnew(): boolean {
     const { counts } = this.#world.faults
-    return counts['session damaged'] + counts['store restored'] + counts['folder restored'] > 0
+    return BEGINNINGS.some((fault) => counts[fault] > 0)
   }
 
   #jump(): void {
