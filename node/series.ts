@@ -36,7 +36,7 @@ export function continued(
 
 /** Whether the time has come for another handshake. */
 export function isRetryDue({ startedAt, lastAt }: Series, now: number): boolean {
-  if (startedAt - now >= DAY) return true
+  if (Math.max(startedAt, lastAt) - now >= DAY) return true // made by a clock that was ahead
   return RETRY_AFTER.some((after) => lastAt < startedAt + after && startedAt + after <= now)
 }
 
