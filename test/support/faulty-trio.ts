@@ -5,9 +5,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import type { Report, Told } from './hurt-process.ts'
+import type { Report, Told } from './node-process.ts'
 import { SmallDisk } from './small-disk.ts'
-import { HurtChild } from './hurt-child.ts'
+import { NodeChild } from './node-child.ts'
 
 const run = promisify(execFile)
 
@@ -36,9 +36,9 @@ export interface Said {
 
 export class FaultyTrio {
   readonly disk: SmallDisk
-  readonly ada: HurtChild
-  readonly bob: HurtChild
-  readonly box: HurtChild
+  readonly ada: NodeChild
+  readonly bob: NodeChild
+  readonly box: NodeChild
   readonly #folder: string
   readonly #said = new Map<string, Said>()
   readonly #ups = new Map<string, Extract<Told, { up: string }>>()
@@ -68,7 +68,7 @@ export class FaultyTrio {
     return trio
   }
 
-  get people(): readonly HurtChild[] {
+  get people(): readonly NodeChild[] {
     return [this.ada, this.bob]
   }
 
@@ -105,7 +105,7 @@ export class FaultyTrio {
     for (const one of this.people) one.tell({ do: 'be quiet' })
   }
 
-  async report(one: HurtChild): Promise<Report> {
+  async report(one: NodeChild): Promise<Report> {
     const about = one === this.ada ? 'bob' : 'ada'
     const told = await one.ask({ do: 'report', about }, 'report')
     if (told === undefined || !('report' in told)) throw new Error(`${one.name} has ended`)
@@ -120,7 +120,7 @@ export class FaultyTrio {
   }
 
   /** Descriptors that one of them may have open from now on. */
-  async limit(one: HurtChild, descriptors: number): Promise<void> {
+  async limit(one: NodeChild, descriptors: number): Promise<void> {
     await run('prlimit', ['--pid', `${one.pid}`, `--nofile=${descriptors}:`])
   }
 
@@ -157,15 +157,17 @@ export class FaultyTrio {
     await rm(this.#folder, { recursive: true, force: true })
   }
 
-  #child(name: string): HurtChild {
+  #child(name: string): NodeChild {
     const said: Said = { accepted: new Set(), refused: new Map(), lines: [] }
     this.#said.set(name, said)
     const place = { dir: join(this.disk.dir, name), listen: LISTEN }
-    return new HurtChild({
+    return new NodeChild({
       folder: this.#folder,
       name,
       order:
-        name === 'box' ? { do: 'mailbox', ...place, pace: PACE } : { do: 'node', ...place, name },
+        name === 'box'
+          ? { do: 'mailbox', ...place, monitored: { pace: PACE } }
+          : { do: 'node', ...place, name },
       told: (told) => this.#hear(name, said, told),
       through: this.disk.through,
     })

@@ -1,12 +1,10 @@
 // Two nodes and a mailbox, each a real process on a real LevelDB folder, chat both ways and are killed at random moments: while they
 // start, write, send, receive and acknowledge. What was accepted must be shown exactly once to the other side.
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { askChild, loadChild } from './node-child.ts'
-import type { ChildProcess } from 'node:child_process'
-import type { Order, Report, Told } from './node-process.ts'
+import { NodeChild } from './node-child.ts'
+import type { Begin, Report, Told } from './node-process.ts'
 
 /** What became of two people over all their lives. */
 export interface NodeKillReport {
@@ -46,97 +44,30 @@ export async function killNodes(
   }
 }
 
-/** One program over all its lives. */
-class Victim {
-  readonly name: string
-  readonly #folder: string
-  readonly #told: (told: Told) => void
-  /** What it is asked at each start. */
-  order: Order
-  link = ''
-  #running: ChildProcess | undefined
-  #next: Promise<ChildProcess>
-
-  constructor(folder: string, name: string, order: Order, told: (told: Told) => void) {
-    this.#folder = folder
-    this.name = name
-    this.order = order
-    this.#told = told
-    this.#next = loadChild(this.#folder)
-  }
-
-  get isRunning(): boolean {
-    return this.#running !== undefined
-  }
-
-  /** Begins to start; resolves when it is up, or was killed before. */
-  async start(): Promise<void> {
-    const child = (this.#running = await this.#next)
-    this.#next = loadChild(this.#folder)
-    child.on('message', (told: Told) => {
-      if (child === this.#running && told !== null && typeof told === 'object') this.#told(told)
-    })
-    const up = await this.#ask(child, this.order, 'up')
-    if (up === undefined || !('up' in up)) return
-    this.link = up.up
-    if ('listen' in this.order) {
-      this.order = { ...this.order, listen: String(up.addresses[0]).replace(/\/p2p\/.*/, '') }
-    }
-  }
-
-  /** Undefined when it was killed first. */
-  async ask(order: Order, answer: string): Promise<Told | undefined> {
-    return this.#running === undefined ? undefined : this.#ask(this.#running, order, answer)
-  }
-
-  tell(order: Order): void {
-    if (this.#running?.connected === true) this.#running.send(order)
-  }
-
-  /** SIGKILL: nothing is finished, nothing is flushed. */
-  async kill(): Promise<void> {
-    const child = this.#running
-    this.#running = undefined
-    if (child === undefined) return
-    const exit = once(child, 'exit')
-    child.kill('SIGKILL')
-    await exit
-  }
-
-  async end(): Promise<void> {
-    await this.kill()
-    this.#running = await this.#next
-    await this.kill()
-  }
-
-  async #ask(child: ChildProcess, order: Order, answer: string): Promise<Told | undefined> {
-    const isMeant = (): boolean => child !== this.#running
-    return askChild(child, order, { name: this.name, answer, isMeant })
-  }
-}
-
 class Trio {
-  readonly #box: Victim
-  readonly #ada: Victim
-  readonly #bob: Victim
+  readonly #box: NodeChild
+  readonly #ada: NodeChild
+  readonly #bob: NodeChild
   readonly #accepted = new Map<string, Set<string>>()
   readonly #faults: string[] = []
   #life = 0
 
   constructor(folder: string) {
     const listen = '/ip4/127.0.0.1/tcp/0'
-    const person = (name: string): Victim => {
-      this.#accepted.set(name, new Set())
-      const order: Order = { do: 'node', dir: join(folder, name), listen, name }
-      return new Victim(folder, name, order, (told) => this.#hear(name, told))
+    const child = (name: string, order: Begin): NodeChild => {
+      const told = (what: Told): void => this.#hear(name, what)
+      return new NodeChild({ folder, name, order, told, loadsAhead: true })
     }
-    const order: Order = { do: 'mailbox', dir: join(folder, 'box'), listen }
-    this.#box = new Victim(folder, 'mailbox', order, (told) => this.#hear('mailbox', told))
+    const person = (name: string): NodeChild => {
+      this.#accepted.set(name, new Set())
+      return child(name, { do: 'node', dir: join(folder, name), listen, name })
+    }
+    this.#box = child('mailbox', { do: 'mailbox', dir: join(folder, 'box'), listen })
     this.#ada = person('ada')
     this.#bob = person('bob')
   }
 
-  get #people(): readonly (readonly [Victim, Victim])[] {
+  get #people(): readonly (readonly [NodeChild, NodeChild])[] {
     return [
       [this.#ada, this.#bob],
       [this.#bob, this.#ada],
@@ -247,6 +178,8 @@ class Trio {
 
   #hear(name: string, told: Told): void {
     if ('accepted' in told) this.#accepted.get(name)?.add(told.accepted)
+    if ('refused' in told) this.#faults.push(`${name} refuses: ${told.refused}`)
+    if ('said' in told) this.#faults.push(`${name} says of its store: ${told.said}`)
     if (!('up' in told)) return
     if (told.recovery !== null) this.#faults.push(`${name} says: ${told.recovery.reason}`)
     if (told.damaged > 0) this.#faults.push(`${name} has ${told.damaged} damaged records`)

@@ -1,17 +1,27 @@
-// A program of its own: a node or a mailbox that a test kills, or runs for long. Loads everything first and says so, so that the next
-// one can be ready; then does what it is told, and tells what it has accepted. Ends with its parent.
+// A program of its own: a node or a mailbox that a test kills, hurts, or runs for long. Loads everything first and says so, so that the
+// next one can be ready; then does what it is told, and tells what is accepted and what is refused. Ends with its parent.
 import { flushCompileCache } from 'node:module'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { getHeapCodeStatistics } from 'node:v8'
+import { exitCodeOf } from '../../cli/exit-codes.ts'
 import { hostMailbox, type MailboxHost } from '../../mailbox/main.ts'
-import type { Node, Recovery } from '../../node/api.ts'
+import type { Node, Recovery, StoreTrouble } from '../../node/api.ts'
 import { createNode } from '../../node/create-node.ts'
+import { SottoError } from '../../node/errors.ts'
+import { HomeError } from '../../net/platform/home-error.ts'
 import { ready } from '../../protocol/crypto.ts'
 import { Chatter, type ChatOrder, type Counts } from './chatter.ts'
+import { quickClock } from './quick-clock.ts'
 
-/** What a parent asks for, one after another. */
-export type Order =
-  | { readonly do: 'mailbox'; readonly dir: string; readonly listen: string }
+/** What is to be started. */
+export type Begin =
+  | {
+      readonly do: 'mailbox'
+      readonly dir: string
+      readonly listen: string
+      /** It has a port for health and metrics, tells its log, and its clock goes so fast. */
+      readonly monitored?: { readonly pace: number }
+    }
   | {
       readonly do: 'node'
       readonly dir: string
@@ -23,9 +33,24 @@ export type Order =
       /** Marks as read what comes. */
       readonly reads?: boolean
     }
+
+/** What a parent asks for, one after another. */
+export type Order =
+  | Begin
   | { readonly do: 'befriend'; readonly link: string; readonly name: string }
-  /** Writes until it is killed; the texts begin with `prefix`, and a number follows. */
-  | { readonly do: 'talk'; readonly to: string; readonly prefix: string }
+  /**
+   * Writes until it is killed, told to be quiet, or told to talk again; the texts begin with `prefix`, and a number follows, and where they have to be `length`
+   * characters long, what fills them up.
+   */
+  | {
+      readonly do: 'talk'
+      readonly to: string
+      readonly prefix: string
+      readonly length?: number
+      /** Messages that may wait for their receipt. */
+      readonly most?: number
+    }
+  | { readonly do: 'be quiet' }
   | { readonly do: 'report'; readonly about: string }
   /** Writes at a steady pace until it is hushed. */
   | ChatOrder
@@ -43,6 +68,7 @@ export interface Report {
   /** `out text`, `in text`, or what else stands in the history. */
   readonly history: readonly string[]
   readonly diverged: number
+  readonly store: StoreTrouble | null
 }
 
 export type Told =
@@ -51,9 +77,17 @@ export type Told =
       readonly addresses: readonly string[]
       readonly recovery: Recovery | null
       readonly damaged: number
+      /** Of a mailbox that is monitored: the port. */
+      readonly monitor: number
     }
+  /** It did not start, and why. */
+  | { readonly failed: string }
   | { readonly done: true }
   | { readonly accepted: string }
+  /** The code of the error that `send` rejected with, and the exit code that it stands for. */
+  | { readonly refused: string; readonly exit: number }
+  /** A line of the log of a mailbox, or what a node says of its store. */
+  | { readonly said: string }
   | { readonly shown: string }
   | { readonly report: Report }
   | { readonly measured: Measured }
@@ -79,6 +113,8 @@ const MOST_QUEUED = 30
 let node: Node | undefined
 let host: MailboxHost | undefined
 let chatter: Chatter | undefined
+/** Ends what is being written. */
+let quiet = new AbortController()
 const delay = monitorEventLoopDelay()
 
 await ready
@@ -92,13 +128,14 @@ function tell(told: Told): void {
 }
 
 async function obey(order: Order): Promise<void> {
-  if (order.do === 'mailbox') return serve(order)
-  if (order.do === 'node') return begin(order)
+  if (order.do === 'mailbox') return serve(order).catch(fail)
+  if (order.do === 'node') return begin(order).catch(fail)
   if (order.do === 'freeze') return freeze(order.ms)
   if (order.do === 'measure') return tell({ measured: await measured() })
   if (order.do === 'stop') return stop()
   if (node === undefined || chatter === undefined) throw new Error('no node')
   if (order.do === 'talk') return talk(node, order)
+  if (order.do === 'be quiet') return quiet.abort()
   if (order.do === 'chat') return chatter.chat(order)
   if (order.do === 'report') return tell({ report: await report(node, order.about) })
   if (order.do === 'befriend') await node.contacts.add(order.link, { name: order.name })
@@ -107,35 +144,59 @@ async function obey(order: Order): Promise<void> {
   tell({ done: true })
 }
 
-async function serve({ dir, listen }: Extract<Order, { do: 'mailbox' }>): Promise<void> {
+async function serve(order: Extract<Order, { do: 'mailbox' }>): Promise<void> {
+  const { dir, listen, monitored } = order
+  const log = { write: (said: string) => tell({ said }), level: () => 'info' as const }
   host = await hostMailbox({
     profile: { dir },
     listen: [listen],
     joining: { policy: 'open' },
+    ...(monitored && {
+      clock: quickClock(monitored.pace),
+      monitor: { listen: { host: '127.0.0.1', port: 0 }, log },
+    }),
   })
   const { damaged } = await host.status()
-  tell({ up: host.link, addresses: host.addresses, recovery: null, damaged })
+  const base = { up: host.link, addresses: host.addresses, recovery: null, damaged }
+  tell({ ...base, monitor: host.monitor?.port ?? 0 })
 }
 
 async function begin(order: Extract<Order, { do: 'node' }>): Promise<void> {
   const { dir, listen, name, mailbox, bootstrap = [] } = order
   const network = { listen: [listen], bootstrap, replication: 2 }
   node = await createNode({ profile: { dir }, name, network })
+  node.on('node.store', ({ problem }) => tell({ said: problem ?? 'well' }))
   chatter = new Chatter(node, tell)
   if (order.reads === true) void chatter.read()
   if (mailbox !== undefined && node.mailbox.list().length === 0) await node.mailbox.use(mailbox)
   const { addresses, recovery, damaged } = node.status
   const sum = Object.values(damaged).reduce((a, b) => a + b, 0)
-  tell({ up: node.id.link, addresses, recovery, damaged: sum })
+  tell({ up: node.id.link, addresses, recovery, damaged: sum, monitor: 0 })
 }
 
-async function talk(own: Node, { to, prefix }: Extract<Order, { do: 'talk' }>): Promise<void> {
+/** It does not start. */
+function fail(cause: unknown): void {
+  if (!SottoError.is(cause) && !(cause instanceof HomeError)) throw cause
+  tell({ failed: cause.code })
+}
+
+async function talk(own: Node, order: Extract<Order, { do: 'talk' }>): Promise<void> {
+  const { to, prefix, length = 0, most = MOST_QUEUED } = order
+  quiet.abort()
+  const { signal } = (quiet = new AbortController())
   const conversation = own.conversation(to)
-  for (let serial = 0; ; serial++) {
-    while (conversation.contact.queued > MOST_QUEUED) await turn(20)
-    await conversation.send(`${prefix}${serial}`)
-    tell({ accepted: `${prefix}${serial}` })
-    await turn(serial % 7)
+  for (let serial = 0; !signal.aborted; serial++) {
+    while (conversation.contact.queued > most && !signal.aborted) await turn(20)
+    const text = `${prefix}${serial}`
+    try {
+      await conversation.send(text.padEnd(length, '_'))
+      tell({ accepted: text })
+      await turn(serial % 7)
+    } catch (error) {
+      if (!SottoError.is(error)) throw error
+      tell({ refused: error.code, exit: exitCodeOf(error) })
+      await turn(100)
+    }
   }
 }
 
@@ -171,10 +232,11 @@ async function measured(): Promise<Measured> {
 async function report(own: Node, about: string): Promise<Report> {
   const entries = await own.messages.list(about)
   const history = entries.map((entry) =>
-    entry.kind === 'text' ? `${entry.direction} ${entry.text}` : entry.kind,
+    entry.kind === 'text' ? `${entry.direction} ${entry.text.replace(/_+$/, '')}` : entry.kind,
   )
   const { queued, irregularities } = own.contacts.get(about)
-  return { queued, history, diverged: irregularities.diverged }
+  const { store } = own.status
+  return { queued, history, diverged: irregularities.diverged, store }
 }
 
 function turn(ms: number): Promise<void> {
