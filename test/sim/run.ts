@@ -1,5 +1,6 @@
 // One run: a story from a seed, in which things go wrong; then everything works again and time passes; then what must hold is
 // looked at.
+import { mayBegin } from '../../node/renewal.ts'
 import { Dice } from '../campaign/dice.ts'
 import type { Image } from './disk.ts'
 import type { Host } from './host.ts'
@@ -80,10 +81,19 @@ async function settle(world: World): Promise<readonly string[]> {
     if (minute >= 2 && (await world.isQuiet())) return []
     await world.clock.advance(MINUTE)
   }
+  const waits = world.people.some((person) => person.isHurt || hasUsedUpItsDay(person))
   for (let day = 0; day < 3 && !(await world.isQuiet()); day++) await world.clock.advance(26 * HOUR)
   // What was sealed for a store that went back to an older copy is sealed again a day later.
-  if (world.people.some(({ isHurt }) => isHurt)) return []
+  if (waits) return []
   return [`after ${PATIENCE} minutes without faults there were messages on their way`]
+}
+
+/** Whether somebody wants a handshake with a contact, and has made all of the day. */
+function hasUsedUpItsDay({ core }: Person): boolean {
+  const now = core.clock.now()
+  return core.book
+    .all()
+    .some(({ contact }) => contact.renewal.wanted !== undefined && !mayBegin(contact, now))
 }
 
 /** A host's folder as it was: the database, and what noted beside it how far it was. */
