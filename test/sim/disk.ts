@@ -98,6 +98,7 @@ export class SimDisk {
     this.#durable = new Map(image)
     this.#log = []
     this.#doubtful = undefined
+    this.#tell([...image].map(([key, value]) => ({ type: 'put', key, value })))
   }
 
   /** Flips a bit in one record under a prefix, while nobody has the database open. False when there is none. */
@@ -176,10 +177,14 @@ export class SimDisk {
   #sync(): void {
     for (const batch of this.#log) {
       apply(this.#durable, batch)
-      for (const { type, key } of batch) if (type === 'put') this.everDurable.add(key)
-      this.#init.onDurable(batch)
+      this.#tell(batch)
     }
     this.#log = []
+  }
+
+  #tell(batch: Batch): void {
+    for (const { type, key } of batch) if (type === 'put') this.everDurable.add(key)
+    this.#init.onDurable(batch)
   }
 }
 

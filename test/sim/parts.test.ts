@@ -118,3 +118,19 @@ test('a database is being opened again until it is open, or another process open
   await one.open(new Process(0))
   expect(one.isReopening).toBe(false)
 })
+
+test('what comes from a copy is durable, though it was only written when the copy was made', async () => {
+  const clock = new SimClock()
+  const { disk: one, durable } = disk(clock)
+  const process = new Process(0)
+  const { store } = await one.open(process)
+  void store.batch(put('written'))
+  await clock.advance(1_000)
+  const copy = one.image()
+  process.alive = false
+  one.crash(false)
+  expect(durable).toEqual([])
+  one.restore(copy)
+  expect(durable).toEqual(['written'])
+  expect([...one.everDurable]).toEqual(['written'])
+})
