@@ -116,14 +116,17 @@ export class ChatCore {
       damages,
     })
     this.#announcements = new Announcements(this.events, clock)
-    records.onTrouble((trouble) => this.#announcements.store(trouble))
+    records.onTrouble((trouble) => {
+      this.#announcements.store(trouble)
+      if (trouble === undefined) this.#tendAll() // what the store has refused is done now
+    })
     this.continuity = new Continuity({ ...init, events: this.events })
     this.#marks = new MarkKeeper({
       ...{ account: account.key, records, random: salts },
       onMark: (mark) => this.#hearMark(mark),
       onHeard: (count) => this.#hear(count),
     })
-    this.#hold = new StartHold({ clock, onEnd: () => this.#encryptHeld() })
+    this.#hold = new StartHold({ clock, onEnd: () => this.#tendAll() })
     const permit = (addresses: readonly string[]): void => init.dialPolicy?.permit(addresses)
     this.tokens = new TokenDesk({
       book: () => this.book,
@@ -405,8 +408,8 @@ export class ChatCore {
     else this.#hold.endSoon()
   }
 
-  /** What waited at the start. Where the store refuses, the next step of the conversation comes back to it. */
-  #encryptHeld(): void {
+  /** Does what waited, at the start or for the store. Where the store refuses again, its next recovery comes back to it. */
+  #tendAll(): void {
     for (const conversation of this.book.all()) void conversation.tend().catch(() => undefined)
   }
 

@@ -64,6 +64,20 @@ test('when both have answered nothing is waited for', async () => {
   expect(unsealed(people)).toBe(0)
 })
 
+test('what the disk refuses when the wait is over is done when it is well again', async () => {
+  people = await MailboxPeople.meet('full', 1)
+  people.away()
+  await people.world.restart(people.bob)
+  await people.bob.node.conversation('ada').send('late')
+  people.bob.disk.fault = 'full'
+  await people.clock.advance(2 * SECOND)
+  expect(unsealed(people)).toBe(1)
+  people.bob.disk.fault = 'none'
+  await people.clock.advance(10 * SECOND)
+  expect(unsealed(people)).toBe(0)
+  expect(await texts(people.ada, people.bob)).toContain('late')
+})
+
 test('without a mailbox there is nothing to wait for', async () => {
   people = await MailboxPeople.meet('none', 0)
   people.away()
