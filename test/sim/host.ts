@@ -60,6 +60,8 @@ export class Host {
   #dataKey = new Uint8Array(32).fill(7)
   readonly #around: Surroundings
   #starts = 0
+  /** The latest that its clock has shown before it was set, in Unix ms. */
+  #latest = 0
 
   constructor(around: Surroundings, name: string) {
     const { seed, clock, faults, trace, onDurable } = around
@@ -84,6 +86,21 @@ export class Host {
 
   get isUp(): boolean {
     return this.process.alive
+  }
+
+  /** Sets its clock, to so many ms from true time. */
+  setClock(skew: number): void {
+    this.#latest = Math.max(this.#latest, this.#now)
+    this.process.skew = skew
+  }
+
+  /** Whether its clock shows less than it once did: what a program has dated does not go back. */
+  get isSetBack(): boolean {
+    return this.#now < this.#latest
+  }
+
+  get #now(): number {
+    return this.#around.clock.now() + this.process.skew
   }
 
   /** A new process with everything that a program needs; `chain` as `Records` has it, and the names of what must die. */

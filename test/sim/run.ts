@@ -81,7 +81,8 @@ async function settle(world: World): Promise<readonly string[]> {
     if (minute >= 2 && (await world.isQuiet())) return []
     await world.clock.advance(MINUTE)
   }
-  const waits = world.people.some((person) => person.isHurt || hasUsedUpItsDay(person))
+  const { people } = world
+  const waits = people.some((one) => one.isHurt || one.isSetBack || hasUsedUpItsDay(one))
   for (let day = 0; day < 3 && !(await world.isQuiet()); day++) await world.clock.advance(26 * HOUR)
   // What was sealed for a store that went back to an older copy is sealed again a day later.
   if (waits) return []
@@ -336,7 +337,8 @@ class Story {
 
   #jump(): void {
     const far = this.#dice.onceIn(3) ? 5 * 24 * HOUR : 50 * MINUTE
-    this.#anyHost().process.skew += this.#dice.below(2 * far) - far
+    const host = this.#anyHost()
+    host.setClock(host.process.skew + this.#dice.below(2 * far) - far)
     this.#happened('clock jump')
   }
 
@@ -361,7 +363,7 @@ class Story {
   }
 
   #setClocksApart(): void {
-    for (const { process } of this.#world.hosts) process.skew = this.#dice.below(20_000) - 10_000
+    for (const host of this.#world.hosts) host.setClock(this.#dice.below(20_000) - 10_000)
     this.#happened('clocks apart')
   }
 

@@ -195,7 +195,7 @@ export class World {
   async heal({ cut }: { readonly cut: boolean }): Promise<void> {
     this.directory.lies = []
     for (const mailbox of this.mailboxes) mailbox.lies = []
-    for (const host of this.hosts) host.process.skew = 0
+    for (const host of this.hosts) host.setClock(0)
     await this.calm({ cut })
     await this.startAll()
     for (const person of this.people) {
