@@ -157,7 +157,9 @@ export function lookAtAge(draft: Draft, composer: Composer): void {
 /** Another handshake of the series is due. */
 function isUnanswered({ contact, now }: Draft, session: Session): boolean {
   if (session.phase !== 'initiating') return false
-  return hasLapsed(session, contact, now) || (contact.series && isRetryDue(contact.series, now)) === true
+  return (
+    hasLapsed(session, contact, now) || (contact.series && isRetryDue(contact.series, now)) === true
+  )
 }
 
 /**
