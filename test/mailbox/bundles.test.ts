@@ -25,8 +25,7 @@ class FakeDirectory implements Directory {
     return this.holders
   }
 
-  // eslint-disable-next-line require-yield
-  async *get(): AsyncGenerator<never> {
+  get(): AsyncGenerator<never> {
     throw new Error('a mailbox looks nothing up')
   }
 }

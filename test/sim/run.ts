@@ -278,17 +278,28 @@ class Story {
     }
   }
 
-  /** An older copy of a database comes into its place, without what lies beside it. */
-  async #restoreStore(): Promise<void> {
+  /** Somebody of whom there is a copy stops, for it to come back. Without a copy one is made for later. */
+  async #stopToRestore(fault: Fault): Promise<{ person: Person; copy: Copy } | undefined> {
     const person = this.#dice.pick(this.#world.people)
     const copy = this.#copies.get(person)
-    if (copy === undefined) return this.#copyAll()
-    if (this.#hasBegunAnew) return
+    if (copy === undefined) {
+      await this.#copyAll()
+      return undefined
+    }
+    if (this.#hasBegunAnew) return undefined
     // With a loss of power the newest note beside it could be lost as well, and a copy of the last seconds would not be told from it.
     this.#world.crash(person, { power: false, silent: false })
-    person.disk.restore(copy.database)
     person.isHurt = true
-    this.#happened('store restored')
+    this.#happened(fault)
+    return { person, copy }
+  }
+
+  /** An older copy of a database comes into its place, without what lies beside it. */
+  async #restoreStore(): Promise<void> {
+    const stopped = await this.#stopToRestore('store restored')
+    if (stopped === undefined) return
+    const { person, copy } = stopped
+    person.disk.restore(copy.database)
     await this.#world.start(person)
   }
 
@@ -297,16 +308,12 @@ class Story {
    * that could have been sent before.
    */
   async #restoreFolder(): Promise<void> {
-    const person = this.#dice.pick(this.#world.people)
-    const copy = this.#copies.get(person)
-    if (copy === undefined) return this.#copyAll()
-    if (this.#hasBegunAnew) return
-    this.#world.crash(person, { power: false, silent: false })
+    const stopped = await this.#stopToRestore('folder restored')
+    if (stopped === undefined) return
+    const { person, copy } = stopped
     person.disk.restore(copy.database)
     for (const [at, file] of person.witnesses.entries()) file.restore(copy.notes[at])
     person.epochs.restore(copy.epochs)
-    person.isHurt = true
-    this.#happened('folder restored')
     await this.#world.calm()
     person.isUnaware = !(await this.#world.isKnownBetter(person, copy.state))
     await this.#world.start(person)
@@ -318,14 +325,10 @@ class Story {
 
   /** Somebody makes a new folder out of a backup: the account, contacts and history are there, and nothing that sessions are made of. */
   async #restoreBackup(): Promise<void> {
-    const person = this.#dice.pick(this.#world.people)
-    const copy = this.#copies.get(person)
-    if (copy === undefined) return this.#copyAll()
-    if (this.#hasBegunAnew) return
-    this.#world.crash(person, { power: false, silent: false })
+    const stopped = await this.#stopToRestore('backup restored')
+    if (stopped === undefined) return
+    const { person, copy } = stopped
     await person.restoreBackup(copy.database, copy.madeAt)
-    person.isHurt = true
-    this.#happened('backup restored')
     await this.#world.start(person)
   }
 
