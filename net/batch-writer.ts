@@ -88,7 +88,7 @@ export class BatchWriter {
     return this.#durable
   }
 
-  /** The next batch begins the chain anew, above this number. */
+  /** The next batch that is numbered begins the chain anew, above this number and all so far. */
   beginChainAbove(number: number): void {
     this.#chain?.beginAbove(number)
   }
@@ -107,7 +107,7 @@ export class BatchWriter {
     this.#init.trouble.over()
     this.#batches++
     this.#unsynced = !sync
-    if (stamp !== undefined) this.#chain?.written(stamp.mark)
+    if (stamp !== undefined) this.#chain?.written(stamp)
     if (!sync) return
     this.#synced++
     watch?.synced(watch.now() - began)

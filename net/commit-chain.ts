@@ -51,6 +51,16 @@ export interface StoredChain {
   readonly hashAt: (number: number) => Uint8Array | undefined
 }
 
+/** What numbers a batch. */
+export interface Stamp {
+  /** What the batch makes the end of the chain. */
+  readonly mark: CommitMark
+  /** Written with it. */
+  readonly writes: readonly Write[]
+  /** It begins another chain, above this number. */
+  readonly above: number | undefined
+}
+
 interface Link extends CommitMark {
   readonly before: Uint8Array
 }
@@ -59,8 +69,8 @@ export class CommitChain {
   readonly #init: ChainInit
   /** In the database, synced or not. Undefined until it was read. */
   #head: CommitMark | undefined
-  /** What the next batch begins anew with. */
-  #fresh: readonly Write[] = []
+  /** The next batch that is numbered begins another chain, above this number. */
+  #above: number | undefined
 
   constructor(init: ChainInit) {
     this.#init = init
@@ -76,11 +86,12 @@ export class CommitChain {
     return chain
   }
 
-  /** Numbers a batch: what is written with it, and the mark that it makes. */
-  async stamp(
-    batch: readonly Write[],
-  ): Promise<{ readonly mark: CommitMark; readonly writes: readonly Write[] }> {
-    const before = (this.#head ??= (await this.load()).head)
+  /** Numbers a batch. One after the other: the one before is `written` or distrusted. Throws `StoreError`. */
+  async stamp(batch: readonly Write[]): Promise<Stamp> {
+    const head = (this.#head ??= (await this.load()).head)
+    const above = this.#above
+    const before =
+      above === undefined ? head : { ...NO_COMMIT, number: Math.max(above, head.number) }
     const number = before.number + 1
     const tags = batch.flatMap((write) =>
       write.type === 'put' ? [write.value.subarray(-TAG_BYTES)] : [],
@@ -91,29 +102,35 @@ export class CommitChain {
     }
     const { prefix, seal } = this.#init
     const link = seal(prefix + slotOf(number), concat(u64(number), before.hash, mark.hash))
-    return { mark, writes: [...this.#fresh, link] }
+    const fresh = above === undefined ? [] : this.#fresh(number)
+    return { mark, writes: [...fresh, link], above }
   }
 
   /** A stamped batch is in the database. */
-  written(mark: CommitMark): void {
+  written({ mark, above }: Stamp): void {
     this.#head = mark
-    this.#fresh = []
+    // Else it was asked for when the batch was on its way already.
+    if (above === this.#above) this.#above = undefined
   }
 
   /** A batch failed: what is in the database has to be read again. */
   distrust(): void {
     this.#head = undefined
-    this.#fresh = []
+    this.#above = undefined
   }
 
-  /** The next batch begins another chain, with a number above this one. Nothing is said any more of what was before. */
+  /** The next batch begins another chain, with a number above this one and all so far. Nothing is said any more of what was before. */
   beginAbove(number: number): void {
+    this.#above = number
+  }
+
+  /** What a chain begins with at this number. */
+  #fresh(base: number): readonly Write[] {
     const { prefix, seal } = this.#init
-    this.#head = { ...NO_COMMIT, number }
     const gone = Array.from({ length: CHAIN_LENGTH }, (_, slot): Write => {
       return { type: 'del', key: prefix + slotOf(slot) }
     })
-    this.#fresh = [...gone, seal(`${prefix}${BASE}`, u64(number + 1))]
+    return [...gone, seal(`${prefix}${BASE}`, u64(base))]
   }
 }
 

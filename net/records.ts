@@ -108,11 +108,9 @@ export class Records {
   }
 
   /** Begins the chain anew, above this number and what there is. Resolves when it is on the disk. Rejects as a commit does. */
-  async beginChainAbove(number: number): Promise<void> {
-    await this.flush()
-    const { number: before } = await this.durable()
-    this.#writer.beginChainAbove(Math.max(number, before))
-    await this.#sync()
+  beginChainAbove(number: number): Promise<void> {
+    this.#writer.beginChainAbove(number)
+    return this.#sync() // the batch that begins it, or one behind that
   }
 
   /** For marks of the chain that are kept elsewhere. The caller wipes it. */

@@ -208,6 +208,21 @@ describe.each([
     expect(await create({ chain: 'c/' }).continuity()).toMatchObject({ isWhole: false })
   })
 
+  test('a chain begins anew though other batches are on their way', async () => {
+    const records = create({ chain: 'c/' })
+    for (let at = 0; at < 5; at++) await records.commit([put('a', String(at))])
+    const before = records.commit([put('b', 'before')])
+    await beingWritten()
+    const begun = records.beginChainAbove(900)
+    await before
+    await beingWritten()
+    await Promise.all([begun, records.commit([put('b', 'beside')])])
+    const chain = await create({ chain: 'c/' }).continuity()
+    expect(chain?.isWhole).toBe(true)
+    expect(chain?.head.number).toBeGreaterThan(900)
+    expect(chain?.hashAt(5)).toBeUndefined()
+  })
+
   test('what can wait rides with the next commit, in the order of the calls', async () => {
     const records = create()
     void records.later([put('a', 'first'), put('b', 'kept')])
@@ -245,7 +260,7 @@ describe.each([
   test('what can wait does not make a batch of its own behind a commit', async () => {
     const records = create()
     const commit = records.commit([put('a', '1')])
-    for (let turn = 0; turn < 64; turn++) await Promise.resolve() // it is being written by then
+    await beingWritten()
     void records.later([put('b', '2')])
     await commit
     await settle(50)
@@ -373,6 +388,11 @@ describe('a failed batch', () => {
     await expect(records.commit([put('a', '1')])).rejects.toMatchObject({ code })
   })
 })
+
+/** What was committed just now is on its way to the store. */
+async function beingWritten(): Promise<void> {
+  for (let turn = 0; turn < 64; turn++) await Promise.resolve()
+}
 
 function create(init: Partial<RecordsInit> = {}): Records {
   const dataKey = generateSecret('DataKey', 32, seededRandom('data key'))
