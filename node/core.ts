@@ -118,7 +118,7 @@ export class ChatCore {
     this.#announcements = new Announcements(this.events, clock)
     records.onTrouble((trouble) => {
       this.#announcements.store(trouble)
-      if (trouble === undefined) this.#tendAll() // what the store has refused is done now
+      if (trouble === undefined && this.#started) this.#tendAll() // what the store has refused is done now
     })
     this.continuity = new Continuity({ ...init, events: this.events })
     this.#marks = new MarkKeeper({

@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { introduce, texts } from '../support/chat-world.ts'
 import { MailboxPeople, SECOND } from '../support/mailbox-people.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { ManualClock, settle } from '../support/manual-clock.ts'
 import { StartHold } from '../../node/start-hold.ts'
 
 let people: MailboxPeople | undefined
@@ -76,6 +76,30 @@ test('what the disk refuses when the wait is over is done when it is well again'
   await people.clock.advance(10 * SECOND)
   expect(unsealed(people)).toBe(0)
   expect(await texts(people.ada, people.bob)).toContain('late')
+})
+
+test('what waits still waits where the disk is well again before the start is over', async () => {
+  people = await MailboxPeople.meet('slow', 1)
+  const { bob, world, clock } = people
+  people.away()
+  people.cut(0, true)
+  await world.restart(bob)
+  await bob.node.conversation('ada').send('held')
+  const written = Promise.withResolvers<void>()
+  const witness = { read: () => Promise.resolve(undefined), write: () => written.promise }
+  const starting = world.startOn(bob, bob.disk.store, { witnesses: [witness] })
+  await settle()
+  bob.disk.fault = 'full'
+  await clock.advance(SECOND)
+  expect(bob.core.records.trouble).toBeDefined()
+  bob.disk.fault = 'none'
+  await clock.advance(10 * SECOND)
+  expect(bob.core.records.trouble).toBeUndefined()
+  expect(unsealed(people)).toBe(1)
+  written.resolve()
+  await starting
+  await clock.advance(9 * SECOND)
+  expect(unsealed(people)).toBe(1)
 })
 
 test('without a mailbox there is nothing to wait for', async () => {

@@ -55,6 +55,17 @@ describe('a node that stops', () => {
     }
   })
 
+  test('reads no session again when its disk is well at last', async () => {
+    ada.disk.fault = 'full'
+    await expect(ada.node.conversation('bob').send('refused')).rejects.toThrow()
+    await ada.node.stop()
+    ada.disk.fault = 'none'
+    await clock.advance(10_000)
+    expect(ada.core.records.trouble).toBeUndefined()
+    expect(ada.core.book.all().map(({ sessions }) => sessions.length)).toEqual([0])
+    await ada.core.records.close()
+  })
+
   test('while it receives loses nothing: what it confirmed is there, the rest comes again', async () => {
     const lines = Array.from({ length: 50 }, (_, at) => `text ${at}`)
     const sending = lines.map((line) => ada.node.conversation('bob').send(line))
