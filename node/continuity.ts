@@ -47,6 +47,11 @@ export class Continuity {
     return this.#last
   }
 
+  /** The store is not what it was, and `settle` has not come through since that was found. */
+  get isOpen(): boolean {
+    return this.#finding !== undefined
+  }
+
   /** Compares, before anything is written. Returns why all sessions have to be left, or nothing. Throws what files and store throw. */
   async check(): Promise<StoreFinding | undefined> {
     this.#last = await this.#stored()

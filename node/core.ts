@@ -98,6 +98,7 @@ export class ChatCore {
   #unwatch: (() => void) | undefined
   #started = false
   #publishing: Promise<void> = Promise.resolve()
+  #resuming: Promise<void> = Promise.resolve()
   #table: Timer | undefined
   /** Peers that we have been connected to since the start. */
   readonly #met = new Set<PeerName>()
@@ -118,7 +119,7 @@ export class ChatCore {
     this.#announcements = new Announcements(this.events, clock)
     records.onTrouble((trouble) => {
       this.#announcements.store(trouble)
-      if (trouble === undefined && this.#started) this.#tendAll() // what the store has refused is done now
+      if (trouble === undefined && this.#started) this.#resuming = this.#resume()
     })
     this.continuity = new Continuity({ ...init, events: this.events })
     this.#marks = new MarkKeeper({
@@ -332,6 +333,7 @@ export class ChatCore {
     this.#gaps.stop()
     this.#couriers.stop()
     await this.ownMailboxes.stop()
+    await this.#resuming
     await this.tokens.stop()
     await this.publisher.stop()
     await this.pool.stop()
@@ -404,6 +406,7 @@ export class ChatCore {
 
   /** So many of our mailboxes have told how far our store was. */
   #hear(count: number): void {
+    if (this.continuity.isOpen) return // what another one has told is not dealt with yet
     if (count >= this.ownMailboxes.accounts.length) this.#hold.end()
     else this.#hold.endSoon()
   }
@@ -417,8 +420,25 @@ export class ChatCore {
   async #hearMark(mark: CommitMark): Promise<void> {
     if ((await this.continuity.hear(mark)) === undefined) return
     this.#hold.keep()
+    await this.#recoverNow()
+  }
+
+  /** What was found since the start. When it is dealt with, nothing is sent in the sessions of the start: they need not be held. */
+  async #recoverNow(): Promise<void> {
+    if (!this.continuity.isOpen) return
     await this.#recover()
     await this.continuity.settle()
+    this.#hold.end()
+  }
+
+  /** The store is well again: does what it has refused, before all else a recovery. Never rejects. */
+  async #resume(): Promise<void> {
+    try {
+      await this.#marks.between(() => this.#recoverNow())
+      this.#tendAll()
+    } catch {
+      // The store refuses again: its next recovery comes back to it, and so does the mailbox.
+    }
   }
 
   async #fetched(mailbox: PeerName, items: readonly MailboxItem[]): Promise<readonly bigint[]> {

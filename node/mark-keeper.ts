@@ -50,6 +50,11 @@ export class MarkKeeper implements Marks {
       this.#init.onHeard(this.#heard.size)
     })
 
+  /** Runs `task` while no mailbox is being heard. Settles as it does. */
+  between(task: () => Promise<void>): Promise<void> {
+    return this.#lock.run(LOCK, task)
+  }
+
   readonly next = async (mailbox: AccountKey): Promise<Uint8Array | undefined> => {
     if (!this.#heard.has(toHex(mailbox))) return undefined
     const mark = await this.#init.records.durable()

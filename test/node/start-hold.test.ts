@@ -1,7 +1,7 @@
 // After a start nothing is sent in the sessions that the store had until a mailbox has told how far the store was.
 import { afterEach, expect, test } from 'vitest'
 import { introduce, texts } from '../support/chat-world.ts'
-import { MailboxPeople, SECOND } from '../support/mailbox-people.ts'
+import { MailboxPeople, MINUTE, SECOND } from '../support/mailbox-people.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
 import { StartHold } from '../../node/start-hold.ts'
 
@@ -124,6 +124,46 @@ test('a session that begins meanwhile does not wait', async () => {
   expect(unsealed(people)).toBe(1)
   await carol.node.stop()
 })
+
+/**
+ * Bob's store is put back, and he writes to ada, who is not there. His first mailbox tells him how far it was, and is gone; then a
+ * second one answers that has nothing to tell. His disk is full by then.
+ */
+async function putBack(people: MailboxPeople): Promise<void> {
+  const { bob, ada, world, clock, hosts } = people
+  const backup = await world.backup(bob)
+  await bob.node.conversation('ada').send('after the copy')
+  await clock.advance(5 * MINUTE) // a mark at each mailbox
+  world.network.part(ada.peer, bob.peer)
+  await hosts[1]?.box.setMark(bob.account.key, new Uint8Array(0))
+  hosts.forEach((_, index) => people.cut(index, index > 0))
+  await world.restore(bob, backup)
+  await bob.node.conversation('ada').send('held')
+  bob.disk.fault = 'full'
+  await clock.advance(SECOND)
+  hosts.forEach((_, index) => people.cut(index, index === 0))
+  await clock.advance(MINUTE)
+}
+
+test.each([1, 2])(
+  'what one of %i mailboxes has told is dealt with when the disk is well, and ends the wait',
+  async (count) => {
+    people = await MailboxPeople.meet('put back', count)
+    const { bob, ada, clock } = people
+    await putBack(people)
+    const conversation = bob.core.book.byAccount(ada.account.key)
+    const old = conversation?.sessions ?? []
+    expect(old.map((session) => conversation?.holds(session))).toEqual([true])
+    expect(unsealed(people)).toBe(1)
+    bob.disk.fault = 'none'
+    await clock.advance(MINUTE)
+    expect(bob.node.status.recovery).toMatchObject({ reason: 'older' })
+    expect(unsealed(people)).toBe(0)
+    for (const { sessionId } of conversation?.outbox.values() ?? []) {
+      expect(sessionId).not.toEqual(old[0]?.id)
+    }
+  },
+)
 
 /** A hold that has begun, and how often it has ended. */
 function begun() {
