@@ -107,6 +107,10 @@ test.each([
   expect(encode).toThrow(RangeError)
 })
 
+test('the refusal says how many bytes an integer may have', () => {
+  expect(() => u16(65_536)).toThrow('not an unsigned integer of 2 bytes')
+})
+
 test('a list states every length; absent is zero', () => {
   expect(toHex(lp(utf8('ab'), undefined, utf8('c')))).toBe('000000026162000000000000000163')
 })

@@ -151,6 +151,10 @@ test('a third mailbox is refused', () => {
 
 test('what is too long is neither written nor read', () => {
   expect(refusal(() => decodeContactLink(link.padEnd(177, 'A')))).toBe('DecodeError ERR_TOO_LARGE')
+  // Nothing of 176 characters is base32, which is another matter.
+  expect(refusal(() => decodeContactLink(link.padEnd(176, 'A')))).toBe(
+    'DecodeError ERR_NOT_CANONICAL',
+  )
   const tooLarge = [
     { ...mailboxLink, addresses: [ip4, ip4, ip4] },
     { ...mailboxLink, addresses: [new Uint8Array(200)] },
