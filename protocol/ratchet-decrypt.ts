@@ -198,7 +198,7 @@ function openPassed(
   // del state.MKSKIPPED[hk, n]
   const kept = withoutSkipped(ratchet.skipped, key)
   const change = removeSkipped(marked.lists, kept, [key])
-  const removed = [...marked.removed, ...change.removed]
+  const isDropped = change.removed.some((gone) => gone.kind === 'chain' && gone.chain === chain)
   return {
     next: { ...ratchet, ...change.lists },
     body,
@@ -206,8 +206,8 @@ function openPassed(
     epoch: header.epoch,
     spent: change.spent,
     // A chain that is dropped with its last key takes its marks along.
-    added: marked.added.filter((record) => !removed.some((gone) => isSameRecord(gone, record))),
-    removed,
+    added: isDropped ? [] : marked.added,
+    removed: [...marked.removed, ...change.removed],
   }
 }
 
@@ -221,11 +221,6 @@ function usedPosition(
   // called delivered.
   if (mark === undefined) return 'ERR_LIMIT'
   return isMarkOf(mark, digest) ? 'ERR_DUPLICATE' : 'ERR_DIVERGED'
-}
-
-function isSameRecord(a: KeptRecordId, b: KeptRecordId): boolean {
-  if (a.kind !== b.kind || a.chain !== b.chain) return false
-  return a.kind === 'chain' || b.kind === 'chain' || a.number === b.number
 }
 
 /** A header ahead of all others is of the receive epoch, or of the next one if its key is held. */

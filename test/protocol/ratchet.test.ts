@@ -170,6 +170,24 @@ describe('a header that names a number above the last one is refused as a forger
   })
 })
 
+test('without an old chain PN skips nothing, whatever it says', () => {
+  const prekey = createSignedPrekey(random).keyPair
+  const [here, there] = [agreed(), agreed()]
+  const start = ratchetInitiate(here, prekey.publicKey, random)
+  const boasting = { ...start, sending: { ...start.sending, previousChainLength: MAX_NUMBER } }
+  const envelope = sealed(boasting, expandEpoch(here.epochSecret, 0, 1))
+  const responder = ratchetRespond(there, prekey)
+  const context = contextOf(envelope, expandEpoch(there.epochSecret, 0, 2))
+  expect(ratchetDecryptFirst(responder, context).next.skipped).toEqual([])
+})
+
+test('an envelope that no chain made is noise', () => {
+  const { ours, theirs, context } = started()
+  const envelope = sealed(ours, context.ours)
+  const foreign = { ...envelope, tag: envelope.tag.map((byte) => byte ^ 1) }
+  expect(open(theirs, foreign, context.theirs)).toBe('SessionError ERR_NO_SESSION')
+})
+
 test('a body whose padding holds no content is refused, though it is authentic', () => {
   const { ours, theirs, context } = started()
   const paddedBody = new Uint8Array(256).fill(0xff)
