@@ -174,7 +174,7 @@ export function isHealingStalled({ phase, postQuantum }: Session, now: number): 
 
 /**
  * Gives up messages that were skipped before a time (Unix ms): docs/protocol.md, "Limits of a
- * session".
+ * session". Where there are none, `next` is the session itself.
  */
 export function expireSkippedKeys(
   session: Session,
@@ -192,7 +192,8 @@ export function expireSkippedKeys(
 
 /**
  * Skipped messages that were dated by a clock that was ahead, as if they had been skipped `now` (Unix
- * ms): otherwise their keys would be kept for as long as it was ahead. The secrets are shared.
+ * ms): otherwise their keys would be kept for as long as it was ahead. The secrets are shared. Where there are none, `next` is
+ * the session itself.
  */
 export function redateSkippedKeys(
   session: Session,

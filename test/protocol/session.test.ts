@@ -1,14 +1,17 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { toHex } from '../../protocol/bytes.ts'
+import { toHex, utf8 } from '../../protocol/bytes.ts'
 import { ready } from '../../protocol/crypto.ts'
 import { MAX_ENVELOPE_BYTES, readEnvelope } from '../../protocol/envelope.ts'
 import { itemKinds } from '../../protocol/padding.ts'
 import { MAX_JUMP } from '../../protocol/ratchet-decrypt.ts'
+import { STALLED_CHAINS, STALLED_MESSAGES } from '../../protocol/riding.ts'
 import { wipeAll } from '../../protocol/secret.ts'
 import { openMessage, tagMatches } from '../../protocol/open-message.ts'
+import type { CallerItem, Session } from '../../protocol/session.ts'
 import {
   encryptMessage,
   expireSkippedKeys,
+  isHealingStalled,
   redateSkippedKeys,
   receiveOnly,
   sessionSecrets,
@@ -65,18 +68,109 @@ describe('phases', () => {
     expect(openMessage(quiet, readEnvelope(theirs.send()), ours).next.phase).toBe('receive-only')
     expect(secretsIn(quiet)).toEqual(secretsIn(ours.session))
   })
+
+  test('a receive-only session takes no part of a key agreement', () => {
+    const [ours, theirs] = [new Talker('ours'), new Talker('theirs')]
+    ours.begin(theirs)
+    theirs.receive(ours.send())
+    const offer = readEnvelope(theirs.send())
+    expect(openMessage(ours.session, offer, ours).next.postQuantum.phase).toBe('answered')
+    const quiet = receiveOnly(ours.session)
+    expect(openMessage(quiet, offer, ours).next.postQuantum.phase).toBe('idle')
+  })
+
+  test('a first envelope belongs to the session whose handshake it names, whatever its tag', () => {
+    const [ours, theirs] = [new Talker('ours'), new Talker('theirs')]
+    ours.begin(theirs)
+    const envelope = readEnvelope(ours.send())
+    expect(tagMatches(theirs.sessions, envelope)).toBeUndefined()
+    theirs.receive(envelope.bytes)
+    const forged = { ...envelope, tag: envelope.tag.map((byte) => byte ^ 1) }
+    expect(tagMatches(theirs.sessions, forged)?.session).toBe(theirs.session)
+    expect(refusal(() => openMessage(theirs.session, forged, theirs))).toBe(
+      'SessionError ERR_NO_SESSION',
+    )
+  })
 })
 
 test('items ride beside a content', () => {
   const { ours, theirs } = acquainted()
   const items = [{ kind: itemKinds.handOutNote, value: new Uint8Array(200).fill(1) }]
   const message = { content: new Uint8Array(3), items }
-  const { envelope } = encryptMessage(ours.session, message, ours)
+  const { envelope, position } = encryptMessage(ours.session, message, ours)
+  expect(position).toEqual({ chain: 1, number: 0 })
   expect(openMessage(theirs.session, readEnvelope(envelope), theirs)).toMatchObject({
     ...message,
     malformedItems: false,
-    position: { chain: 1, number: 0 },
+    position,
   })
+})
+
+test.each([
+  ['an item that breaks a rule', { kind: itemKinds.divergence, value: new Uint8Array(15) }],
+  ['an offer for no epoch of theirs', { kind: itemKinds.offer, value: new Uint8Array(4 + 1184) }],
+])('%s is left out and told, and the content counts', (_, item) => {
+  const { ours, theirs } = acquainted()
+  const message = { content: utf8('counts'), items: [item as CallerItem] }
+  const { envelope } = encryptMessage(ours.session, message, ours)
+  expect(theirs.receive(envelope)).toBe('opened')
+  expect([theirs.inbox, theirs.reports]).toEqual([['counts'], ['malformed']])
+})
+
+describe('an envelope of 128 KiB is the largest', () => {
+  const PADDED = 129_024 // the largest padded length that leaves room for a header
+  const overhead = 16 + 8 + 60 + 16
+  const exact = MAX_ENVELOPE_BYTES - PADDED - overhead
+
+  /** The responder before its first message, with a prefix of any length. */
+  function sender(length: number): { readonly talker: Talker; readonly session: Session } {
+    const [ours, theirs] = [new Talker('ours'), new Talker('theirs')]
+    ours.begin(theirs)
+    theirs.receive(ours.send())
+    const prefix = new Uint8Array(length)
+    return { talker: theirs, session: { ...theirs.session, phase: 'initiating', prefix } }
+  }
+
+  test('to the byte', () => {
+    const { talker, session } = sender(exact)
+    const content = new Uint8Array(PADDED - 4)
+    expect(encryptMessage(session, content, talker).envelope).toHaveLength(MAX_ENVELOPE_BYTES)
+    const longer = sender(exact + 1).session
+    expect(refusal(() => encryptMessage(longer, content, talker))).toBe(
+      'SessionError ERR_TOO_LARGE',
+    )
+  })
+
+  test('and a part of a key agreement waits for the next one rather than making it larger', () => {
+    const content = new Uint8Array(PADDED - 2048 - 4)
+    const sent = [exact, exact + 1].map((length) => {
+      const { talker, session } = sender(length)
+      const { envelope, next } = encryptMessage(session, content, talker)
+      return [envelope.length, next.postQuantum.phase]
+    })
+    const without = PADDED - 2048 + overhead + exact + 1
+    expect(sent).toEqual([
+      [MAX_ENVELOPE_BYTES, 'offering'],
+      [without, 'idle'],
+    ])
+  })
+})
+
+test('healing is stalled when the other side answers and never takes our part', () => {
+  const [ours, theirs] = [new Talker('ours'), new Talker('theirs')]
+  ours.begin(theirs)
+  theirs.receive(ours.send())
+  expect(isHealingStalled(theirs.session, NOW)).toBe(false)
+  theirs.send()
+  const { session } = theirs
+  if (session.postQuantum.phase !== 'offering') expect.fail('nothing is offered')
+  const riding = {
+    ...session.postQuantum.riding,
+    ...{ answeredChains: STALLED_CHAINS, messages: STALLED_MESSAGES },
+  }
+  const stalled: Session = { ...session, postQuantum: { ...session.postQuantum, riding } }
+  expect(isHealingStalled(stalled, NOW)).toBe(true)
+  expect(isHealingStalled(receiveOnly(stalled), NOW)).toBe(false)
 })
 
 describe('order', () => {
@@ -169,10 +263,12 @@ describe('refusals change nothing', () => {
 
   test('a jump of more than 4 000 positions, in one chain and over two', () => {
     const { ours, theirs } = acquainted(false)
-    const sent = Array.from({ length: MAX_JUMP + 2 }, () => ours.send())
+    const sent = Array.from({ length: MAX_JUMP + 3 }, () => ours.send())
     expect(theirs.receive(there(sent[MAX_JUMP + 1]))).toBe('ERR_TOO_FAR_AHEAD')
     expect(theirs.receive(there(sent[MAX_JUMP]))).toBe('opened')
     expect(theirs.session.ratchet.skipped).toHaveLength(MAX_JUMP)
+    // However far a chain has come, the next position is no jump.
+    expect(theirs.receive(there(sent[MAX_JUMP + 1]))).toBe('opened')
 
     ours.receive(theirs.send())
     const far = Array.from({ length: MAX_JUMP + 1 }, () => ours.send())
@@ -183,7 +279,7 @@ describe('refusals change nothing', () => {
     // The oldest 4 000 had to go; nobody may call them delivered.
     expect(theirs.receive(there(sent[0]))).toBe('ERR_LIMIT')
     expect(theirs.receive(there(sent[MAX_JUMP]))).toBe('ERR_DUPLICATE')
-    expect(theirs.receive(there(sent[MAX_JUMP + 1]))).toBe('opened')
+    expect(theirs.receive(there(sent[MAX_JUMP + 2]))).toBe('opened')
   })
 
   test('a used position with other bytes is a divergence', () => {
@@ -245,6 +341,7 @@ describe('forgetting', () => {
     )
     expect(openMessage(next, readEnvelope(late), theirs).next.ratchet.skipped).toEqual([])
     expect(expireSkippedKeys(next, NOW + 1)).toEqual({ next, spent: [], skippedRemoved: [] })
+    expect(expireSkippedKeys(next, NOW + 1).next).toBe(next)
   })
 
   test('skipped keys that were dated ahead are dated again, and go on to open', () => {
@@ -256,6 +353,7 @@ describe('forgetting', () => {
     expect(changed).toMatchObject([{ kind: 'skipped', number: 0, skippedAt: NOW }])
     expect(next.ratchet.skipped).toEqual(changed)
     expect(redateSkippedKeys(next, NOW)).toEqual({ next, changed: [] })
+    expect(redateSkippedKeys(next, NOW).next).toBe(next)
     expect(openMessage(next, readEnvelope(early), theirs).next.ratchet.skipped).toEqual([])
   })
 
