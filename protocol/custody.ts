@@ -2,11 +2,11 @@
 // domain of its own.
 
 import type { Account, AccountKey } from './account.ts'
-import { ACCOUNT_KEY_BYTES, accountKey } from './account.ts'
+import { ACCOUNT_KEY_BYTES } from './account.ts'
 import type { Brand } from './bytes.ts'
 import { equalBytes } from './bytes.ts'
 import { hash } from './crypto.ts'
-import { CryptoError, DecodeError, RecordError } from './errors.ts'
+import { DecodeError, RecordError } from './errors.ts'
 import {
   HandOutPayloadSchema,
   LoginPayloadSchema,
@@ -14,7 +14,7 @@ import {
 } from './generated/mailbox_pb.ts'
 import { domains } from './labels.ts'
 import { decodeExact, encodeMessage, toInteger } from './protobuf.ts'
-import { openEnvelope, sealEnvelope } from './signed-envelope.ts'
+import { checkedKey, openEnvelope, sealEnvelope } from './signed-envelope.ts'
 
 /** 32 bytes: names an envelope to owner, mailbox and sender alike. */
 export type EnvelopeDigest = Brand<Uint8Array, 'EnvelopeDigest'>
@@ -146,18 +146,9 @@ export function verifyRetirement(signed: Uint8Array, mailbox: AccountKey): Retir
   const { successor, addresses } = notice
   checkSuccessor(successor, addresses)
   return {
-    successor: successor.length === 0 ? undefined : successorKey(successor),
+    successor: successor.length === 0 ? undefined : checkedKey(successor),
     addresses: addresses.map((address) => address.slice()),
     at: toInteger(notice.at),
-  }
-}
-
-function successorKey(bytes: Uint8Array): AccountKey {
-  try {
-    return accountKey(bytes)
-  } catch (cause) {
-    if (cause instanceof CryptoError) throw new RecordError('ERR_BAD_KEY', { cause })
-    throw cause
   }
 }
 

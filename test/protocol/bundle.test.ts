@@ -169,6 +169,41 @@ test.each(refusals)('%s is refused', (_, change, code) => {
   expect(refusal(() => verifyBundle(signedWith(change), { now: NOW }))).toBe(code)
 })
 
+const eight = Array.from({ length: 8 }, (_, i) => i)
+test.each([
+  ['eight mailboxes', eight.map((i) => ({ account: testAccount(i).key, addresses: [] }))],
+  ['eight addresses', [{ ...mailbox, addresses: eight.map((i) => Uint8Array.of(i)) }]],
+  ['an address of 256 bytes', [{ ...mailbox, addresses: [new Uint8Array(256)] }]],
+])('%s are signed and read', (_, mailboxes) => {
+  const { bytes } = signBundle(account, { ...fields, mailboxes })
+  expect(verifyBundle(bytes, expected).mailboxes).toEqual(mailboxes)
+})
+
+test.each([
+  ['nine mailboxes', [...eight, 8].map((i) => ({ account: testAccount(i).key, addresses: [] }))],
+  ['nine addresses', [{ ...mailbox, addresses: [...eight, 8].map((i) => Uint8Array.of(i)) }]],
+  ['an address of 257 bytes', [{ ...mailbox, addresses: [new Uint8Array(257)] }]],
+])('%s are not signed', (_, mailboxes) => {
+  const run = (): unknown => signBundle(account, { ...fields, mailboxes })
+  expect(refusal(run)).toBe('DecodeError ERR_TOO_LARGE')
+})
+
+test('a bundle of exactly 4 KiB is signed and read', () => {
+  const withAddresses = (last: number): VerifiedBundle => {
+    const lengths = [256, 256, 256, 256, 256, 256, 256, last]
+    const addresses = lengths.map((length) => new Uint8Array(length))
+    const mailboxes = [
+      { account: testAccount(1).key, addresses },
+      { account: testAccount(2).key, addresses: addresses.slice(0, 1) },
+    ]
+    return signBundle(account, { ...fields, mailboxes })
+  }
+  const room = 128 + MAX_BUNDLE_BYTES - withAddresses(128).bytes.length
+  const largest = withAddresses(room)
+  expect(largest.bytes).toHaveLength(MAX_BUNDLE_BYTES)
+  expect(verifyBundle(largest.bytes, expected)).toEqual(largest)
+})
+
 test('an absent prekey is refused', () => {
   const { signedPrekey: _, ...rest } = payload
   const bytes = sealEnvelope({

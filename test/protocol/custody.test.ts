@@ -93,6 +93,13 @@ test('numbers above 2^53 - 1 are refused', () => {
   expect(refusal(() => verifyHandOut(note, expectedNote))).toBe('DecodeError ERR_MALFORMED')
 })
 
+test('a note does not change with the buffer it was read from', () => {
+  const buffer = signedNote.slice()
+  const read = verifyHandOut(buffer, expectedNote)
+  buffer.fill(0)
+  expect(read).toEqual(handOut)
+})
+
 test('a note with a short nonce is refused', () => {
   const note = signHandOut(mailbox, { ...handOut, nonce: random(15) })
   expect(refusal(() => verifyHandOut(note, expectedNote))).toBe('DecodeError ERR_MALFORMED')
@@ -112,6 +119,14 @@ describe('a notice that a mailbox will end', () => {
     expect(verifyRetirement(signRetirement(mailbox, notice), mailbox.key)).toEqual(notice)
     const alone = { successor: undefined, addresses: [], at: 5 }
     expect(verifyRetirement(signRetirement(mailbox, alone), mailbox.key)).toEqual(alone)
+  })
+
+  test('with all the addresses it may have, does not change with the buffer it was read from', () => {
+    const longest = { ...notice, addresses: [address, new Uint8Array(128).fill(1)] }
+    const buffer = signRetirement(mailbox, longest)
+    const read = verifyRetirement(buffer, mailbox.key)
+    buffer.fill(0)
+    expect(read).toEqual(longest)
   })
 
   test('by another mailbox, or signed for something else, is refused', () => {

@@ -8,10 +8,11 @@ import {
   MAX_CERTIFICATE_BYTES,
   verifyDeviceCertificate,
 } from '../../protocol/device.ts'
+import { CryptoError } from '../../protocol/errors.ts'
 import { domains } from '../../protocol/labels.ts'
 import { openEnvelope, sealEnvelope } from '../../protocol/signed-envelope.ts'
 import { DAY, NOW, testAccount, testPerson } from '../support/people.ts'
-import { expectExact, expectNoBitSpare, refusal } from '../support/refusals.ts'
+import { causeOf, expectExact, expectNoBitSpare, refusal } from '../support/refusals.ts'
 
 await ready
 
@@ -100,6 +101,11 @@ test.each([
   ['a sequence above 2^53 - 1', payloadWith({}).fill(0xff, 69, 77), 'DecodeError ERR_MALFORMED'],
 ])('%s is refused', (_, payload, code) => {
   expect(refusal(() => verifyDeviceCertificate(certified(payload), NOW))).toBe(code)
+})
+
+test('why a key is refused is in the cause', () => {
+  const signed = certified(payloadWith({ key: new Uint8Array(32) }))
+  expect(causeOf(() => verifyDeviceCertificate(signed, NOW))).toBeInstanceOf(CryptoError)
 })
 
 test('a certificate above the limit is refused', () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { concat, fromHex, u32, u64, u8 } from '../../protocol/bytes.ts'
 import { ready } from '../../protocol/crypto.ts'
+import { CryptoError } from '../../protocol/errors.ts'
 import { domains } from '../../protocol/labels.ts'
 import {
   createLastResortKemPrekey,
@@ -14,7 +15,7 @@ import { Secret } from '../../protocol/secret.ts'
 import { openEnvelope, sealEnvelope } from '../../protocol/signed-envelope.ts'
 import { DAY, NOW, testAccount } from '../support/people.ts'
 import { seededRandom } from '../support/random.ts'
-import { expectExact, expectNoBitSpare, refusal } from '../support/refusals.ts'
+import { causeOf, expectExact, expectNoBitSpare, refusal } from '../support/refusals.ts'
 
 await ready
 
@@ -104,6 +105,11 @@ test.each([
   ['a byte too many', { mailbox: concat(mailbox, u8(0)) }, 'DecodeError ERR_TRAILING'],
 ])('%s is refused', (_, change, code) => {
   expect(refusal(() => verifyOneTimePair(signedWith(change), expected))).toMatch(code)
+})
+
+test('why a KEM key is refused is in the cause', () => {
+  const signed = signedWith({ kemKey: fromHex('ff'.repeat(1184)) })
+  expect(causeOf(() => verifyOneTimePair(signed, expected))).toBeInstanceOf(CryptoError)
 })
 
 test('a mailbox key that is none is refused', () => {

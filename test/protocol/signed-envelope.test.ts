@@ -2,12 +2,13 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { concat, fromHex, u8, utf8 } from '../../protocol/bytes.ts'
 import { ready, sign, verify } from '../../protocol/crypto.ts'
+import { CryptoError } from '../../protocol/errors.ts'
 import { SignedEnvelopeSchema } from '../../protocol/generated/envelope_pb.ts'
 import { domains } from '../../protocol/labels.ts'
 import { encodeMessage } from '../../protocol/protobuf.ts'
 import { openEnvelope, payloadType, sealEnvelope } from '../../protocol/signed-envelope.ts'
 import { testAccount } from '../support/people.ts'
-import { expectExact, expectNoBitSpare, refusal } from '../support/refusals.ts'
+import { causeOf, expectExact, expectNoBitSpare, refusal } from '../support/refusals.ts'
 
 await ready
 
@@ -128,5 +129,8 @@ test('a key of mixed order is refused although its signature holds', () => {
   expect(verify(data, signedBytes(domain, payloadType(domain), payload), signature)).toBe(true)
   expect(refusal(() => openEnvelope(forged({ data, signature }), expected))).toBe(
     'RecordError ERR_BAD_KEY',
+  )
+  expect(causeOf(() => openEnvelope(forged({ data, signature }), expected))).toBeInstanceOf(
+    CryptoError,
   )
 })
