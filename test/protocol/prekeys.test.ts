@@ -78,6 +78,19 @@ test('nothing but the exact bytes count', () => {
   expectNoBitSpare(pair.signed, (bytes) => verifyOneTimePair(bytes, expected), 37)
 })
 
+test('a pair does not change with the buffer it was read from', () => {
+  const buffer = pair.signed.slice()
+  const read = verifyOneTimePair(buffer, expected)
+  buffer.fill(0)
+  expect(read.oneTimePrekey).toEqual(pair.keyPair.publicKey)
+  expect(read.kemPrekey).toEqual(pair.kem.publicKey)
+})
+
+test('a pair above the limit is refused', () => {
+  const large = new Uint8Array(MAX_ONE_TIME_PAIR_BYTES + 1)
+  expect(refusal(() => verifyOneTimePair(large, expected))).toBe('DecodeError ERR_TOO_LARGE')
+})
+
 test('it counts until its expiry', () => {
   const at = (now: number) => (): unknown => verifyOneTimePair(pair.signed, { ...expected, now })
   expect(refusal(at(NOW - 600_001))).toBe('RecordError ERR_NOT_YET_VALID')

@@ -69,6 +69,15 @@ test('the layout is that of libp2p', () => {
   )
 })
 
+test('a payload of 128 bytes is signed with its length in two', () => {
+  const content = new Uint8Array(128)
+  const type = payloadType(domain)
+  const before = [utf8(domain), type].flatMap((part) => [u8(part.length), part])
+  const signature = sign(account.seed, concat(...before, fromHex('8001'), content))
+  const bytes = sealEnvelope({ account, domain, payload: content })
+  expect(bytes.subarray(-64)).toEqual(signature)
+})
+
 test('nothing but the exact bytes opens', () => {
   expectExact(sealed, (bytes) => openEnvelope(bytes, expected))
   expectNoBitSpare(sealed, (bytes) => openEnvelope(bytes, expected))
