@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { AccountKey } from '../../protocol/account.ts'
 import { ready } from '../../protocol/crypto.ts'
 import {
   MAX_SIGNED_NOTE_BYTES,
@@ -100,8 +101,11 @@ test('a note does not change with the buffer it was read from', () => {
   expect(read).toEqual(handOut)
 })
 
-test('a note with a short nonce is refused', () => {
-  const note = signHandOut(mailbox, { ...handOut, nonce: random(15) })
+test.each([
+  ['a short nonce', { nonce: random(15) }],
+  ['a short owner', { owner: owner.key.slice(1) as AccountKey }],
+])('a note with %s is refused', (_, change) => {
+  const note = signHandOut(mailbox, { ...handOut, ...change })
   expect(refusal(() => verifyHandOut(note, expectedNote))).toBe('DecodeError ERR_MALFORMED')
 })
 
@@ -142,6 +146,11 @@ describe('a notice that a mailbox will end', () => {
     ['three addresses', { addresses: [address, address, address] }, 'ERR_TOO_LARGE'],
     ['an address of 129 bytes', { addresses: [new Uint8Array(129)] }, 'ERR_TOO_LARGE'],
     ['an empty address', { addresses: [new Uint8Array(0)] }, 'ERR_MALFORMED'],
+    [
+      'a name of 31 bytes',
+      { successor: next.key.slice(1) as AccountKey, addresses: [] },
+      'ERR_MALFORMED',
+    ],
     ['addresses of nobody', { successor: undefined }, 'ERR_MALFORMED'],
   ])('with %s is refused by both sides', (_, change, code) => {
     const wrong = { ...notice, ...change }

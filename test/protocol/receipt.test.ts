@@ -43,8 +43,9 @@ test.each([1, 2, 3, 5, 32, 33, MAX_PROMISES])('each of %i proves itself alone', 
 })
 
 test('more than one signature is for, or nothing, is not signed', () => {
-  expect(() => signCustody(mailbox, [])).toThrow(RangeError)
-  expect(() => signCustody(mailbox, [...promises, promise(1)])).toThrow(RangeError)
+  const refused = new RangeError('promises')
+  expect(() => signCustody(mailbox, [])).toThrow(refused)
+  expect(() => signCustody(mailbox, [...promises, promise(1)])).toThrow(refused)
 })
 
 test('nothing but the exact bytes count', () => {
@@ -155,6 +156,9 @@ test('what is of another version, too long or beyond our integers is refused', (
   )
   expect(refusal(() => read(new Uint8Array(MAX_RECEIPT_BYTES + 1)))).toBe(
     'DecodeError ERR_TOO_LARGE',
+  )
+  expect(refusal(() => read(new Uint8Array(MAX_RECEIPT_BYTES)))).toBe(
+    'DecodeError ERR_UNKNOWN_VERSION',
   )
   const never = new Uint8Array(8).fill(255)
   const leaf = concat(one.envelopeDigest, one.owner, never)
