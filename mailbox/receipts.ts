@@ -31,7 +31,7 @@ export class Receipts {
   }
 
   async #run(): Promise<void> {
-    await gathered(() => this.#waiting.length)
+    await gathered(() => this.#waiting.length, TOGETHER)
     const all = this.#waiting
     this.#waiting = []
     for (let from = 0; from < all.length; from += TOGETHER) {

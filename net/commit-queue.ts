@@ -34,6 +34,12 @@ export interface CommitQueueInit {
 const MAX_BATCH_OPERATIONS = 4096
 const MAX_BATCH_BYTES = 8 * 1024 * 1024
 
+/**
+ * So many are not kept waiting for more while nothing is written: the disk takes them while the others are prepared, and whoever waits for
+ * these goes on meanwhile.
+ */
+const ENOUGH = 32
+
 export class CommitQueue {
   readonly #init: CommitQueueInit
   #groups: Group[] = []
@@ -106,7 +112,7 @@ export class CommitQueue {
 
   /** Writes one batch, and more while somebody waits. Never rejects. */
   async #writeAll(): Promise<void> {
-    await gathered(() => this.#groups.length)
+    await gathered(() => this.#groups.length, ENOUGH)
     do {
       await this.#write(this.#take())
     } while (this.#groups.some(({ pace }) => pace === 'now'))

@@ -107,16 +107,13 @@ describe.each([
     expect(await textOf(records, 'a')).toBe('199')
   })
 
-  test('commits that follow each other within a few promises share a batch', async () => {
+  test('commits that follow each other within a few promises share a batch, and of many the first do not wait for the rest', async () => {
     const records = create()
-    const commits: Promise<void>[] = []
-    for (let at = 0; at < 50; at++) {
-      commits.push(records.commit([put(`c/${at}`, 'x')]))
-      for (let turn = 0; turn < 8; turn++) await Promise.resolve()
-    }
-    await Promise.all(commits)
+    await following(records, 31)
     expect(records.counts).toEqual({ batches: 1, synced: 1 })
-    expect(await keysOf(records.range('c/'))).toHaveLength(50)
+    await following(records, 100)
+    expect(records.counts.batches).toBeGreaterThan(2)
+    expect(await keysOf(records.range('c/'))).toHaveLength(100)
   })
 
   test('of several states of one key in a batch the last is asked for, and no other', async () => {
@@ -438,6 +435,16 @@ function breakable(store: Store) {
     asked: () => asked.promise,
     answer: () => answer.resolve(),
   }
+}
+
+/** So many commits, each a few promises behind the one before. Resolves when all are written. */
+async function following(records: Records, count: number): Promise<void> {
+  const commits: Promise<void>[] = []
+  for (let at = 0; at < count; at++) {
+    commits.push(records.commit([put(`c/${at}`, 'x')]))
+    for (let turn = 0; turn < 8; turn++) await Promise.resolve()
+  }
+  await Promise.all(commits)
 }
 
 function put(key: string, text: string): Operation {
