@@ -92,7 +92,6 @@ function mailboxSteps(mail: Mail, { store, dataKey }: Pick<Home, 'store' | 'data
   return [
     of('read-request', 'mailbox', () => requests.forEach(decodeMailboxFrame)),
     of('digest', 'mailbox', () => envelopes.forEach(envelopeDigest)),
-    of('look-up', 'mailbox', () => envelopes.forEach(() => store.getSync(newName()))),
     of('seal', 'mailbox', () => envelopes.forEach(() => plain.forEach(seal))),
     of('batch', 'mailbox', () =>
       store.batch(

@@ -5,8 +5,8 @@ import type { Range } from './record-range.ts'
 import type { RecordSeals } from './record-seals.ts'
 import type { StoreError } from './store-error.ts'
 
-/** Names fetched at a time when they are counted. */
-const COUNT_AHEAD = 4096
+/** Names fetched at a time when nobody says how many. */
+const NAMES_AHEAD = 4096
 
 export interface StoredRecord {
   readonly key: string
@@ -91,12 +91,12 @@ export class RecordReader {
   /** How many records there are whose key starts with `prefix`, sound or not. Throws as the database fails. */
   async count(prefix: string): Promise<number> {
     let count = 0
-    for await (const names of this.names(prefix, COUNT_AHEAD)) count += names.length
+    for await (const names of this.names(prefix)) count += names.length
     return count
   }
 
   /** The names of records whose key starts with `prefix`, so many at a time, as of the first step. Throws as the database fails. */
-  async *names(prefix: string, atOnce: number): AsyncGenerator<string[], void, undefined> {
+  async *names(prefix: string, atOnce = NAMES_AHEAD): AsyncGenerator<string[], void, undefined> {
     await this.#opened
     try {
       const iterator = this.#store.keys(iteratorOptions(prefix, {}))

@@ -97,6 +97,11 @@ export class Records {
     return this.#reader.count(prefix)
   }
 
+  /** Their names, many at a time, as of the first step. Throws as the database fails. */
+  names(prefix: string): AsyncGenerator<string[], void, undefined> {
+    return this.#reader.names(prefix)
+  }
+
   /** What the store says of its batches, where there is a chain. To be asked before the first commit. Throws `StoreError`. */
   continuity(): Promise<StoredChain | undefined> {
     return this.#writer.continuity()

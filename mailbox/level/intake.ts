@@ -4,6 +4,7 @@ import { toHex } from '../../protocol/bytes.ts'
 import { addFlow } from '../flow.ts'
 import { hasRoom, isInBudget, slotOf, STRANGER } from '../lanes.ts'
 import { Refusal } from '../refusal.ts'
+import { DepositIds } from './deposit-ids.ts'
 import { keys } from './keys.ts'
 import { Damaged } from './sound-records.ts'
 import { decodeReceipt, encodeExpiry, encodeItem, encodeReceipt } from './stored.ts'
@@ -39,8 +40,18 @@ export class Intake {
   /** Deposits on their way, by owner and id: a repetition waits for the same promise. */
   readonly #pending = new Map<string, Promise<Custody>>()
 
+  readonly #ids = new DepositIds()
+
   constructor(init: IntakeInit) {
     this.#init = init
+  }
+
+  /** Reads which deposit ids are known, where that was not done or there are many more by now. Throws `StoreError`. */
+  async learnIds(): Promise<void> {
+    if (!this.#ids.isFull) return
+    const { members, records } = this.#init
+    const about = [...members.all()].reduce((sum, { receipts }) => sum + receipts, 0)
+    await this.#ids.load(records.names(keys.allReceipts), about)
   }
 
   async accept(mail: NewMail): Promise<Custody> {
@@ -56,10 +67,11 @@ export class Intake {
 
   async #store(mail: NewMail): Promise<Custody> {
     const { members, records, sound, onStored } = this.#init
-    // An unknown owner costs the same look into the store as a known one.
+    // An unknown owner costs the same looks into the store as a known one: none where the id is new.
     const number = members.find(mail.owner)?.number ?? 0
     const receiptKey = keys.receipt(number, mail.depositId)
-    const known = await sound.get(receiptKey, decodeReceipt)
+    const isNew = !this.#ids.mayKnow(mail.depositId)
+    const known = isNew ? undefined : await sound.get(receiptKey, decodeReceipt)
     const member = members.get(number)
     if (member !== undefined && known !== undefined && !(known instanceof Damaged))
       return { ...known, owner: member.account }
@@ -69,6 +81,7 @@ export class Intake {
     const fits = this.#fits(box, mail.envelope.length, slot)
     const isOpen = member !== undefined && member.policy.status !== 'suspended'
     if (!isOpen || !fits) throw new Refusal(isOpen ? 'quota' : 'unavailable')
+    this.#ids.note(mail.depositId)
     await records.commit(this.#operations(member, mail, { slot, receiptKey }))
     onStored(member.account)
     const { envelopeDigest, keptUntil } = mail

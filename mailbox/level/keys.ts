@@ -43,6 +43,8 @@ export const keys = {
   receipt: (member: number, depositId: Uint8Array) =>
     `mailbox/receipt/${short(member)}/${toHex(depositId)}`,
   allReceipts: 'mailbox/receipt/',
+  /** The deposit id in such a name: 32 hex digits. */
+  receiptId: (key: string) => key.slice(key.lastIndexOf('/') + 1),
   receipts: (member: number) => `mailbox/receipt/${short(member)}/`,
   pairs: (member: number) => `mailbox/pair/${short(member)}/`,
   pair: (member: number, place: number) => `mailbox/pair/${short(member)}/${wide(place)}`,

@@ -107,6 +107,7 @@ export class LevelMailboxStore implements MailboxStore {
 
   async start(): Promise<void> {
     await this.#members.load()
+    await this.#intake.learnIds()
     // Each was counted as it was written: a table whose bits have changed may give records under names that nobody asks for.
     for (const { messages, items } of this.#members.all())
       this.#missing += Math.abs(messages - items)
@@ -268,7 +269,10 @@ export class LevelMailboxStore implements MailboxStore {
 
   async expire(now: number): Promise<boolean> {
     await this.#reloading
-    return await this.#lock.run('expire', () => this.#expiry.run(now))
+    return await this.#lock.run('expire', async () => {
+      await this.#intake.learnIds()
+      return await this.#expiry.run(now)
+    })
   }
 
   async time(): Promise<number | undefined> {

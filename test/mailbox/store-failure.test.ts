@@ -62,11 +62,14 @@ test('when reading fails, the answer is to try later', async () => {
   const world = await World.start()
   const owner = await world.member()
   const sender = await world.stranger()
+  const id = new Uint8Array(16).fill(7)
+  await world.deposit(sender, owner.account, envelope('x'), id)
   const { records } = world
   const whole = records.get.bind(records)
   const { StoreError } = await import('../../net/store-error.ts')
   records.get = () => Promise.reject(new StoreError('ERR_IO'))
-  await expect(world.deposit(sender, owner.account, envelope('x'))).rejects.toThrow('tryLater')
+  const again = () => world.deposit(sender, owner.account, envelope('x'), id)
+  await expect(again()).rejects.toThrow('tryLater')
   records.get = whole
-  await world.deposit(sender, owner.account, envelope('x'))
+  await again()
 })
