@@ -1,5 +1,6 @@
-// Sessions that the store had when the node started send nothing until a mailbox of ours has told how far the store was, and for 10 s
-// at most (docs/durability.md): a whole folder that was put back agrees with itself, and only what stands elsewhere can tell.
+// Sessions that the store had when the node started send nothing until all mailboxes of ours have told how far the store was, for
+// 2 s after the first of them and for 10 s at most (docs/durability.md): a whole folder that was put back agrees with itself, and
+// only what stands elsewhere can tell. Where one of them tells so, no time ends it before that is dealt with.
 
 import { toHex } from '../protocol/bytes.ts'
 import type { Session } from '../protocol/session.ts'
@@ -20,11 +21,9 @@ export interface StartHoldInit {
 export class StartHold {
   readonly #init: StartHoldInit
   #held: ReadonlySet<string> | undefined
-  /** Unix ms. */
-  #deadline = 0
-  #timer: Timer | undefined
-  /** One has answered, and the timer is for the others. */
-  #isEnding = false
+  #patience: Timer | undefined
+  /** One has answered, and this is for the others. */
+  #grace: Timer | undefined
   #stopped = false
 
   constructor(init: StartHoldInit) {
@@ -34,8 +33,7 @@ export class StartHold {
   /** From here on nothing is sent in these sessions. */
   begin(sessions: readonly Session[]): void {
     this.#held = new Set(sessions.map(({ id }) => toHex(id)))
-    this.#deadline = this.#init.clock.now() + PATIENCE
-    this.#timer = this.#init.clock.after(PATIENCE, () => this.end())
+    this.#patience = this.#init.clock.after(PATIENCE, () => this.end())
   }
 
   /** Whether nothing may be sent in this session yet. */
@@ -43,12 +41,8 @@ export class StartHold {
 
   /** A mailbox has answered, and there are others: they have until the grace of the first is over, or the patience with all. */
   endSoon(): void {
-    if (this.#held === undefined || this.#isEnding || this.#stopped) return
-    const { clock } = this.#init
-    this.#timer?.cancel()
-    this.#isEnding = true
-    const left = Math.max(0, this.#deadline - clock.now())
-    this.#timer = clock.after(Math.min(GRACE, left), () => this.end())
+    if (this.#held === undefined || this.#stopped) return
+    this.#grace ??= this.#init.clock.after(GRACE, () => this.end())
   }
 
   /** All mailboxes have answered, or there is none to wait for. */
@@ -61,8 +55,9 @@ export class StartHold {
 
   /** A mailbox has told that the store went back: time alone does not end it, before that is dealt with. */
   keep(): void {
-    this.#timer?.cancel()
-    this.#isEnding = false
+    this.#patience?.cancel()
+    this.#grace?.cancel()
+    this.#grace = undefined
   }
 
   /** The node stops: nothing ends it any more. */

@@ -200,6 +200,16 @@ test('while a store that went back is not recovered, time does not end it; the n
   await clock.advance(60 * SECOND)
   expect(ended.times).toBe(0)
   hold.endSoon()
+  await clock.advance(2 * SECOND)
+  expect(ended.times).toBe(1)
+})
+
+test('a clock that is set meanwhile makes the grace no shorter', async () => {
+  const { clock, hold, ended } = begun()
+  clock.jump(clock.now() + MINUTE)
+  hold.endSoon()
+  await clock.advance(2 * SECOND - 1)
+  expect(ended.times).toBe(0)
   await clock.advance(1)
   expect(ended.times).toBe(1)
 })
