@@ -119,9 +119,14 @@ class HostedChat implements Chat, Startable {
   async afterStart(): Promise<void> {
     if (this.#run !== undefined) return
     const run = this.#prepare()
-    await run.core.start()
-    const { name } = this.#init
-    if (name !== undefined && name !== run.core.name) await run.core.rename(name)
+    try {
+      await run.core.start()
+      const { name } = this.#init
+      if (name !== undefined && name !== run.core.name) await run.core.rename(name)
+    } catch (cause) {
+      await end(run)
+      throw cause
+    }
     this.#run = run
   }
 
@@ -129,8 +134,7 @@ class HostedChat implements Chat, Startable {
     const run = this.#run
     if (run === undefined) return
     this.#run = undefined
-    await run.core.stop()
-    await run.records.close()
+    await end(run)
   }
 
   #prepare(): Run {
@@ -171,4 +175,10 @@ class HostedChat implements Chat, Startable {
     })
     return { records, core, node }
   }
+}
+
+/** Nothing of it runs any more, or touches the store. */
+async function end({ core, records }: Run): Promise<void> {
+  await core.stop()
+  await records.close()
 }

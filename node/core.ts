@@ -279,20 +279,16 @@ export class ChatCore {
 
   /**
    * Loads what is stored, then serves and delivers. Contacts without a bundle are looked up before our own is published, so
-   * that a lookup is never answered by a peer we have just met while publishing.
+   * that a lookup is never answered by a peer we have just met while publishing. Rejects with `StoreError` and what is found in the
+   * store; whatever runs by then ends with `stop`.
    */
   async start(): Promise<void> {
-    await this.records.begin()
-    const finding = await this.continuity.check()
-    await this.ownKeys.start()
-    this.#name = await this.#storedName()
-    await this.events.start()
-    await this.#untold.log(this, this.clock)
-    await this.book.start()
-    if (this.ownKeys.isReplaced) await this.#leaveSessions()
-    for (const conversation of this.book.all()) await conversation.beginAgain()
-    if (finding !== undefined) await this.#recover()
-    await this.continuity.settle()
+    try {
+      await this.#load()
+    } catch (cause) {
+      await this.#unload()
+      throw cause
+    }
     this.#hold.begin(this.book.all().flatMap(({ sessions }) => sessions))
     this.#started = true
     await this.#direct.start()
@@ -312,6 +308,20 @@ export class ChatCore {
     await this.#untold.log(this, this.clock)
     this.#upkeep.start()
     this.#publishing = this.#publishAfterLookups()
+  }
+
+  async #load(): Promise<void> {
+    await this.records.begin()
+    const finding = await this.continuity.check()
+    await this.ownKeys.start()
+    this.#name = await this.#storedName()
+    await this.events.start()
+    await this.#untold.log(this, this.clock)
+    await this.book.start()
+    if (this.ownKeys.isReplaced) await this.#leaveSessions()
+    for (const conversation of this.book.all()) await conversation.beginAgain()
+    if (finding !== undefined) await this.#recover()
+    await this.continuity.settle()
   }
 
   /** Never rejects: publishing goes on trying by itself. */
@@ -338,13 +348,18 @@ export class ChatCore {
     await this.publisher.stop()
     await this.pool.stop()
     await this.#direct.stop()
+    await this.#unload()
+    await this.#upkeep.endEpoch()
+    await this.continuity.stop()
+  }
+
+  /** Wipes what is in memory. */
+  async #unload(): Promise<void> {
     for (const conversation of this.book.all()) await conversation.end()
     this.waiters.stop()
     this.events.stop()
     await this.ownKeys.stop()
     this.#marks.stop()
-    await this.#upkeep.endEpoch()
-    await this.continuity.stop()
   }
 
   /** Sets our name, in the store. */
