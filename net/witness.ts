@@ -132,13 +132,14 @@ export class Witness {
     this.#timer?.cancel()
     await this.#noting
     await this.#step().catch(() => undefined) // a full disk: what is noted is older, and says less
+    await this.#writing
   }
 
   /** Nothing is noted while nothing is written. */
   #wait(): void {
     this.#timer ??= this.#init.clock.after(STEP_MS, () => {
       this.#timer = undefined
-      this.#writing = this.#step().catch(() => this.#again()) // a full disk: the next step says the same
+      void this.#step().catch(() => this.#again()) // a full disk: the next step says the same
     })
   }
 
@@ -147,12 +148,18 @@ export class Witness {
   }
 
   async #step(): Promise<void> {
-    await this.#writing
     const mark = await this.#init.records.durable()
     if (mark.number !== this.#last?.number) await this.#write(mark)
   }
 
-  async #write(mark: CommitMark): Promise<void> {
+  /** One after another: each file is replaced by way of another one beside it. */
+  #write(mark: CommitMark): Promise<void> {
+    const written = this.#writing.then(() => this.#writeAll(mark))
+    this.#writing = written.catch(() => undefined) // the caller has the rejection
+    return written
+  }
+
+  async #writeAll(mark: CommitMark): Promise<void> {
     const bytes = this.#encode(mark)
     for (const file of this.#init.files) await file.write(bytes)
     this.#last = mark

@@ -4,7 +4,7 @@ import { generateSecret, ready } from '../../protocol/crypto.ts'
 import type { Store } from '../../net/ports.ts'
 import { Records } from '../../net/records.ts'
 import { Witness, type StoreFinding, type WitnessFile } from '../../net/witness.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { ManualClock, settle } from '../support/manual-clock.ts'
 import { seededRandom } from '../support/random.ts'
 
 class MemoryFile implements WitnessFile {
@@ -146,6 +146,23 @@ test('a full disk does not end it', async () => {
   await clock.advance(10_000)
   await witness.stop()
   store = before
+  expect((await started()).witness.losses).toBe(1)
+})
+
+test('a file is written by one at a time, also when losses are counted meanwhile', async () => {
+  const { write, witness } = await started()
+  await write(1)
+  const put = file.write.bind(file)
+  const together: number[] = []
+  let writing = 0
+  file.write = async (bytes) => {
+    together.push(++writing)
+    await settle(1)
+    await put(bytes)
+    writing--
+  }
+  await Promise.all([witness.count(1), clock.advance(10_000)])
+  expect(together).toEqual([1, 1])
   expect((await started()).witness.losses).toBe(1)
 })
 
