@@ -5,6 +5,7 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import { EventRecordSchema, type EventRecord } from '../protocol/generated/store_pb.ts'
 import type { Operation, Records } from '../net/records.ts'
+import { StoreError } from '../net/store-error.ts'
 import type { CounterRange } from '../protocol/content.ts'
 import type {
   EventOf,
@@ -85,6 +86,8 @@ export class EventLog {
   /** Highest number given out, and highest known to be in the store. */
   #given = 0
   #written = 0
+  /** Highest number that listeners have heard of, or that came when nobody listened. */
+  #told = 0
   /** Failed batches so far, and those after which the numbers are known again. */
   #failures = 0
   #settled = 0
@@ -108,7 +111,7 @@ export class EventLog {
   }
 
   async start(): Promise<void> {
-    this.#given = this.#written = await this.#storedHead()
+    this.#given = this.#written = this.#told = await this.#storedHead()
   }
 
   /** A batch failed: which of the numbers given out are in the store is not known. `recover` before the next `append`. */
@@ -128,6 +131,7 @@ export class EventLog {
     this.#settled = failures
     this.#given = head
     this.written(head)
+    this.#tellSoon() // what could not be read meanwhile
   }
 
   async #storedHead(): Promise<number> {
@@ -177,10 +181,9 @@ export class EventLog {
   /** The batch with this number is in the store: streams and listeners may have it. */
   written(seq: number): void {
     if (seq <= this.#written) return
-    const first = this.#written + 1
     this.#written = seq
     for (const stream of this.#streams) stream.wake()
-    if (this.#listeners.size > 0) this.#telling = this.#telling.then(() => this.#tell(first, seq))
+    this.#tellSoon()
   }
 
   /** Tells what is not kept. */
@@ -287,10 +290,23 @@ export class EventLog {
     }
   }
 
-  async #tell(from: number, to: number): Promise<void> {
+  /** Listeners hear what is in the store by now; who listens later does not. */
+  #tellSoon(): void {
+    const to = this.#written
+    const isHeard = this.#listeners.size > 0
+    this.#telling = this.#telling.then(() => (isHeard ? this.#tell(to) : void (this.#told = to)))
+  }
+
+  /** Never rejects. A store that cannot be read now is read again with the next event, or after its next failure. */
+  async #tell(to: number): Promise<void> {
     try {
-      for await (const { event } of this.#read(from, to)) if (event !== undefined) this.#call(event)
+      for await (const { seq, event } of this.#read(this.#told + 1, to)) {
+        this.#told = seq
+        if (event !== undefined) this.#call(event)
+      }
+      this.#told = to
     } catch (error) {
+      if (!(error instanceof StoreError)) this.#told = to // it would not be read any better
       this.#onListenerError(error)
     }
   }

@@ -238,6 +238,47 @@ describe('the event log', () => {
     expect(heard).toEqual([1, 3])
   })
 
+  describe('listeners hear what could not be read when it was written', () => {
+    let heard: (number | undefined)[]
+
+    beforeEach(async () => {
+      heard = []
+      run.log.on('contact.added', ({ seq }) => heard.push(seq))
+      const { seq, operation } = run.log.append(added)
+      await run.records.commit([operation])
+      await disk.store.close()
+      run.log.written(seq)
+      await settle()
+      expect(heard).toEqual([])
+      expect(run.errors).toHaveLength(1)
+      await disk.store.open()
+    })
+
+    test('with the next event, in order', async () => {
+      await run.commit(added)
+      await settle()
+      expect(heard).toEqual([1, 2])
+    })
+
+    test('after a batch that failed, though nothing of it is there', async () => {
+      disk.fault = 'full'
+      await expect(run.commit(added)).rejects.toMatchObject({ code: 'ERR_FULL' })
+      disk.fault = 'none'
+      await run.log.recover()
+      await settle()
+      expect(heard).toEqual([1])
+    })
+  })
+
+  test('what was written before they listened is nothing for listeners', async () => {
+    const heard: (number | undefined)[] = []
+    await run.commit(added)
+    run.log.on('contact.added', ({ seq }) => heard.push(seq))
+    await run.commit(added)
+    await settle()
+    expect(heard).toEqual([2])
+  })
+
   test('a stream ends with the node, one that is opened later ends at once', async () => {
     const stream = run.collect({})
     await settle()
