@@ -479,7 +479,7 @@ export interface SentMessage {
 export interface Conversation {
   readonly contact: Contact
   send(text: string, options?: SendOptions): Promise<SentMessage>
-  /** Oldest first, by the senders' counters; a missing message is a gap entry. */
+  /** Oldest first, by the senders' counters; a missing message is a gap entry. Rejects with the reason of `signal`. */
   history(options?: { readonly signal?: AbortSignal }): AsyncIterable<HistoryEntry>
 }
 

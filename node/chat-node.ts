@@ -120,14 +120,15 @@ export class ChatNode implements Node {
   }
 
   conversation(ref: string): Conversation {
-    const conversation = this.#core.book.find(ref)
+    const { records, damages, book } = this.#core
+    const conversation = book.find(ref)
     const describe = (): Conversation['contact'] => this.#contacts.describe(conversation)
     return {
       get contact() {
         return describe()
       },
       send: (text, options) => this.#messages.send(conversation, text, options),
-      history: () => history(this.#core.records, conversation, this.#core.damages),
+      history: ({ signal } = {}) => history(records, conversation, { damages, signal }),
     }
   }
 

@@ -16,15 +16,24 @@ export interface HistoryOf {
   readonly contact: { readonly gaps: readonly CounterRange[] }
 }
 
+export interface HistoryOptions {
+  /** Told of damaged messages. @default nobody */
+  readonly damages?: Damages
+  /** Ends it: it rejects with the reason. */
+  readonly signal?: AbortSignal | undefined
+}
+
 /** The conversation from its beginning, with an entry for every run of messages known to be missing. */
 export async function* history(
   records: Records,
   of: HistoryOf,
-  damages = new Damages(),
+  { damages = new Damages(), signal }: HistoryOptions = {},
 ): AsyncGenerator<HistoryEntry, void, undefined> {
+  signal?.throwIfAborted()
   const { id: contact, current } = of
   let expected = 1
   for await (const { outgoing, counter, message } of merged(records, contact, damages)) {
+    signal?.throwIfAborted()
     if (!outgoing) {
       if (counter > expected) yield* gapsIn(of, { first: expected, last: counter - 1 })
       expected = Math.max(expected, counter + 1)

@@ -40,7 +40,8 @@ export class MessagesFace implements Messages {
     const { limit } = options
     const conversation = this.#core.book.find(ref)
     const entries: HistoryEntry[] = []
-    for await (const entry of history(this.#core.records, conversation, this.#core.damages)) {
+    const { records, damages } = this.#core
+    for await (const entry of history(records, conversation, { damages })) {
       entries.push(entry)
       if (limit !== undefined && entries.length > limit) entries.shift()
     }

@@ -81,6 +81,21 @@ describe('two nodes on one wire', () => {
     expect(message?.id).toBe(sent.id)
   })
 
+  test('a history ends with the reason of its signal', async () => {
+    for (const text of ['one', 'two', 'three']) await ada.node.conversation('bob').send(text)
+    const leave = new AbortController()
+    const seen: string[] = []
+    const reading = async (): Promise<void> => {
+      for await (const entry of ada.node.conversation('bob').history({ signal: leave.signal })) {
+        seen.push(entry.kind)
+        leave.abort(new Error('enough'))
+      }
+    }
+    await expect(reading()).rejects.toThrow('enough')
+    await expect(reading()).rejects.toThrow('enough')
+    expect(seen).toEqual(['text'])
+  })
+
   test('reading tells the sender', async () => {
     const sent = await ada.node.conversation('bob').send('read me')
     const [message] = await received(bob, 1)
