@@ -148,7 +148,7 @@ export class BatchWriter {
     // A damaged one is as good as a missing one.
     const read = (from: string): AsyncIterable<StoredRecord> =>
       this.#init.reader.range(from, { damaged: () => undefined })
-    return new CommitChain({ prefix, read, seal: (key, value) => this.#seal(key, value) })
+    return new CommitChain({ prefix, read, seal: this.#init.seals.put })
   }
 
   async #openAgain(): Promise<void> {
@@ -209,12 +209,8 @@ export class BatchWriter {
     return operations.flatMap((operation) => {
       if (operation.type !== 'state') return [operation]
       const { key, value } = operation
-      return newest.get(key) === operation ? [this.#seal(key, value())] : []
+      return newest.get(key) === operation ? [this.#init.seals.put(key, value())] : []
     })
-  }
-
-  #seal(key: string, value: Uint8Array): Write {
-    return { type: 'put', key, value: this.#init.seals.seal(key, value) }
   }
 }
 

@@ -11,7 +11,8 @@ import { concat, equalBytes, u64 } from '../protocol/bytes.ts'
 import { hash } from '../protocol/crypto.ts'
 import { DecodeError } from '../protocol/errors.ts'
 import { reader } from '../protocol/reader.ts'
-import type { StoredRecord } from './records.ts'
+import type { Write } from './operation.ts'
+import type { StoredRecord } from './record-reader.ts'
 
 /** The end of a chain: so many batches, with this hash (16 bytes) at the last of them. */
 export interface CommitMark {
@@ -30,15 +31,11 @@ export const CHAIN_LENGTH = 1000
 /** A value ends in it, and it depends on all of the value and on its name. */
 const TAG_BYTES = 16
 
-/** As the database takes it, sealed. */
-type Write =
-  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
-  | { readonly type: 'del'; readonly key: string }
-
 export interface ChainInit {
   readonly prefix: string
   /** The records under the prefix, sound ones only. Throws `StoreError` when the database fails. */
   readonly read: (prefix: string) => AsyncIterable<StoredRecord>
+  /** A put of the value, sealed. */
   readonly seal: (key: string, value: Uint8Array) => Write
 }
 

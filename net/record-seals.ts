@@ -4,6 +4,7 @@ import { StoreError } from './store-error.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
 import type { Secret } from '../protocol/secret.ts'
 import type { EpochKeys } from './epoch-keys.ts'
+import type { Write } from './operation.ts'
 
 /** Records that must die, and their keys. */
 export interface DyingRecords {
@@ -42,6 +43,13 @@ export class RecordSeals {
       ? this.#epochs.seal(name, value, this.#random)
       : sealValue(this.#dataKey, name, value, this.#random)
   }
+
+  /** A put of the value, sealed. */
+  readonly put = (key: string, value: Uint8Array): Write => ({
+    type: 'put',
+    key,
+    value: this.seal(key, value),
+  })
 
   /** Throws `StoreError` ERR_CORRUPT, with the name. */
   open(name: string, sealed: Uint8Array): Uint8Array {

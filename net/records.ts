@@ -63,7 +63,7 @@ export class Records {
     this.#queue = new CommitQueue({
       clock,
       lazyMs: init.lazyMs ?? LAZY_MS,
-      seal: (key, value) => ({ type: 'put', key, value: seals.seal(key, value) }),
+      seal: seals.put,
       write: (operations, sync) => this.#write(operations, sync),
       failed: (error) => this.#failed(error),
     })
