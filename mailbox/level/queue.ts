@@ -3,6 +3,7 @@
 import { addFlow } from '../flow.ts'
 import { STRANGER } from '../lanes.ts'
 import { keys, lastNumber } from './keys.ts'
+import { RecentItems } from './recent-items.ts'
 import { Damaged } from './sound-records.ts'
 import { decodeItem, ITEM_HEADER_BYTES } from './stored.ts'
 import type { Operation, Records } from '../../net/records.ts'
@@ -10,6 +11,8 @@ import type { Flow } from '../flow.ts'
 import type { QueuedItem, QueuedRun, Room, StoreLimits } from '../store.ts'
 import type { Members } from './members.ts'
 import type { SoundRecords } from './sound-records.ts'
+import type { Reading } from './recent-items.ts'
+import type { StoredItem } from './stored.ts'
 
 interface Receipt {
   readonly depositId: Uint8Array
@@ -43,6 +46,7 @@ export class Queue {
   readonly #init: QueueInit
   /** What is being removed, by `member/id`: asked twice, it counts once, and both answers wait for the one commit. */
   readonly #removals = new Map<string, Promise<readonly number[]>>()
+  readonly #recent = new RecentItems<Found>((name) => this.#removals.has(name))
 
   constructor(init: QueueInit) {
     this.#init = init
@@ -50,20 +54,12 @@ export class Queue {
 
   /** What waits behind an id, oldest first: at most `items`, and `bytes` unless the first is larger. What is damaged is left out. */
   async read(member: number, after: number, room: Room): Promise<QueuedRun> {
-    const items: QueuedItem[] = []
-    let bytes = 0
-    const from = keys.item(member, after + 1)
-    const options = { from, limit: room.items + 1 }
-    const waiting = this.#init.sound.range(keys.items(member), decodeItem, options)
-    for await (const { key, value } of waiting) {
-      const { envelope, slot } = value
-      bytes += envelope.length
-      if (items.length === room.items || (items.length > 0 && bytes > room.bytes)) {
-        return { items, more: true }
-      }
-      items.push({ id: lastNumber(key), envelope, slot })
+    const reading = this.#recent.reading(member)
+    try {
+      return await this.#read(member, after, { ...room, found: reading.found })
+    } finally {
+      reading.end()
     }
-    return { items, more: false }
   }
 
   /**
@@ -79,7 +75,7 @@ export class Queue {
     const fresh = new Set<number>()
     const waits = new Set<Promise<unknown>>()
     for (const id of ids) {
-      const running = this.#removals.get(`${member}/${id}`)
+      const running = this.#removals.get(nameOf(member, id))
       if (running === undefined) fresh.add(id)
       else waits.add(running)
     }
@@ -106,9 +102,32 @@ export class Queue {
     }
   }
 
+  async #read(
+    member: number,
+    after: number,
+    { items: most, bytes: mostBytes, found }: Room & Pick<Reading<Found>, 'found'>,
+  ): Promise<QueuedRun> {
+    const items: QueuedItem[] = []
+    let bytes = 0
+    const options = { from: keys.item(member, after + 1), limit: most + 1 }
+    const waiting = this.#init.sound.range(keys.items(member), decodeItem, options)
+    for await (const { key, value } of waiting) {
+      const { envelope, slot } = value
+      bytes += envelope.length
+      if (items.length === most || (items.length > 0 && bytes > mostBytes)) {
+        return { items, more: true }
+      }
+      const id = lastNumber(key)
+      items.push({ id, envelope, slot })
+      found(nameOf(member, id), foundIn(value))
+    }
+    return { items, more: false }
+  }
+
   #start(member: number, ids: readonly number[], end: End): Promise<readonly number[]> {
-    const names = ids.map((id) => `${member}/${id}`)
+    const names = ids.map((id) => nameOf(member, id))
     const removal = this.#remove(member, ids, end).finally(() => {
+      this.#recent.gone(member, names)
       for (const name of names) this.#removals.delete(name)
     })
     for (const name of names) this.#removals.set(name, removal)
@@ -161,19 +180,27 @@ export class Queue {
   async #find(member: number, ids: readonly number[]): Promise<Map<number, Found>> {
     const found = new Map<number, Found>()
     for (const id of ids) {
-      const item = await this.#init.sound.get(keys.item(member, id), decodeItem)
-      if (item === undefined) continue
-      if (item instanceof Damaged) {
-        const size = Math.max(0, item.bytes - ITEM_HEADER_BYTES)
-        found.set(id, { receipt: undefined, bytes: size, isStrange: false })
-        continue
-      }
-      const { depositId, takenAt, expiresAt, slot, envelope } = item
-      const receipt = { depositId: depositId.slice(), takenAt, expiresAt }
-      found.set(id, { receipt, bytes: envelope.length, isStrange: slot === STRANGER })
+      const item = this.#recent.take(nameOf(member, id)) ?? (await this.#look(member, id))
+      if (item !== undefined) found.set(id, item)
     }
     return found
   }
+
+  async #look(member: number, id: number): Promise<Found | undefined> {
+    const item = await this.#init.sound.get(keys.item(member, id), decodeItem)
+    if (!(item instanceof Damaged)) return item && foundIn(item)
+    const bytes = Math.max(0, item.bytes - ITEM_HEADER_BYTES)
+    return { receipt: undefined, bytes, isStrange: false }
+  }
+}
+
+function nameOf(member: number, id: number): string {
+  return `${member}/${id}`
+}
+
+function foundIn({ depositId, takenAt, expiresAt, slot, envelope }: StoredItem): Found {
+  const receipt = { depositId: depositId.slice(), takenAt, expiresAt }
+  return { receipt, bytes: envelope.length, isStrange: slot === STRANGER }
 }
 
 /** What is damaged was neither had by its owner nor kept for as long as was promised. */
