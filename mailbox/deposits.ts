@@ -6,8 +6,9 @@ import { Receipts } from './receipts.ts'
 import { Refusal } from './refusal.ts'
 import type { Account } from '../protocol/account.ts'
 import type { Clock } from '../net/ports.ts'
+import type { Custody } from '../protocol/receipt.ts'
 import type { MailboxLimits } from './limits.ts'
-import type { MailboxStore } from './store.ts'
+import type { MailboxStore, NewMail } from './store.ts'
 import type { TimeBase } from './time-base.ts'
 
 /** Second byte of an envelope. */
@@ -51,15 +52,21 @@ export class Deposits {
     const lifetime = lifetimeOf(request.envelope, limits)
     const { owner, depositId, envelope, token } = request
     const now = time.now()
-    const custody = await store.deposit({
+    const mail: NewMail = {
       ...{ owner, depositId, envelope },
       tokenHash: token.length === 0 ? undefined : tokenHash(token),
       envelopeDigest: envelopeDigest(request.envelope),
       keptUntil: clock.now() + lifetime,
       takenAt: now,
       expiresAt: now + lifetime,
+    }
+    // Signed while the disk writes. Of what is not stored in the end nobody gets the receipt.
+    let early: { readonly custody: Custody; readonly receipt: Promise<Uint8Array> } | undefined
+    const custody = await store.deposit(mail, (promise) => {
+      early = { custody: promise, receipt: this.#receipts.sign(promise) }
+      early.receipt.catch(() => undefined) // told below, if anybody waits for it
     })
-    return await this.#receipts.sign(custody)
+    return await (early?.custody === custody ? early.receipt : this.#receipts.sign(custody))
   }
 }
 

@@ -1,4 +1,4 @@
-// Signing promises. A signature costs as much as all else that is done for a deposit, so those that were committed together share one.
+// Signing promises. A signature costs as much as all else that is done for a deposit, so those that are committed together share one.
 
 import { gathered } from '../net/gathered.ts'
 import { signCustody } from '../protocol/receipt.ts'
@@ -7,6 +7,9 @@ import type { Custody } from '../protocol/receipt.ts'
 
 /** Under one signature. More would save little of it, and make each receipt longer and dearer to verify. */
 const TOGETHER = 32
+
+/** More than what is committed at the same moment needs until it is with the disk, which then works while this signs. */
+const TURNS = 32
 
 interface Waiting {
   readonly custody: Custody
@@ -22,7 +25,7 @@ export class Receipts {
     this.#account = account
   }
 
-  /** The receipt of a promise that is on the disk. */
+  /** The receipt of a promise. It must not leave before that is on the disk. */
   sign(custody: Custody): Promise<Uint8Array> {
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
     this.#waiting.push({ custody, resolve, reject })
@@ -32,6 +35,7 @@ export class Receipts {
 
   async #run(): Promise<void> {
     await gathered(() => this.#waiting.length, TOGETHER)
+    for (let turn = 0; turn < TURNS; turn++) await Promise.resolve()
     const all = this.#waiting
     this.#waiting = []
     for (let from = 0; from < all.length; from += TOGETHER) {

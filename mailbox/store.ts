@@ -173,6 +173,9 @@ export interface Statistics {
 /** Small values of the mailbox itself. */
 export type SettingName = 'join-secret' | 'first-invitation' | 'address' | 'restored' | 'retirement'
 
+/** Told of the promise that a deposit will be, while it is written: nobody else may be told of it before that is done. */
+export type Writing = (custody: Custody) => void
+
 /**
  * All methods throw `StoreError` when the store fails: then nothing is promised. Who is no member is answered with `Refusal`
  * unavailable, at the cost of the same reads as one who is.
@@ -212,9 +215,9 @@ export interface MailboxStore {
   /**
    * Takes mail into custody. The same owner and deposit id get the same promise, and nothing is stored again, until the promise
    * ends. Throws `Refusal` quota when the box, or the strangers' part of it, is full, unavailable for a suspended member. A token
-   * that is not known is none.
+   * that is not known is none. A store may tell `writing` what it will return.
    */
-  deposit(mail: NewMail): Promise<Custody>
+  deposit(mail: NewMail, writing?: Writing): Promise<Custody>
   /** Makes these the tokens of a member, and no others. Throws `Refusal` quota when they are too many. */
   setTokens(account: AccountKey, tokens: readonly DeliveryToken[]): Promise<void>
   /**

@@ -71,10 +71,10 @@ export const MUTANTS: readonly Mutant[] = [
     put: 'undefined',
   },
   {
-    name: 'signs for mail before it is stored',
+    name: 'answers for mail before it is stored',
     file: 'mailbox/level/intake.ts',
-    instead: 'await records.commit(this.#operations(member, mail, { slot, receiptKey }))',
-    put: 'void records.commit(this.#operations(member, mail, { slot, receiptKey })).catch(() => undefined)',
+    instead: 'await committed',
+    put: 'void committed.catch(() => undefined)',
   },
   {
     name: 'tries once and never again',

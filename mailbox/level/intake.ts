@@ -11,7 +11,7 @@ import { decodeReceipt, encodeExpiry, encodeItem, encodeReceipt } from './stored
 import type { AccountKey } from '../../protocol/account.ts'
 import type { Custody } from '../../protocol/receipt.ts'
 import type { Operation, Records } from '../../net/records.ts'
-import type { NewMail, StoreLimits } from '../store.ts'
+import type { NewMail, StoreLimits, Writing } from '../store.ts'
 import type { LevelMember, Members } from './members.ts'
 import type { SoundRecords } from './sound-records.ts'
 
@@ -54,9 +54,9 @@ export class Intake {
     await this.#ids.load(records.names(keys.allReceipts), about)
   }
 
-  async accept(mail: NewMail): Promise<Custody> {
+  async accept(mail: NewMail, writing?: Writing): Promise<Custody> {
     const name = `${toHex(mail.owner)} ${toHex(mail.depositId)}`
-    const pending = this.#pending.get(name) ?? this.#store(mail)
+    const pending = this.#pending.get(name) ?? this.#store(mail, writing)
     this.#pending.set(name, pending)
     try {
       return await pending
@@ -65,7 +65,7 @@ export class Intake {
     }
   }
 
-  async #store(mail: NewMail): Promise<Custody> {
+  async #store(mail: NewMail, writing?: Writing): Promise<Custody> {
     const { members, records, sound, onStored } = this.#init
     // An unknown owner costs the same looks into the store as a known one: none where the id is new.
     const number = members.find(mail.owner)?.number ?? 0
@@ -82,10 +82,13 @@ export class Intake {
     const isOpen = member !== undefined && member.policy.status !== 'suspended'
     if (!isOpen || !fits) throw new Refusal(isOpen ? 'quota' : 'unavailable')
     this.#ids.note(mail.depositId)
-    await records.commit(this.#operations(member, mail, { slot, receiptKey }))
-    onStored(member.account)
     const { envelopeDigest, keptUntil } = mail
-    return { envelopeDigest, owner: member.account, keptUntil }
+    const custody: Custody = { envelopeDigest, owner: member.account, keptUntil }
+    const committed = records.commit(this.#operations(member, mail, { slot, receiptKey }))
+    writing?.(custody)
+    await committed
+    onStored(member.account)
+    return custody
   }
 
   /** Accepted mail is never dropped for new mail. */

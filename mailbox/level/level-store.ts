@@ -36,6 +36,7 @@ import type {
   SettingName,
   Statistics,
   StoreLimits,
+  Writing,
 } from '../store.ts'
 import type { LevelMember } from './members.ts'
 
@@ -198,9 +199,9 @@ export class LevelMailboxStore implements MailboxStore {
     if (member !== undefined) await this.#queue.empty(member.number, member.lastItem)
   }
 
-  async deposit(mail: NewMail): Promise<Custody> {
+  async deposit(mail: NewMail, writing?: Writing): Promise<Custody> {
     await this.#reloading
-    return await this.#intake.accept(mail)
+    return await this.#intake.accept(mail, writing)
   }
 
   async read(owner: AccountKey, after: number, room: Room): Promise<QueuedRun> {

@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest'
+import { mail } from '../../mailbox/contract/people.ts'
 import { toHex } from '../../protocol/bytes.ts'
 import { testAccount } from '../support/accounts.ts'
 import { envelope, textOf, World } from './world.ts'
 import type { MailboxBodyInit } from '../../net/mailbox-messages.ts'
+import type { AccountKey } from '../../protocol/account.ts'
+import type { Custody } from '../../protocol/receipt.ts'
 
 /** At the end of each receipt. */
 const SIGNED_ROOT_BYTES = 158
@@ -29,6 +32,23 @@ test('a receipt is sent after the batch that holds the envelope was synced', asy
   const before = world.records.counts.synced
   await world.deposit(sender, owner.account, envelope('one'))
   expect(world.records.counts.synced).toBe(before + 1)
+})
+
+test('what will be promised is told while it is written, once, and of what is refused nothing is', async () => {
+  const world = await World.start()
+  const owner = await world.member()
+  const told: Custody[] = []
+  const deposit = (to: AccountKey) =>
+    world.kept.deposit(mail(to, 'one'), (custody) => {
+      expect(world.records.counts.synced).toBe(before)
+      told.push(custody)
+    })
+  const before = world.records.counts.synced
+  const promise = await deposit(owner.account.key)
+  expect(told).toStrictEqual([promise])
+  expect(await deposit(owner.account.key)).toStrictEqual(promise)
+  await expect(deposit(testAccount(world.random).key)).rejects.toThrow('unavailable')
+  expect(told).toHaveLength(1)
 })
 
 test('what was promised is there after a crash, with the counters', async () => {
