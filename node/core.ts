@@ -3,6 +3,7 @@
 
 import type { Account, AccountKey } from '../protocol/account.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
+import type { Session } from '../protocol/session.ts'
 import type { DialPolicy } from '../net/dial-policy.ts'
 import type { Clock, Directory, PeerName, ThrowAwayWires, Timer, Wire } from '../net/ports.ts'
 import { peerName } from '../net/peer-name.ts'
@@ -289,7 +290,7 @@ export class ChatCore {
       await this.#unload()
       throw cause
     }
-    this.#hold.begin(this.book.all().flatMap(({ sessions }) => sessions))
+    this.#hold.begin(this.#sessions)
     this.#started = true
     await this.#direct.start()
     this.#unwatch = this.#init.wire.watch((peer, connected) => this.#seen(peer, connected))
@@ -419,6 +420,10 @@ export class ChatCore {
     await this.ownKeys.replace()
   }
 
+  get #sessions(): readonly Session[] {
+    return this.book.all().flatMap(({ sessions }) => sessions)
+  }
+
   /** So many of our mailboxes have told how far our store was. */
   #hear(count: number): void {
     if (this.continuity.isOpen) return // what another one has told is not dealt with yet
@@ -434,7 +439,7 @@ export class ChatCore {
   /** A mailbox has kept it of an earlier run. Rejects with `StoreError`. */
   async #hearMark(mark: CommitMark): Promise<void> {
     if ((await this.continuity.hear(mark)) === undefined) return
-    this.#hold.keep()
+    this.#hold.keep(this.#sessions)
     await this.#recoverNow()
   }
 

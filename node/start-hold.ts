@@ -1,6 +1,6 @@
 // Sessions that the store had when the node started send nothing until all mailboxes of ours have told how far the store was, for
 // 2 s after the first of them and for 10 s at most (docs/durability.md): a whole folder that was put back agrees with itself, and
-// only what stands elsewhere can tell. Where one of them tells so, no time ends it before that is dealt with.
+// only what stands elsewhere can tell. Where one of them tells so, also later, no time ends it before that is dealt with.
 
 import { toHex } from '../protocol/bytes.ts'
 import type { Session } from '../protocol/session.ts'
@@ -32,7 +32,7 @@ export class StartHold {
 
   /** From here on nothing is sent in these sessions. */
   begin(sessions: readonly Session[]): void {
-    this.#held = new Set(sessions.map(({ id }) => toHex(id)))
+    this.#hold(sessions)
     this.#patience = this.#init.clock.after(PATIENCE, () => this.end())
   }
 
@@ -48,21 +48,33 @@ export class StartHold {
   /** All mailboxes have answered, or there is none to wait for. */
   end(): void {
     if (this.#held === undefined || this.#stopped) return
-    this.keep()
+    this.#cancel()
     this.#held = undefined
     this.#init.onEnd()
   }
 
-  /** A mailbox has told that the store went back: time alone does not end it, before that is dealt with. */
-  keep(): void {
-    this.#patience?.cancel()
-    this.#grace?.cancel()
-    this.#grace = undefined
+  /**
+   * A mailbox has told that the store went back, perhaps long after the start: nothing is sent in these sessions, and time alone does not
+   * end it, before that is dealt with.
+   */
+  keep(sessions: readonly Session[]): void {
+    this.#cancel()
+    if (this.#held === undefined) this.#hold(sessions)
   }
 
   /** The node stops: nothing ends it any more. */
   stop(): void {
-    this.keep()
+    this.#cancel()
     this.#stopped = true
+  }
+
+  #hold(sessions: readonly Session[]): void {
+    this.#held = new Set(sessions.map(({ id }) => toHex(id)))
+  }
+
+  #cancel(): void {
+    this.#patience?.cancel()
+    this.#grace?.cancel()
+    this.#grace = undefined
   }
 }

@@ -165,6 +165,32 @@ test.each([1, 2])(
   },
 )
 
+test('where a mailbox tells of it after the wait, the old sessions are held again until the disk lets them be left', async () => {
+  people = await MailboxPeople.meet('late', 1)
+  const { bob, ada, world, clock } = people
+  const backup = await world.backup(bob)
+  await bob.node.conversation('ada').send('after the copy')
+  await clock.advance(5 * MINUTE) // a mark at the mailbox
+  world.network.part(ada.peer, bob.peer)
+  people.cut(0, true)
+  await world.restore(bob, backup)
+  await clock.advance(MINUTE)
+  const conversation = bob.core.book.byAccount(ada.account.key)
+  const old = conversation?.sessions ?? []
+  expect(old.map((session) => conversation?.holds(session))).toEqual([false])
+  bob.disk.fault = 'full'
+  people.cut(0, false)
+  await clock.advance(6 * MINUTE)
+  expect(old.map((session) => conversation?.holds(session))).toEqual([true])
+  bob.disk.fault = 'none'
+  await bob.node.conversation('ada').send('not in that one')
+  await clock.advance(MINUTE)
+  expect(bob.node.status.recovery).toMatchObject({ reason: 'other' })
+  const sealedIn = [...(conversation?.outbox.values() ?? [])].map(({ sessionId }) => sessionId)
+  expect(sealedIn).not.toContainEqual(old[0]?.id)
+  expect(unsealed(people)).toBe(0)
+})
+
 /** A hold that has begun, and how often it has ended. */
 function begun() {
   const clock = new ManualClock()
@@ -196,7 +222,7 @@ test('the grace is that of the first who answers', async () => {
 test('while a store that went back is not recovered, time does not end it; the next answer does', async () => {
   const { clock, hold, ended } = begun()
   hold.endSoon()
-  hold.keep()
+  hold.keep([])
   await clock.advance(60 * SECOND)
   expect(ended.times).toBe(0)
   hold.endSoon()
