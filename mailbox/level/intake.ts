@@ -39,7 +39,7 @@ export class Intake {
   readonly #init: IntakeInit
   /** Deposits on their way, by owner and id: a repetition waits for the same promise. */
   readonly #pending = new Map<string, Promise<Custody>>()
-
+  /** Of all owners together. */
   readonly #ids = new DepositIds()
 
   constructor(init: IntakeInit) {
