@@ -109,6 +109,7 @@ test.each([
 
 test('the refusal says how many bytes an integer may have', () => {
   expect(() => u16(65_536)).toThrow('not an unsigned integer of 2 bytes')
+  expect(() => u64(2 ** 53)).toThrow('not an unsigned integer of 8 bytes')
 })
 
 test('a list states every length; absent is zero', () => {
