@@ -17,7 +17,10 @@ import type { Bench, Case } from './rounds.ts'
 /** Deposits of a sample, by the number of depositors. */
 const DEPOSITS = { 1: 300, 8: 1600, 64: 6400 } as const
 
-/** Before the first round, this many times: what runs for months is not measured while its code is being compiled. */
+/**
+ * Before the first round, this many times: what runs for months is not measured while its code is being compiled. For the same reason each
+ * sample of deposits is taken twice, and the second counts: V8 lets go of code while the other subjects have their turn.
+ */
 const WARM_UP = 3
 
 /** For the figures about memory. */
@@ -83,6 +86,7 @@ function casesOf(subject: string, system: System): readonly Case[] {
   let times: readonly number[] = []
   const rate = async (depositors: keyof typeof DEPOSITS): Promise<number> => {
     const count = DEPOSITS[depositors]
+    await system.deposit(count, depositors)
     const deposited = await system.deposit(count, depositors)
     if (depositors === 1) ({ times } = deposited)
     return count / deposited.seconds
