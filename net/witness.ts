@@ -104,6 +104,7 @@ export class Witness {
   async begin(losses: number): Promise<void> {
     this.#losses += losses
     await this.#write(await this.#init.records.durable())
+    if (this.#init.files.length === 0) return // nothing is noted anywhere
     this.#init.records.onSynced((mark) => {
       if (this.#stopped) return
       this.#wait()
@@ -126,7 +127,7 @@ export class Witness {
   /** Before the store is closed, and after everything that writes: what is on its way is waited for, and noted. */
   async stop(): Promise<void> {
     this.#timer?.cancel()
-    if (this.#init.files.length === 0) return // nothing is noted anywhere
+    if (this.#init.files.length === 0) return
     await this.#init.records.flush().catch(() => undefined) // what is not written is not noted
     this.#stopped = true
     this.#timer?.cancel()

@@ -136,6 +136,16 @@ test('a loose file is told of every batch, and believed only where it can be rea
   expect(await finding()).toBeUndefined()
 })
 
+test('without files nothing waits to be noted', async () => {
+  const { records, write } = run()
+  const witness = new Witness({ files: [], records, isCut: false, clock, host: undefined })
+  await witness.start()
+  await write(3)
+  expect(clock.pending).toBe(0)
+  await witness.stop()
+  await records.close()
+})
+
 test('a full disk does not end it', async () => {
   const { write, witness } = await started()
   const before = await copy()
