@@ -37,6 +37,7 @@ test.each([
   ['kdfPair', (p) => p.kdfPair(1, new Uint8Array(8), KEY)],
   ['seal', (p) => p.seal(KEY, new Uint8Array(16), [KEY], [KEY], 0)],
   ['open', (p) => p.open(KEY, new Uint8Array(16), [KEY], SEED)],
+  ['open of less than a tag', (p) => p.open(KEY, KEY.subarray(0, 24), [KEY], SEED.subarray(0, 15))],
   ['x25519', (p) => p.x25519(KEY, new Uint8Array(32).fill(9))],
   ['a refused x25519', (p) => p.x25519(KEY, new Uint8Array(32))],
   ['x25519Base', (p) => p.x25519Base(KEY)],
@@ -79,6 +80,16 @@ test('a larger message gets a larger region, once, and gives the smaller one bac
   expect(parts).toEqual(once)
   expect(regions).toHaveLength(2)
   expect(freed).toEqual([regions[0]?.address])
+})
+
+test('a region is left while a call still has room for its keys', () => {
+  const { module, regions } = recorded()
+  const primitives = wasmPrimitives(module)
+  const most = (regions[0]?.length ?? 0) - 8192
+  primitives.blake2b(32, [], new Uint8Array(most), [])
+  expect(regions).toHaveLength(1)
+  primitives.blake2b(32, [], new Uint8Array(most + 1), [])
+  expect(regions).toHaveLength(2)
 })
 
 const NONCE = new Uint8Array(16)
