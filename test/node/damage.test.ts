@@ -6,10 +6,10 @@ import { toHex } from '../../protocol/bytes.ts'
 import { sendingSession } from '../../protocol/sessions.ts'
 import { openLevel, type OpenStores } from '../../net/platform/level-store.ts'
 import type { HistoryEntry, NodeEvent } from '../../node/api.ts'
-import type { Conversation } from '../../node/conversation.ts'
 import { keys } from '../../node/keys.ts'
 import {
   ChatWorld,
+  conversation,
   envelopes,
   introduce,
   received,
@@ -65,12 +65,6 @@ describe('damaged records of a node', () => {
     await rest()
     await bob.node.conversation(ada.peer).send(back)
     await rest()
-  }
-
-  function conversation(of: Person, other: Person): Conversation {
-    const found = of.core.book.byAccount(other.account.key)
-    if (found === undefined) throw new Error('no conversation')
-    return found
   }
 
   function sendingId(of: Person, other: Person): string {

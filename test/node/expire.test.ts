@@ -6,7 +6,14 @@ import { expireOld } from '../../node/expire.ts'
 import { keys } from '../../node/keys.ts'
 import { DAY, HOUR } from '../../node/lifetimes.ts'
 import { wantRenewal } from '../../node/renewal.ts'
-import { ChatWorld, envelopes, introduce, texts, type Person } from '../support/chat-world.ts'
+import {
+  ChatWorld,
+  conversation,
+  envelopes,
+  introduce,
+  texts,
+  type Person,
+} from '../support/chat-world.ts'
 import { ManualClock, settle, until } from '../support/manual-clock.ts'
 
 async function marks({ core }: Person): Promise<number> {
@@ -89,16 +96,11 @@ async function withIdleSession() {
   await until(() => envelopes(ada, bob).length === 3)
   const [late, ...rest] = envelopes(ada, bob)
   await bob.core.inbox.fromPeer(ada.account.key, rest)
-  const of = (person: Person, other: Person) => {
-    const found = person.core.book.byAccount(other.account.key)
-    if (found === undefined) throw new Error('no conversation')
-    return found
-  }
-  await of(ada, bob).fail([...of(ada, bob).outbox.keys()], 'cancelled')
+  await conversation(ada, bob).fail([...conversation(ada, bob).outbox.keys()], 'cancelled')
   world.network.join(ada.peer, bob.peer)
-  await of(bob, ada).step((draft) => wantRenewal(draft, 'age', draft.sessions[0]))
+  await conversation(bob, ada).step((draft) => wantRenewal(draft, 'age', draft.sessions[0]))
   await clock.advance(HOUR)
-  const idle = of(bob, ada).sessions[0]?.id ?? new Uint8Array()
+  const idle = conversation(bob, ada).sessions[0]?.id ?? new Uint8Array()
   const stored = async (): Promise<number> => {
     let count = 0
     for (const prefix of ['session/', 'skipped/']) {
@@ -108,10 +110,10 @@ async function withIdleSession() {
     }
     return count
   }
-  expect(of(bob, ada).sessions).toHaveLength(2)
+  expect(conversation(bob, ada).sessions).toHaveLength(2)
   expect(await stored()).toBeGreaterThan(1) // the session, and what was skipped in it
   const receiveLate = () => bob.core.inbox.fromPeer(ada.account.key, late ? [late] : [])
-  const sessions = () => of(bob, ada).sessions
+  const sessions = () => conversation(bob, ada).sessions
   const idleSession = () => sessions().find(({ id }) => toHex(id) === toHex(idle))
   return { clock, world, bob, stored, receiveLate, sessions, idleSession }
 }

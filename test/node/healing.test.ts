@@ -4,10 +4,10 @@ import { readEnvelope } from '../../protocol/envelope.ts'
 import { encryptMessage, type Session } from '../../protocol/session.ts'
 import { sendingSession } from '../../protocol/sessions.ts'
 import { peerName } from '../../net/peer-name.ts'
-import type { Conversation } from '../../node/conversation.ts'
 import { wantRenewal } from '../../node/renewal.ts'
 import {
   ChatWorld,
+  conversation,
   envelopes,
   introduce,
   received,
@@ -33,12 +33,6 @@ describe('sessions that go wrong', () => {
     await introduce(ada, bob)
     await settle()
   })
-
-  function conversation(of: Person, other: Person): Conversation {
-    const found = of.core.book.byAccount(other.account.key)
-    if (found === undefined) throw new Error('no conversation')
-    return found
-  }
 
   function sending(of: Person, other: Person): Session {
     const { sessions, contact } = conversation(of, other)

@@ -5,7 +5,7 @@ import { concat, toHex, utf8 } from '../../protocol/bytes.ts'
 import { encryptMessage } from '../../protocol/session.ts'
 import { sendingSession } from '../../protocol/sessions.ts'
 import { HOUR } from '../../node/lifetimes.ts'
-import { ChatWorld, introduce, texts, type Person } from '../support/chat-world.ts'
+import { ChatWorld, conversation, introduce, texts, type Person } from '../support/chat-world.ts'
 import { ManualClock, settle, until } from '../support/manual-clock.ts'
 import { seededRandom } from '../support/random.ts'
 
@@ -82,9 +82,3 @@ test('bodies that do not open, under headers that do, end in another session tha
   await clock.advance(HOUR)
   expect(await texts(bob, ada)).toEqual(['hello', 'hello, ada', 'after all'])
 })
-
-function conversation(of: Person, other: Person) {
-  const found = of.core.book.byAccount(other.account.key)
-  if (found === undefined) throw new Error('no such contact')
-  return found
-}

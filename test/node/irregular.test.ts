@@ -5,8 +5,7 @@ import { itemKinds } from '../../protocol/padding.ts'
 import { encryptMessage, type MessageWithItems, type Session } from '../../protocol/session.ts'
 import { sendingSession } from '../../protocol/sessions.ts'
 import type { OutboxEntry } from '../../node/outbox.ts'
-import type { Conversation } from '../../node/conversation.ts'
-import { ChatWorld, introduce, texts, type Person } from '../support/chat-world.ts'
+import { ChatWorld, conversation, introduce, texts, type Person } from '../support/chat-world.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
 
 let clock: ManualClock
@@ -27,12 +26,6 @@ beforeEach(async () => {
   told = []
   bob.node.on('contact.irregular', ({ contact, what }) => told.push(`${contact.name} ${what}`))
 })
-
-function conversation(of: Person, other: Person): Conversation {
-  const found = of.core.book.byAccount(other.account.key)
-  if (found === undefined) throw new Error('no conversation')
-  return found
-}
 
 function content(text: string, counter: number): Uint8Array {
   const messageId = createMessageId(ada.core.random)

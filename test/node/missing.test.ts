@@ -9,9 +9,15 @@ import {
 import { encryptMessage, type Session } from '../../protocol/session.ts'
 import { sendingSession } from '../../protocol/sessions.ts'
 import type { Gap } from '../../node/api.ts'
-import type { Conversation } from '../../node/conversation.ts'
 import { wantRenewal } from '../../node/renewal.ts'
-import { ChatWorld, introduce, received, texts, type Person } from '../support/chat-world.ts'
+import {
+  ChatWorld,
+  conversation,
+  introduce,
+  received,
+  texts,
+  type Person,
+} from '../support/chat-world.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
 
 const MINUTE = 60_000
@@ -39,12 +45,6 @@ describe('messages that do not arrive', () => {
     await clock.advance(MINUTE)
     world.network.part(ada.peer, bob.peer)
   })
-
-  function conversation(of: Person, other: Person): Conversation {
-    const found = of.core.book.byAccount(other.account.key)
-    if (found === undefined) throw new Error('no conversation')
-    return found
-  }
 
   function sending(of: Person, other: Person): Session {
     const { sessions, contact } = conversation(of, other)

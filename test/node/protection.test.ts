@@ -2,9 +2,15 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import type { Session } from '../../protocol/session.ts'
 import { sendingSession } from '../../protocol/sessions.ts'
 import type { Message, MessageProtection } from '../../node/api.ts'
-import type { Conversation } from '../../node/conversation.ts'
 import { wantRenewal } from '../../node/renewal.ts'
-import { ChatWorld, envelopes, introduce, received, type Person } from '../support/chat-world.ts'
+import {
+  ChatWorld,
+  conversation,
+  envelopes,
+  introduce,
+  received,
+  type Person,
+} from '../support/chat-world.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
 
 const MINUTE = 60_000
@@ -30,12 +36,6 @@ describe('the class of a message', () => {
     ada = await world.person('ada')
     bob = await world.person('bob')
   })
-
-  function conversation(of: Person, other: Person): Conversation {
-    const found = of.core.book.byAccount(other.account.key)
-    if (found === undefined) throw new Error('no conversation')
-    return found
-  }
 
   async function talk(): Promise<void> {
     await introduce(ada, bob)

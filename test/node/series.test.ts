@@ -2,11 +2,11 @@ import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { toHex } from '../../protocol/bytes.ts'
 import { readEnvelope } from '../../protocol/envelope.ts'
 import { receiveOnly } from '../../protocol/session.ts'
-import type { Conversation } from '../../node/conversation.ts'
 import { isRenewalDue, mayBegin, mayTake, noteUnknown, wantRenewal } from '../../node/renewal.ts'
 import { continued, isRetryDue } from '../../node/series.ts'
 import {
   ChatWorld,
+  conversation,
   envelopes,
   introduce,
   received,
@@ -33,12 +33,6 @@ describe('handshakes that stay unanswered', () => {
     await introduce(ada, bob)
     await settle()
   })
-
-  function conversation(of: Person, other: Person): Conversation {
-    const found = of.core.book.byAccount(other.account.key)
-    if (found === undefined) throw new Error('no conversation')
-    return found
-  }
 
   /** The handshake that the envelopes of ada are in. */
   function handshake(): string {

@@ -3,18 +3,18 @@ import { toHex } from '../../protocol/bytes.ts'
 import { wipeAll } from '../../protocol/secret.ts'
 import { encryptMessage, type Session } from '../../protocol/session.ts'
 import { sendingSession } from '../../protocol/sessions.ts'
-import type { Conversation } from '../../node/conversation.ts'
-import { ChatWorld, introduce, received, texts, type Person } from '../support/chat-world.ts'
+import {
+  ChatWorld,
+  conversation,
+  introduce,
+  received,
+  texts,
+  type Person,
+} from '../support/chat-world.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
-
-function conversation(of: Person, other: Person): Conversation {
-  const found = of.core.book.byAccount(other.account.key)
-  if (found === undefined) throw new Error('no conversation')
-  return found
-}
 
 function sending(of: Person, other: Person): Session {
   const { sessions, contact } = conversation(of, other)

@@ -11,6 +11,7 @@ import { systemClock } from '../../net/platform/clock.ts'
 import { Records, type StoredRecord } from '../../net/records.ts'
 import type { Message } from '../../node/api.ts'
 import type { StoreSurroundings } from '../../node/continuity.ts'
+import type { Conversation } from '../../node/conversation.ts'
 import { ChatCore } from '../../node/core.ts'
 import { keys } from '../../node/keys.ts'
 import { ChatNode } from '../../node/chat-node.ts'
@@ -265,6 +266,13 @@ function face(core: ChatCore): ChatNode {
     connections: () => 0,
     close: () => Promise.resolve(),
   })
+}
+
+/** What one has with the other, who is a contact. */
+export function conversation(of: Person, other: Person): Conversation {
+  const found = of.core.book.byAccount(other.account.key)
+  if (found === undefined) throw new Error('no conversation')
+  return found
 }
 
 /** Both know each other by name. */

@@ -7,7 +7,7 @@ import { toHex } from '../../protocol/bytes.ts'
 import { sendingSession } from '../../protocol/sessions.ts'
 import type { Conversation } from '../../node/conversation.ts'
 import { wantRenewal } from '../../node/renewal.ts'
-import { ChatWorld, envelopes, introduce, type Person } from './chat-world.ts'
+import { ChatWorld, conversation, envelopes, introduce, type Person } from './chat-world.ts'
 import { agreeToFreshStarts, Ledger } from './ledger.ts'
 import { ManualClock, settle } from './manual-clock.ts'
 
@@ -232,9 +232,7 @@ export class Group {
   }
 
   conversation(one: Member, other: Member): Conversation {
-    const found = one.person.core.book.byAccount(other.person.account.key)
-    if (found === undefined) throw new Error('no conversation')
-    return found
+    return conversation(one.person, other.person)
   }
 
   #member(at: number): Member {
