@@ -333,6 +333,7 @@ export class LevelMailboxStore implements MailboxStore {
 
   #onFailure(): void {
     if (this.#stopped) return
+    this.#queue.forget()
     this.#reloading ??= this.#reload().finally(() => {
       this.#reloading = undefined
     })

@@ -102,6 +102,11 @@ export class Queue {
     }
   }
 
+  /** A write has failed: what was read before it may not be so any more. */
+  forget(): void {
+    this.#recent.forget()
+  }
+
   async #read(
     member: number,
     after: number,

@@ -13,6 +13,8 @@ export class RecentItems<T> {
   /** Of each member, what has gone since somebody began to read. */
   readonly #readers = new Map<number, Set<Set<string>>>()
   readonly #isLeaving: (name: string) => boolean
+  /** How often all was forgotten. */
+  #age = 0
 
   /** `isLeaving` says whether something is being removed, from before it is taken until `gone` was told. */
   constructor(isLeaving: (name: string) => boolean) {
@@ -21,12 +23,14 @@ export class RecentItems<T> {
 
   /** To be called before the first look into the store. Remembers what is found there, unless it may have gone. */
   reading(member: number): Reading<T> {
+    const age = this.#age
     const gone = new Set<string>()
     const readers = this.#readers.get(member) ?? new Set()
     this.#readers.set(member, readers.add(gone))
     return {
       found: (name, item) => {
-        if (!gone.has(name) && !this.#isLeaving(name)) this.#remember(name, item)
+        const isSure = age === this.#age && !gone.has(name) && !this.#isLeaving(name)
+        if (isSure) this.#remember(name, item)
       },
       end: () => {
         readers.delete(gone)
@@ -45,6 +49,12 @@ export class RecentItems<T> {
   /** These are no longer in the store, as far as one can tell. */
   gone(member: number, names: readonly string[]): void {
     for (const reader of this.#readers.get(member) ?? []) for (const name of names) reader.add(name)
+  }
+
+  /** The store has failed: what it refused may have happened all the same, and shows when it is opened again. */
+  forget(): void {
+    this.#age++
+    this.#items.clear()
   }
 
   #remember(name: string, item: T): void {

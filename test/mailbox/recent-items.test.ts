@@ -40,6 +40,17 @@ test('what is being removed, or has gone since the reading began, is not remembe
   expect(items.take('1/2')).toBe('given again')
 })
 
+test('after a failure of the store nothing is remembered, nor what is still being read', () => {
+  const items = new RecentItems<string>(() => false)
+  const reading = items.reading(1)
+  reading.found('1/1', 'before')
+  items.forget()
+  reading.found('1/2', 'meanwhile')
+  expect([items.take('1/1'), items.take('1/2')]).toStrictEqual([undefined, undefined])
+  items.reading(1).found('1/2', 'afterwards')
+  expect(items.take('1/2')).toBe('afterwards')
+})
+
 test('however much is read, a bounded number is remembered', () => {
   const items = new RecentItems<number>(() => false)
   const reading = items.reading(1)
@@ -51,12 +62,7 @@ test('however much is read, a bounded number is remembered', () => {
 })
 
 test('mail that was acknowledged while it was read again counts once', async () => {
-  await ready
-  const level = new MemoryLevel<string, Uint8Array>({
-    valueEncoding: 'view',
-    storeEncoding: 'view',
-  })
-  await level.open()
+  const level = await opened()
   const pause = Promise.withResolvers<void>()
   const store = await startedOn(slowlyRead(level, pause.promise))
   const to = owner(1)
@@ -73,10 +79,44 @@ test('mail that was acknowledged while it was read again counts once', async () 
   expect(await store.statistics()).toMatchObject({ acknowledged: 2, waiting: 0, waitingBytes: 0 })
 })
 
-async function startedOn(level: Store): Promise<LevelMailboxStore> {
+test('an acknowledgement that failed, and shows when the database is opened again, counts once', async () => {
+  const level = await opened()
+  const write = level.batch.bind(level) as (...parts: readonly unknown[]) => Promise<void>
+  let held: (() => Promise<void>) | undefined
+  const failing = async (...parts: readonly unknown[]): Promise<void> => {
+    held = () => write(...parts)
+    throw new Error('Input/output error')
+  }
+  const store = await startedOn(level, async () => await held?.())
+  const to = owner(1)
+  await store.join(to)
+  for (const text of ['one', 'two']) await store.deposit(mail(to, text))
+  Object.defineProperty(level, 'batch', { configurable: true, value: failing })
+  await expect(store.acknowledge(to, [1])).rejects.toThrow('ERR_IO')
+  Object.defineProperty(level, 'batch', { configurable: true, value: write })
+  expect((await store.read(to, 0, EVERYTHING)).items).toHaveLength(2)
+  await expect(store.setTime(1)).rejects.toThrow('ERR_IO')
+  expect(await store.acknowledge(to, [1])).toStrictEqual([])
+  expect(await store.statistics()).toMatchObject({ accepted: 2, acknowledged: 1, waiting: 1 })
+})
+
+async function opened(): Promise<MemoryLevel<string, Uint8Array>> {
+  await ready
+  const level = new MemoryLevel<string, Uint8Array>({
+    valueEncoding: 'view',
+    storeEncoding: 'view',
+  })
+  await level.open()
+  return level
+}
+
+async function startedOn(
+  level: Store,
+  reopen: () => Promise<void> = () => Promise.resolve(),
+): Promise<LevelMailboxStore> {
   const clock = new ManualClock()
   const dataKey = generateSecret('DataKey', 32, random)
-  const records = new Records({ store: level, dataKey, clock, random })
+  const records = new Records({ store: level, dataKey, clock, random, reopen })
   const store = new LevelMailboxStore({ records, clock, limits: LIMITS })
   await store.start()
   return store
