@@ -1,5 +1,6 @@
 // Handing mail to its owner: a window of envelopes that were sent and not yet acknowledged, refilled as they are.
 
+import { ShortLived } from '../net/short-lived.ts'
 import { toHex } from '../protocol/bytes.ts'
 import type { AccountKey } from '../protocol/account.ts'
 import type { MailboxStore, QueuedRun } from './store.ts'
@@ -32,7 +33,7 @@ export interface OutletInit {
 export class Outlet {
   readonly #init: OutletInit
   /** Sent and not acknowledged, with sizes. */
-  readonly #leased = new Map<number, number>()
+  readonly #leased = new ShortLived<number, number>()
   #status: 'paused' | 'open' | 'ended' = 'paused'
   #leasedBytes = 0
   #cursor = 0
@@ -72,10 +73,7 @@ export class Outlet {
 
   /** These are no longer in the queue, whoever acknowledged them. */
   async acknowledged(ids: readonly number[]): Promise<void> {
-    for (const id of ids) {
-      this.#leasedBytes -= this.#leased.get(id) ?? 0
-      this.#leased.delete(id)
-    }
+    for (const id of ids) this.#leasedBytes -= this.#leased.take(id) ?? 0
     await this.#pump(false)
   }
 

@@ -7,6 +7,7 @@ import {
   encodeMailboxFrame,
 } from './mailbox-messages.ts'
 import { MAILBOX_PROTOCOL } from './names.ts'
+import { ShortLived } from './short-lived.ts'
 import type { MailboxBody, MailboxBodyInit, MailboxBodyName } from './mailbox-messages.ts'
 import type { Channel, Clock, PeerName, Wire } from './ports.ts'
 
@@ -42,7 +43,7 @@ interface Waiting {
 export class MailboxStream {
   readonly #init: MailboxStreamInit
   readonly #channel: Channel
-  readonly #waiting = new Map<number, Waiting>()
+  readonly #waiting = new ShortLived<number, Waiting>()
   readonly #hello = Promise.withResolvers<Uint8Array>()
   #greeted = false
   #lastId = 0
@@ -130,7 +131,7 @@ export class MailboxStream {
     const id = ++this.#lastId
     const { promise, resolve, reject } = Promise.withResolvers<MailboxBody>()
     const timer = this.#init.clock.after(ANSWER_MS, () => this.abort(new Error('no answer')))
-    const onAbort = (): void => this.#settle(id)?.reject(toError(signal.reason))
+    const onAbort = this.#giveUp(id, signal)
     const release = (): void => {
       timer.cancel()
       signal.removeEventListener('abort', onAbort)
@@ -139,6 +140,11 @@ export class MailboxStream {
     this.#waiting.set(id, { resolve, reject, release })
     this.#send(id, body)
     return promise
+  }
+
+  /** Refers to nothing of the request: a signal's listeners refer to each other, also those that were taken off long ago. */
+  #giveUp(id: number, signal: AbortSignal): () => void {
+    return () => this.#settle(id)?.reject(toError(signal.reason))
   }
 
   #send(id: number, body: MailboxBodyInit): void {
@@ -178,9 +184,8 @@ export class MailboxStream {
   }
 
   #settle(id: number): Waiting | undefined {
-    const waiting = this.#waiting.get(id)
+    const waiting = this.#waiting.take(id)
     waiting?.release()
-    this.#waiting.delete(id)
     return waiting
   }
 
@@ -188,7 +193,10 @@ export class MailboxStream {
     if (this.#ended !== undefined) return
     this.#ended = error
     this.#hello.reject(error)
-    for (const id of [...this.#waiting.keys()]) this.#settle(id)?.reject(error)
+    for (const { release, reject } of this.#waiting.takeAll()) {
+      release()
+      reject(error)
+    }
     this.#init.onEnd()
   }
 }

@@ -22,6 +22,8 @@ export class Throttle {
   readonly #init: ThrottleInit
   /** In the order of their last use. */
   readonly #buckets = new Map<string, Bucket>()
+  /** The one that was used last. */
+  #newest: string | undefined
 
   constructor(init: ThrottleInit) {
     this.#init = init
@@ -31,7 +33,8 @@ export class Throttle {
   take(key: string): boolean {
     const { tokens, at } = this.#fill(key)
     const enough = tokens >= 1
-    this.#buckets.delete(key)
+    if (key !== this.#newest) this.#buckets.delete(key)
+    this.#newest = key
     this.#buckets.set(key, { tokens: enough ? tokens - 1 : tokens, at })
     this.#forget()
     return enough

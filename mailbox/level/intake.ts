@@ -1,6 +1,7 @@
 // Taking mail: envelope, promise and counters in one commit.
 
 import { toHex } from '../../protocol/bytes.ts'
+import { ShortLived } from '../../net/short-lived.ts'
 import { addFlow } from '../flow.ts'
 import { hasRoom, isInBudget, slotOf, STRANGER } from '../lanes.ts'
 import { Refusal } from '../refusal.ts'
@@ -38,7 +39,7 @@ const NO_BOX: Box = {
 export class Intake {
   readonly #init: IntakeInit
   /** Deposits on their way, by owner and id: a repetition waits for the same promise. */
-  readonly #pending = new Map<string, Promise<Custody>>()
+  readonly #pending = new ShortLived<string, Promise<Custody>>()
   /** Of all owners together. */
   readonly #ids = new DepositIds()
 
@@ -56,12 +57,14 @@ export class Intake {
 
   async accept(mail: NewMail, writing?: Writing): Promise<Custody> {
     const name = `${toHex(mail.owner)} ${toHex(mail.depositId)}`
-    const pending = this.#pending.get(name) ?? this.#store(mail, writing)
+    const earlier = this.#pending.get(name)
+    if (earlier !== undefined) return await earlier
+    const pending = this.#store(mail, writing)
     this.#pending.set(name, pending)
     try {
       return await pending
     } finally {
-      if (this.#pending.get(name) === pending) this.#pending.delete(name)
+      void this.#pending.take(name)
     }
   }
 

@@ -1,5 +1,6 @@
 // The mail that waits: reading it in order, and removing exactly what is named.
 
+import { ShortLived } from '../../net/short-lived.ts'
 import { addFlow } from '../flow.ts'
 import { STRANGER } from '../lanes.ts'
 import { keys, lastNumber } from './keys.ts'
@@ -45,7 +46,7 @@ export interface QueueInit {
 export class Queue {
   readonly #init: QueueInit
   /** What is being removed, by `member/id`: asked twice, it counts once, and both answers wait for the one commit. */
-  readonly #removals = new Map<string, Promise<readonly number[]>>()
+  readonly #removals = new ShortLived<string, Promise<readonly number[]>>()
   readonly #recent = new RecentItems<Found>((name) => this.#removals.has(name))
 
   constructor(init: QueueInit) {
@@ -133,7 +134,7 @@ export class Queue {
     const names = ids.map((id) => nameOf(member, id))
     const removal = this.#remove(member, ids, end).finally(() => {
       this.#recent.gone(member, names)
-      for (const name of names) this.#removals.delete(name)
+      for (const name of names) void this.#removals.take(name)
     })
     for (const name of names) this.#removals.set(name, removal)
     return removal

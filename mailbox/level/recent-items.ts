@@ -1,5 +1,7 @@
 // What was read of envelopes a moment ago. Owners acknowledge what they have just been handed, and each would be looked for and opened again.
 
+import { ShortLived } from '../../net/short-lived.ts'
+
 /** More are not remembered at a time: a few megabytes. */
 const MOST = 16 * 1024
 
@@ -9,7 +11,7 @@ const MOST = 16 * 1024
  */
 export class RecentItems<T> {
   /** By `member/id`. */
-  readonly #items = new Map<string, T>()
+  readonly #items = new ShortLived<string, T>()
   /** Of each member, what has gone since somebody began to read. */
   readonly #readers = new Map<number, Set<Set<string>>>()
   readonly #isLeaving: (name: string) => boolean
@@ -41,9 +43,7 @@ export class RecentItems<T> {
 
   /** What was read of it, once: for who removes it. */
   take(name: string): T | undefined {
-    const item = this.#items.get(name)
-    this.#items.delete(name)
-    return item
+    return this.#items.take(name)
   }
 
   /** These are no longer in the store, as far as one can tell. */
@@ -54,11 +54,11 @@ export class RecentItems<T> {
   /** The store has failed: what it refused may have happened all the same, and shows when it is opened again. */
   forget(): void {
     this.#age++
-    this.#items.clear()
+    this.#items.takeAll()
   }
 
   #remember(name: string, item: T): void {
-    if (this.#items.size >= MOST) this.#items.clear()
+    if (this.#items.size >= MOST) this.#items.takeAll()
     this.#items.set(name, item)
   }
 }
