@@ -5,8 +5,13 @@
 import { ChannelError } from './channel-error.ts'
 import type { ChannelErrorCode } from './channel-error.ts'
 
+const NONE = new Uint8Array(0)
+
 /** A buffer that grew beyond this is let go when it is empty. */
-const KEPT_CAPACITY = 64 * 1024
+const KEPT_CAPACITY = 1024 * 1024
+
+/** For the next who has to gather something: hardly any stream has, at any one time. */
+let spare = NONE
 
 /** Lengths have at most four bytes: below 2^28. */
 const MAX_SHIFT = 21
@@ -26,7 +31,7 @@ export function frameHeader(length: number): Uint8Array {
 /** Cuts what arrives into frames. */
 export class FrameDecoder {
   readonly #maxFrameBytes: number
-  #buffer = new Uint8Array(0)
+  #buffer = NONE
   #start = 0
   #end = 0
   /** Length of the frame whose header was read, or undefined between two frames. */
@@ -94,9 +99,12 @@ export class FrameDecoder {
   }
 
   #makeRoom(length: number): void {
+    if (this.#buffer === NONE) [this.#buffer, spare] = [spare, NONE]
     const needed = this.bytes + length
+    // Moving what waits pays only if there is much room behind it then.
+    const useful = this.bytes === 0 ? this.#buffer.length : this.#buffer.length / 2
     const target =
-      needed <= this.#buffer.length / 2
+      needed <= useful
         ? this.#buffer
         : new Uint8Array(Math.max(needed, Math.min(2 * needed, needed + 1024 * 1024)))
     target.set(this.#buffer.subarray(this.#start, this.#end))
@@ -108,6 +116,8 @@ export class FrameDecoder {
   #reset(): void {
     this.#start = 0
     this.#end = 0
-    if (this.#buffer.length > KEPT_CAPACITY) this.#buffer = new Uint8Array(0)
+    const { length } = this.#buffer
+    if (length > spare.length && length <= KEPT_CAPACITY) spare = this.#buffer
+    this.#buffer = NONE
   }
 }
