@@ -128,9 +128,17 @@ async function alone(home: Home, options: HostMailboxOptions): Promise<Home> {
   }
 }
 
+/** For a store that is written to all the time: with less there are more tables to sort, and syncs wait for those. */
+const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
+
 function openProfile({ profile, unlock, keyFile, passphrase }: HostMailboxOptions): Promise<Home> {
   if (!('dir' in profile)) return memoryHome()
-  return openHome(profile.dir, { unlock, keyFile, create: { passphrase } })
+  return openHome(profile.dir, {
+    unlock,
+    keyFile,
+    create: { passphrase },
+    writeBufferBytes: WRITE_BUFFER_BYTES,
+  })
 }
 
 async function serve(home: Home, options: HostMailboxOptions): Promise<MailboxHost> {

@@ -59,7 +59,15 @@ export interface Home {
   close(): Promise<void>
 }
 
-export interface OpenHomeOptions extends UnlockOptions {
+export interface StoreOptions {
+  /**
+   * LevelDB sorts what was written whenever so much of it has come together, and has twice that in memory then.
+   * @default 4 MiB
+   */
+  readonly writeBufferBytes?: number | undefined
+}
+
+export interface OpenHomeOptions extends UnlockOptions, StoreOptions {
   /** Makes a new account where there is none, instead of `ERR_NOT_FOUND`. */
   readonly create?: CreateHomeOptions | undefined
 }
@@ -68,13 +76,16 @@ export interface OpenHomeOptions extends UnlockOptions {
  * Makes an account in a new or empty folder and opens it. Throws `HomeError`: ERR_EXISTS, ERR_CORRUPT when there is a store
  * without its identity, and as the disk fails.
  */
-export async function createHome(dir: string, options: CreateHomeOptions = {}): Promise<Home> {
+export async function createHome(
+  dir: string,
+  options: CreateHomeOptions & StoreOptions = {},
+): Promise<Home> {
   await ready
   try {
     if (await homeExists(dir)) throw new HomeError('ERR_EXISTS')
     await mkdir(dir, { recursive: true, mode: 0o700 })
     await tighten(dir)
-    return await withStores(dir, async (stores) => {
+    return await withStores(dir, options, async (stores) => {
       // Again, now that nobody else can be doing the same.
       if (await homeExists(dir)) throw new HomeError('ERR_EXISTS')
       // What lies in the store could not be read with another key: the identity was lost, and must be brought back.
@@ -97,12 +108,13 @@ export async function openHome(dir: string, options: OpenHomeOptions = {}): Prom
   try {
     if (!(await homeExists(dir))) {
       if (options.create === undefined) throw new HomeError('ERR_NOT_FOUND')
-      return await createHome(dir, options.create)
+      const { create, writeBufferBytes } = options
+      return await createHome(dir, { ...create, writeBufferBytes })
     }
     await tighten(dir)
     const closed = await readClosed(dir)
     const { protection } = closed
-    return await withStores(dir, async (stores) => {
+    return await withStores(dir, options, async (stores) => {
       return home(dir, await closed.open(options), { stores, protection })
     })
   } catch (cause) {
@@ -111,8 +123,12 @@ export async function openHome(dir: string, options: OpenHomeOptions = {}): Prom
 }
 
 /** Takes the folder's lock, and gives it back when the task fails. */
-async function withStores(dir: string, task: (stores: OpenStores) => Promise<Home>): Promise<Home> {
-  const stores = await lockedStores(dir)
+async function withStores(
+  dir: string,
+  { writeBufferBytes }: StoreOptions,
+  task: (stores: OpenStores) => Promise<Home>,
+): Promise<Home> {
+  const stores = await lockedStores(dir, writeBufferBytes)
   try {
     await mkdir(runPath(dir), { recursive: true, mode: 0o700 })
     await writeFile(pidPath(dir), `${process.pid}\n`, { mode: 0o600 })
@@ -124,11 +140,11 @@ async function withStores(dir: string, task: (stores: OpenStores) => Promise<Hom
   }
 }
 
-async function lockedStores(dir: string): Promise<OpenStores> {
+async function lockedStores(dir: string, writeBufferBytes?: number): Promise<OpenStores> {
   const path = join(dir, 'store')
   await mkdir(path, { recursive: true, mode: 0o700 })
   try {
-    return await openLevel(path)
+    return await openLevel(path, writeBufferBytes)
   } catch (cause) {
     if (!(cause instanceof HomeError) || cause.code !== 'ERR_LOCKED') throw cause
     throw new HomeError('ERR_LOCKED', { cause, pid: await holder(dir) })

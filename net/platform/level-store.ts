@@ -32,11 +32,18 @@ export interface OpenStores {
 
 const ENCODINGS = { keyEncoding: 'utf8', valueEncoding: 'view' } as const
 
+/** What LevelDB gathers in memory before it sorts it into a table; twice that while it does. Its own default. */
+const WRITE_BUFFER_BYTES = 4 * 1024 * 1024
+
 /** Opens a database in this folder. Throws `HomeError`: ERR_LOCKED, ERR_CORRUPT, and as the disk fails. */
-export async function openLevel(path: string): Promise<OpenStores> {
+export async function openLevel(
+  path: string,
+  writeBufferSize = WRITE_BUFFER_BYTES,
+): Promise<OpenStores> {
   const damaged = await beforeOpening(path)
   // Values are sealed: compressing them would cost time and save nothing. From here on it opens by itself.
-  const level = new Level<string, Uint8Array>(path, { ...ENCODINGS, compression: false })
+  const options = { ...ENCODINGS, compression: false, writeBufferSize }
+  const level = new Level<string, Uint8Array>(path, options)
   try {
     await level.open()
   } catch (cause) {
@@ -45,7 +52,7 @@ export async function openLevel(path: string): Promise<OpenStores> {
     throw homeError(inner ?? cause)
   }
   return {
-    ...storesOf(level, () => probe(path)),
+    ...storesOf(level, () => probe(path, 2 * writeBufferSize)),
     isCut: damaged.length > 0 || (await hasDropped(path)),
     settled: async () => {
       if (damaged.length > 0) await noteTables(path, damaged)
@@ -84,15 +91,15 @@ async function needDescriptors(): Promise<void> {
   for (const one of opened) if (one.status === 'rejected') throw one.reason
 }
 
-/** More than LevelDB writes when it opens: its log as a table, and a new manifest. */
-const PROBE_BYTES = 8 * 1024 * 1024
-
-/** Throws as the disk fails when there is no room: then the database stays open, and what is in it can be read. */
-async function probe(path: string): Promise<void> {
+/**
+ * Throws as the disk fails when there is no room for more than LevelDB writes when it opens: its log as a table, and a new manifest. The
+ * database stays open then, and what is in it can be read.
+ */
+async function probe(path: string, bytes: number): Promise<void> {
   const file = join(path, 'probe')
   await rm(file, { force: true }) // left by a crash
   try {
-    await writeSynced(file, new Uint8Array(PROBE_BYTES))
+    await writeSynced(file, new Uint8Array(bytes))
   } finally {
     await rm(file, { force: true })
   }
