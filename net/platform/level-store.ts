@@ -9,8 +9,9 @@ import { HomeError, homeError, systemCode } from './home-error.ts'
 import { damagedTables, noteTables } from './level-tables.ts'
 import { NetworkDatastore } from './network-datastore.ts'
 import { SharedLog } from './shared-log.ts'
-import type { AbstractLevel } from 'abstract-level'
+import type { AbstractBatchOptions, AbstractLevel } from 'abstract-level'
 import type { Datastore } from 'interface-datastore'
+import type { Write } from '../operation.ts'
 import type { Store } from '../ports.ts'
 
 export interface OpenStores {
@@ -123,10 +124,23 @@ export function storesOf(
   const log = new SharedLog()
   // It is typed for a whole database and uses what a sublevel has as well.
   const datastore = new NetworkDatastore(network as unknown as Level<string, Uint8Array>, log)
-  const batch = records.batch.bind(records) as (...args: readonly unknown[]) => Promise<void>
+  // Handed over one by one: an array costs twice the time, being taken apart by the names of its fields.
+  const writeAll = async (
+    writes: readonly Write[],
+    options: AbstractBatchOptions<string, Uint8Array>,
+  ): Promise<void> => {
+    const batch = level.batch()
+    for (const write of writes) {
+      const key = records.prefixKey(write.key, 'utf8')
+      if (write.type === 'put') batch.put(key, write.value)
+      else batch.del(key)
+    }
+    await batch.write(options)
+  }
   Object.defineProperty(records, 'batch', {
     configurable: true,
-    value: (...args: readonly unknown[]) => log.write(() => batch(...args)),
+    value: (writes: readonly Write[], options: AbstractBatchOptions<string, Uint8Array> = {}) =>
+      log.write(() => writeAll(writes, options)),
   })
   return {
     records,
