@@ -19,11 +19,15 @@ export class Gate {
   }
 
   async enter(bytes: number): Promise<void> {
-    if (this.#waiting.length > 0 || !this.#fits(bytes)) {
-      await new Promise<void>((enter) => this.#waiting.push({ bytes, enter }))
-    } else {
-      this.#add(bytes)
-    }
+    if (this.tryEnter(bytes)) return
+    await new Promise<void>((enter) => this.#waiting.push({ bytes, enter }))
+  }
+
+  /** False where it would have to wait. */
+  tryEnter(bytes: number): boolean {
+    if (this.#waiting.length > 0 || !this.#fits(bytes)) return false
+    this.#add(bytes)
+    return true
   }
 
   leave(bytes: number): void {

@@ -32,8 +32,8 @@ type Body<Name extends MailboxBody['case']> = Extract<MailboxBody, { case: Name 
 export interface Visitor {
   /** Authenticated by Noise. */
   readonly account: AccountKey
-  /** Remote address, for limits. */
-  readonly address: string
+  /** The part of the remote address that limits bind on. */
+  readonly place: string
   /** What we said in our hello. */
   readonly nonce: Uint8Array
   /** Set by a login. */
@@ -65,7 +65,7 @@ export interface RequestsInit {
 
 const DONE: MailboxBodyInit = { case: 'done', value: {} }
 
-/** What has to write. A store that failed is not tried again at once: each failure ends the channels of those who only read. */
+/** What has to write, besides deposits. A store that failed is not tried again at once: each failure ends the channels of those who only read. */
 const WRITES: readonly MailboxBody['case'][] = [
   'join',
   'leave',
@@ -74,7 +74,6 @@ const WRITES: readonly MailboxBody['case'][] = [
   'putTokens',
   'putMark',
   'acknowledge',
-  'deposit',
 ]
 
 /** How long nothing is written after a failure. */
@@ -105,14 +104,10 @@ export class Requests {
    * The answer, or undefined when it was sent already. Throws `Refusal`, `RecordError` and `DecodeError` for what the visitor
    * did wrong, `StoreError` when the disk fails.
    */
-  async answer(
-    visitor: Visitor,
-    id: number,
-    body: MailboxBody,
-  ): Promise<MailboxBodyInit | undefined> {
-    const answer = () => this.#answer(visitor, id, body)
-    if (body.case !== 'deposit') return await answer()
-    return await observeDeposit(this.#init.observer, body.value, answer)
+  answer(visitor: Visitor, id: number, body: MailboxBody): Promise<MailboxBodyInit | undefined> {
+    if (body.case !== 'deposit') return this.#answer(visitor, id, body)
+    const deposit = body.value
+    return observeDeposit(this.#init.observer, deposit, () => this.#deposit(visitor, deposit))
   }
 
   /** The visitor's channel is gone. */
@@ -127,7 +122,7 @@ export class Requests {
   async #answer(
     visitor: Visitor,
     id: number,
-    body: MailboxBody,
+    body: Exclude<MailboxBody, { case: 'deposit' }>,
   ): Promise<MailboxBodyInit | undefined> {
     if (this.#resting && WRITES.includes(body.case)) throw new StoreError('ERR_IO')
     switch (body.case) {
@@ -154,8 +149,6 @@ export class Requests {
         return await this.#acknowledge(visitor, body.value)
       case 'getStatus':
         return await this.#status(visitor)
-      case 'deposit':
-        return await this.#deposit(visitor, body.value)
       case 'takePrekey':
         return await this.#takePrekey(visitor, body.value)
       case 'getBundle':
@@ -202,9 +195,9 @@ export class Requests {
     if (isNew) {
       if (this.#init.retirement.isDraining) throw new Refusal('retiring')
       const right = await this.#mayJoin(account, by)
-      this.#throttles.join(visitor.address)
+      this.#throttles.join(visitor.place)
       if (!right) {
-        this.#throttles.wrongSecret(visitor.address)
+        this.#throttles.wrongSecret(visitor.place)
         observer.observe({ kind: 'join', account, joined: false })
         throw new Refusal('joinRefused')
       }
@@ -286,8 +279,9 @@ export class Requests {
   }
 
   async #deposit(visitor: Visitor, deposit: Body<'deposit'>): Promise<MailboxBodyInit> {
+    if (this.#resting) throw new StoreError('ERR_IO')
     if (this.#init.retirement.isDraining) throw new Refusal('retiring') // whoever it is for
-    this.#throttles.deposit(visitor.address)
+    this.#throttles.deposit(visitor.place)
     try {
       return { case: 'custody', value: { signed: await this.#init.deposits.accept(deposit) } }
     } catch (cause) {
@@ -309,7 +303,7 @@ export class Requests {
     visitor: Visitor,
     { owner, nonce, token }: Body<'takePrekey'>,
   ): Promise<MailboxBodyInit> {
-    this.#throttles.takePair(visitor.address)
+    this.#throttles.takePair(visitor.place)
     const { bytes: bundle, account } = await this.#bundle(owner)
     // When everybody together asks for too much, or nothing can be written, a session without a one-time pair is better than none.
     const mayTake = !this.#resting && this.#throttles.takeAnyPair()

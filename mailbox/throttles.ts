@@ -1,6 +1,6 @@
 // What one address, and everybody together, may ask for in a time. Names are free, addresses are not.
 
-import { addressPrefix, Throttle } from '../net/throttle.ts'
+import { Throttle } from '../net/throttle.ts'
 import { Refusal } from './refusal.ts'
 import type { Clock } from '../net/ports.ts'
 import type { MailboxLimits } from './limits.ts'
@@ -16,7 +16,7 @@ export interface ThrottlesInit {
   readonly observer: MailboxObserver
 }
 
-/** What throws, throws `Refusal` tryLater. */
+/** A place is the prefix of an address. What throws, throws `Refusal` tryLater. */
 export class Throttles {
   readonly #observer: MailboxObserver
   readonly #joins: Throttle
@@ -42,12 +42,12 @@ export class Throttles {
     this.#allPairs = bucket('pairs', 'pairsPerSecond')
   }
 
-  deposit(address: string): void {
-    if (!this.#deposits.take(addressPrefix(address))) this.#refuse('deposits')
+  deposit(place: string): void {
+    if (!this.#deposits.take(place)) this.#refuse('deposits')
   }
 
-  takePair(address: string): void {
-    if (!this.#pairs.take(addressPrefix(address))) this.#refuse('prekeys')
+  takePair(place: string): void {
+    if (!this.#pairs.take(place)) this.#refuse('prekeys')
   }
 
   /** False when everybody together asks for too much. */
@@ -58,12 +58,12 @@ export class Throttles {
   }
 
   /** After too many wrong secrets. */
-  join(address: string): void {
-    if (!this.#joins.allows(addressPrefix(address))) this.#refuse('invitations')
+  join(place: string): void {
+    if (!this.#joins.allows(place)) this.#refuse('invitations')
   }
 
-  wrongSecret(address: string): void {
-    this.#joins.take(addressPrefix(address))
+  wrongSecret(place: string): void {
+    this.#joins.take(place)
   }
 
   #refuse(bucket: Bucket): never {

@@ -14,6 +14,7 @@ import {
 } from '../net/mailbox-messages.ts'
 import { accountOf } from '../net/peer-name.ts'
 import { StoreError } from '../net/store-error.ts'
+import { addressPrefix } from '../net/throttle.ts'
 import { Gate } from './gate.ts'
 import { Refusal } from './refusal.ts'
 import type { RandomBytes } from '../protocol/bytes.ts'
@@ -53,12 +54,14 @@ export interface VisitInit {
 
 export class Visit implements Visitor {
   readonly account: AccountKey
-  readonly address: string
+  readonly place: string
   readonly nonce: Uint8Array
   guest: Guest | undefined
   outlet: Outlet | undefined
   readonly #init: VisitInit
   readonly #gate: Gate
+  /** And that of all channels. */
+  readonly #gates: readonly Gate[]
   #idleTimer: Timer | undefined
   #wrong = 0
   /** At most, of answers that were begun since the peer last had taken enough of them. */
@@ -69,10 +72,11 @@ export class Visit implements Visitor {
   constructor(init: VisitInit) {
     this.#init = init
     this.account = accountOf(init.channel.peer)
-    this.address = init.channel.address
+    this.place = addressPrefix(init.channel.address)
     this.nonce = init.random(MAILBOX_NONCE_BYTES)
     const { channelRequests: count, channelRequestBytes: bytes } = init.limits
     this.#gate = new Gate({ count, bytes })
+    this.#gates = [this.#gate, init.gate]
   }
 
   /** Until the peer closes, the channel breaks, or `close`. Rejects when the channel did not end well. */
@@ -83,7 +87,7 @@ export class Visit implements Visitor {
       this.#watchIdle()
       for await (const frames of channel.incoming) {
         this.#watchIdle()
-        for (const frame of frames) if (!this.#closing) await this.#take(frame)
+        await this.#take(frames)
         if (!this.#closing) await this.#drained()
       }
       await this.#gate.empty()
@@ -116,30 +120,37 @@ export class Visit implements Visitor {
     await this.#drained()
   }
 
-  async #take(frame: Uint8Array): Promise<void> {
-    const { gate } = this.#init
-    await this.#gate.enter(frame.length)
-    await gate.enter(frame.length)
-    const message = read(frame)
-    await this.#owe(message)
-    const work = this.#work(message).finally(() => {
-      gate.leave(frame.length)
-      this.#gate.leave(frame.length)
-    })
-    const settled = work.catch((cause: unknown) => this.abort(cause))
-    if (message !== undefined && isEntry(message)) await settled
+  /** Begins the requests in their order, and waits for nothing that need not be waited for. */
+  async #take(frames: readonly Uint8Array[]): Promise<void> {
+    for (const frame of frames) {
+      if (this.#closing) return
+      for (const gate of this.#gates)
+        if (!gate.tryEnter(frame.length)) await gate.enter(frame.length)
+      const message = read(frame)
+      this.#owedBytes += answerBytes(message)
+      if (this.#owedBytes > MAX_OWED_BYTES) await this.#settleUp()
+      const work = this.#work(message, frame.length)
+      if (message !== undefined && isAlone(message)) await work
+    }
   }
 
   /** Answers take longer than requests to come about: one who sends many of these and reads none waits here. */
-  async #owe(message: Readable | undefined): Promise<void> {
-    const kind = message?.body instanceof DecodeError ? undefined : message?.body.case
-    this.#owedBytes += (kind && ANSWER_BYTES[kind]) ?? OTHER_ANSWER_BYTES
-    if (this.#owedBytes <= MAX_OWED_BYTES) return
+  async #settleUp(): Promise<void> {
     await this.#drained()
     this.#owedBytes = 0
   }
 
-  async #work(message: Readable | undefined): Promise<void> {
+  /** Never rejects. */
+  async #work(message: Readable | undefined, bytes: number): Promise<void> {
+    try {
+      await this.#answer(message)
+    } catch (cause) {
+      this.abort(cause)
+    }
+    for (const gate of this.#gates) gate.leave(bytes)
+  }
+
+  async #answer(message: Readable | undefined): Promise<void> {
     if (message === undefined) throw new DecodeError('ERR_MALFORMED')
     const { id, body } = message
     try {
@@ -202,12 +213,21 @@ function read(frame: Uint8Array): Readable | undefined {
   }
 }
 
+/** At most, and about. */
+function answerBytes(message: Readable | undefined): number {
+  const kind = message?.body instanceof DecodeError ? undefined : message?.body.case
+  return (kind && ANSWER_BYTES[kind]) ?? OTHER_ANSWER_BYTES
+}
+
 type Readable = MailboxMessage | { readonly id: number; readonly body: DecodeError }
 
-/** What comes after a login or a join counts on it, and one fetch ends the other; everything else may overtake. */
-function isEntry({ body }: Readable): boolean {
+/**
+ * What comes after a login or a join counts on it, one fetch ends the other, and of long answers it must be seen at once whether the peer
+ * reads them; everything else may overtake.
+ */
+function isAlone({ body }: Readable): boolean {
   if (body instanceof DecodeError) return false
-  return ['login', 'join', 'leave', 'fetch'].includes(body.case)
+  return ['login', 'join', 'leave', 'fetch'].includes(body.case) || body.case in ANSWER_BYTES
 }
 
 function idOf(frame: Uint8Array): number | undefined {

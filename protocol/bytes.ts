@@ -107,7 +107,14 @@ export function lp(...items: readonly (Uint8Array | undefined)[]): Uint8Array {
 
 /** UTF-8 bytes of a text. */
 export function utf8(text: string): Uint8Array {
-  return encoder.encode(text)
+  // By hand where each letter is a byte: for the names of records that takes half the time.
+  const bytes = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i)
+    if (code > 0x7f) return encoder.encode(text)
+    bytes[i] = code
+  }
+  return bytes
 }
 
 /** The text of UTF-8 bytes. Throws `DecodeError` where they are not valid UTF-8. */

@@ -1,6 +1,5 @@
 // Taking mail: envelope, promise and counters in one commit.
 
-import { toHex } from '../../protocol/bytes.ts'
 import { ShortLived } from '../../net/short-lived.ts'
 import { addFlow } from '../flow.ts'
 import { hasRoom, isInBudget, slotOf, STRANGER } from '../lanes.ts'
@@ -30,6 +29,13 @@ type Box = Pick<
   'policy' | 'tokens' | 'bytes' | 'messages' | 'strangerBytes' | 'strangerMessages'
 >
 
+interface Intent {
+  /** Of the owner; 0 is nobody. */
+  readonly number: number
+  readonly receiptKey: string
+  readonly writing: Writing | undefined
+}
+
 const NO_BOX: Box = {
   policy: { label: '', status: 'suspended', quota: undefined },
   tokens: [],
@@ -38,7 +44,7 @@ const NO_BOX: Box = {
 
 export class Intake {
   readonly #init: IntakeInit
-  /** Deposits on their way, by owner and id: a repetition waits for the same promise. */
+  /** Deposits on their way, by the key of their receipt: a repetition waits for the same promise. */
   readonly #pending = new ShortLived<string, Promise<Custody>>()
   /** Of all owners together. */
   readonly #ids = new DepositIds()
@@ -56,23 +62,22 @@ export class Intake {
   }
 
   async accept(mail: NewMail, writing?: Writing): Promise<Custody> {
-    const name = `${toHex(mail.owner)} ${toHex(mail.depositId)}`
-    const earlier = this.#pending.get(name)
+    // An unknown owner costs the same looks into the store as a known one: none where the id is new.
+    const number = this.#init.members.find(mail.owner)?.number ?? 0
+    const receiptKey = keys.receipt(number, mail.depositId)
+    const earlier = this.#pending.get(receiptKey)
     if (earlier !== undefined) return await earlier
-    const pending = this.#store(mail, writing)
-    this.#pending.set(name, pending)
+    const pending = this.#store(mail, { number, receiptKey, writing })
+    this.#pending.set(receiptKey, pending)
     try {
       return await pending
     } finally {
-      void this.#pending.take(name)
+      void this.#pending.take(receiptKey)
     }
   }
 
-  async #store(mail: NewMail, writing?: Writing): Promise<Custody> {
+  async #store(mail: NewMail, { number, receiptKey, writing }: Intent): Promise<Custody> {
     const { members, records, sound, onStored } = this.#init
-    // An unknown owner costs the same looks into the store as a known one: none where the id is new.
-    const number = members.find(mail.owner)?.number ?? 0
-    const receiptKey = keys.receipt(number, mail.depositId)
     const isNew = !this.#ids.mayKnow(mail.depositId)
     const known = isNew ? undefined : await sound.get(receiptKey, decodeReceipt)
     const member = members.get(number)

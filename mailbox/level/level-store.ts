@@ -200,7 +200,7 @@ export class LevelMailboxStore implements MailboxStore {
   }
 
   async deposit(mail: NewMail, writing?: Writing): Promise<Custody> {
-    await this.#reloading
+    if (this.#reloading !== undefined) await this.#reloading
     return await this.#intake.accept(mail, writing)
   }
 
