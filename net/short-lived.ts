@@ -1,48 +1,48 @@
 /**
- * What comes and goes all the time, by its name or number.
+ * A map of what comes and goes all the time.
  *
- * Not a `Map`: V8 gives that a new table whenever the old one is full of what was deleted, and the old one refers to the new. Once a
- * single table has become old, all that was ever in those behind it stays in memory until everything is searched.
+ * V8 gives a `Map` a new table whenever the old one is full of what was deleted, and the old one refers to the new. Once a single
+ * table has become old, all that was ever in those behind it stays in memory until everything is searched. A copy begins afresh.
  */
-export class ShortLived<Key extends string | number, Value> {
-  #items = none<Key, Value>()
-  #size = 0
+export class ShortLived<Key, Value> {
+  #items = new Map<Key, Value>()
+  /** Since the last copy. */
+  #added = 0
 
   get size(): number {
-    return this.#size
+    return this.#items.size
   }
 
   has(key: Key): boolean {
-    return key in this.#items
+    return this.#items.has(key)
   }
 
   get(key: Key): Value | undefined {
-    return this.#items[key]
+    return this.#items.get(key)
   }
 
   set(key: Key, value: Value): void {
-    if (!this.has(key)) this.#size++
-    this.#items[key] = value
+    this.#items.set(key, value)
+    this.#added++
+    if (this.#added < COPY_AFTER + 2 * this.size) return
+    this.#items = new Map(this.#items)
+    this.#added = 0
   }
 
   /** What was there. */
   take(key: Key): Value | undefined {
-    const value = this.#items[key]
-    if (this.has(key)) this.#size--
-    delete this.#items[key]
+    const value = this.#items.get(key)
+    this.#items.delete(key)
     return value
   }
 
-  /** All that was there, in no order. */
+  /** All that was there. */
   takeAll(): Value[] {
-    const all = Object.values<Value>(this.#items)
-    this.#items = none()
-    this.#size = 0
+    const all = [...this.#items.values()]
+    this.#items = new Map()
     return all
   }
 }
 
-/** Without the names that every object has. */
-function none<Key extends string | number, Value>(): Record<Key, Value> {
-  return Object.create(null) as Record<Key, Value>
-}
+/** Entries, besides twice as many as there are. */
+const COPY_AFTER = 64

