@@ -43,39 +43,62 @@ interface Native {
     key: Uint8Array,
   ): number
   /** Throws where it does not open. */
-  crypto_aead_chacha20poly1305_ietf_decrypt(
+  crypto_aead_chacha20poly1305_ietf_decrypt_detached(
     out: Uint8Array,
     secretNonce: null,
-    sealed: Uint8Array,
+    ciphertext: Uint8Array,
+    tag: Uint8Array,
     ad: Uint8Array,
     nonce: Uint8Array,
     key: Uint8Array,
-  ): number
+  ): void
 }
 
 const TAG_BYTES = 16
+
+type Bytes = Parameters<NoiseCipher['chaCha20Poly1305Encrypt']>[0]
 
 /** A quarter of the package's time for a message of 1 KiB, and no memory besides the ciphertext. */
 function nativeCipher(sodium: Native): NoiseCipher {
   return {
     chaCha20Poly1305Encrypt: (plaintext, nonce, ad, key) => {
       const sealed = new Uint8Array(plaintext.byteLength + TAG_BYTES)
-      let at = 0
-      for (const part of plaintext instanceof Uint8Array ? [plaintext] : plaintext) {
-        sealed.set(part, at)
-        at += part.byteLength
-      }
-      const text = sealed.subarray(0, at)
+      const text = sealed.subarray(0, plaintext.byteLength)
+      copy(plaintext, text)
       sodium.crypto_aead_chacha20poly1305_ietf_encrypt(sealed, text, ad, null, nonce, key)
       return sealed
     },
 
     chaCha20Poly1305Decrypt: (ciphertext, nonce, ad, key, room) => {
-      const sealed = ciphertext.subarray()
-      const text = room ?? new Uint8Array(sealed.byteLength - TAG_BYTES)
-      sodium.crypto_aead_chacha20poly1305_ietf_decrypt(text, null, sealed, ad, nonce, key)
+      const length = ciphertext.byteLength - TAG_BYTES
+      const text = room ?? new Uint8Array(length)
+      const tag = ciphertext.subarray(length)
+      copy(
+        ciphertext instanceof Uint8Array
+          ? ciphertext.subarray(0, length)
+          : ciphertext.sublist(0, length),
+        text,
+      )
+      sodium.crypto_aead_chacha20poly1305_ietf_decrypt_detached(
+        text,
+        null,
+        text,
+        tag,
+        ad,
+        nonce,
+        key,
+      )
       return text
     },
+  }
+}
+
+/** Where it is already, it stays. */
+function copy(bytes: Bytes, to: Uint8Array): void {
+  let at = 0
+  for (const part of bytes instanceof Uint8Array ? [bytes] : bytes) {
+    to.set(part, at)
+    at += part.byteLength
   }
 }
 
