@@ -31,6 +31,9 @@ export interface OpenStores {
   readonly close: () => Promise<void>
 }
 
+type Database = AbstractLevel<string | Uint8Array | Buffer, string, Uint8Array>
+type BatchOptions = AbstractBatchOptions<string, Uint8Array>
+
 const ENCODINGS = { keyEncoding: 'utf8', valueEncoding: 'view' } as const
 
 /** What LevelDB gathers in memory before it sorts it into a table; twice that while it does. Its own default. */
@@ -114,9 +117,24 @@ function canCompact(
   return 'compactRange' in level
 }
 
+/** Hands the writes over one by one: an array costs twice the time, being taken apart by the names of its fields. */
+function batchWriter(
+  level: Database,
+  nameOf: (key: string) => string,
+): (writes: readonly Write[], options: BatchOptions) => Promise<void> {
+  return async (writes, options) => {
+    const batch = level.batch()
+    for (const write of writes) {
+      if (write.type === 'put') batch.put(nameOf(write.key), write.value)
+      else batch.del(nameOf(write.key))
+    }
+    await batch.write(options)
+  }
+}
+
 /** Both corners of an open database. `check` throws when closing it would be a mistake, as it could not be opened again. */
 export function storesOf(
-  level: AbstractLevel<string | Uint8Array | Buffer, string, Uint8Array>,
+  level: Database,
   check: () => Promise<void> = () => Promise.resolve(),
 ): Omit<OpenStores, 'isCut' | 'settled'> {
   const records = level.sublevel<string, Uint8Array>('records', ENCODINGS)
@@ -124,23 +142,11 @@ export function storesOf(
   const log = new SharedLog()
   // It is typed for a whole database and uses what a sublevel has as well.
   const datastore = new NetworkDatastore(network as unknown as Level<string, Uint8Array>, log)
-  // Handed over one by one: an array costs twice the time, being taken apart by the names of its fields.
-  const writeAll = async (
-    writes: readonly Write[],
-    options: AbstractBatchOptions<string, Uint8Array>,
-  ): Promise<void> => {
-    const batch = level.batch()
-    for (const write of writes) {
-      const key = records.prefixKey(write.key, 'utf8')
-      if (write.type === 'put') batch.put(key, write.value)
-      else batch.del(key)
-    }
-    await batch.write(options)
-  }
+  const write = batchWriter(level, (key) => records.prefixKey(key, 'utf8'))
   Object.defineProperty(records, 'batch', {
     configurable: true,
-    value: (writes: readonly Write[], options: AbstractBatchOptions<string, Uint8Array> = {}) =>
-      log.write(() => writeAll(writes, options)),
+    value: (writes: readonly Write[], options: BatchOptions = {}) =>
+      log.write(() => write(writes, options)),
   })
   return {
     records,
