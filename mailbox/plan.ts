@@ -7,8 +7,8 @@ const DAY_SECONDS = 86_400
 const BASE_BYTES = 200 * MIB
 /** Resident, of an owner who is connected and waits. */
 const CONNECTION_BYTES = 0.25 * MIB
-/** On disk, of an envelope besides itself. */
-const MESSAGE_BYTES = 400
+/** On disk, of an envelope besides itself, while all of it is in the log of LevelDB still; later it is less. */
+const MESSAGE_BYTES = 640
 /** LevelDB writes anew what it sorts, and lets go of the old afterwards. */
 const AMPLIFICATION = 2
 /** How much more than on average comes in the busiest second of a day; an assumption. */

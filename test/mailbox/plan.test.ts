@@ -5,7 +5,7 @@ const TEAM = { members: 500, messagesPerDay: 60, averageBytes: 2048, offline: 0.
 
 test('a plan is what the measured constants make of the numbers', () => {
   const plan = planFor(TEAM)
-  expect(plan).toMatchObject({ connections: 350, waiting: 9000, diskBytes: 9000 * 2448 * 2 })
+  expect(plan).toMatchObject({ connections: 350, waiting: 9000, diskBytes: 9000 * 2688 * 2 })
   expect(plan.memoryBytes / 2 ** 20).toBe(200 + 350 / 4)
   expect(plan.depositsPerSecond).toBeCloseTo(1.04, 2)
 })
