@@ -123,12 +123,12 @@ export class Visit implements Visitor {
   /** Begins the requests in their order, and waits for nothing that need not be waited for. */
   async #take(frames: readonly Uint8Array[]): Promise<void> {
     for (const frame of frames) {
+      const message = read(frame)
+      this.#owedBytes += answerBytes(message)
+      if (this.#owedBytes > MAX_OWED_BYTES) await this.#settleUp() // inside of no gate: it may fail
       if (this.#closing) return
       for (const gate of this.#gates)
         if (!gate.tryEnter(frame.length)) await gate.enter(frame.length)
-      const message = read(frame)
-      this.#owedBytes += answerBytes(message)
-      if (this.#owedBytes > MAX_OWED_BYTES) await this.#settleUp()
       const work = this.#work(message, frame.length)
       if (message !== undefined && isAlone(message)) await work
     }

@@ -190,6 +190,24 @@ test('a stopped mailbox answers what it has begun, and starts again', async () =
 
 test('a peer that does not read is not answered any further', async () => {
   const world = await World.start()
+  const { looked, bytes } = await deafPeer(world)
+  const most = (1024 + 128) * 1024 // what the wire takes before it says that it is full, and what may be owed
+  expect(looked() * bytes).toBeLessThan(most)
+  await world.clock.advance(MINUTE / 2)
+  await until(async () => (await world.service.status()).channels === 1)
+})
+
+test('a peer that does not read keeps no mailbox from stopping', async () => {
+  const world = await World.start()
+  await deafPeer(world)
+  const stopped = world.service.stop()
+  await world.clock.advance(10_000)
+  await stopped
+  expect(world.clock.pending).toBe(0)
+})
+
+/** Asks for a bundle 3000 times and reads nothing. How often it was looked for, and how long it is. */
+async function deafPeer(world: World): Promise<{ looked: () => number; bytes: number }> {
   const owner = await world.member()
   const { bytes } = testBundle(owner.account, { sequence: 1, now: world.clock.now() }, world.random)
   await owner.visitor.ask({ case: 'putBundle', value: { bundle: bytes } }, 'done')
@@ -206,8 +224,5 @@ test('a peer that does not read is not answered any further', async () => {
   for (let id = 1; id <= 3000; id++)
     channel.send(encodeMailboxFrame(id, { case: 'getBundle', value }))
   await settle(200)
-  const most = (1024 + 128) * 1024 // what the wire takes before it says that it is full, and what may be owed
-  expect(looked * bytes.length).toBeLessThan(most)
-  await world.clock.advance(MINUTE / 2)
-  await until(async () => (await world.service.status()).channels === 1)
-})
+  return { looked: () => looked, bytes: bytes.length }
+}
