@@ -183,8 +183,8 @@ class StreamChannel implements Channel {
   #flush(): void {
     try {
       while (this.#outgoing.byteLength > 0 && !this.#stream.writableNeedsDrain) {
-        // A list: Noise joins it where it encrypts (net/platform/noise.ts).
-        const write = this.#outgoing.sublist(0, Math.min(WRITE_BYTES, this.#outgoing.byteLength))
+        // In one array: libp2p's own Noise encrypts each part of a list alone, and TCP writes each in a system call of its own.
+        const write = this.#outgoing.subarray(0, Math.min(WRITE_BYTES, this.#outgoing.byteLength))
         this.#outgoing.consume(write.byteLength)
         this.#stream.send(write)
       }
