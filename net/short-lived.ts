@@ -39,8 +39,13 @@ export class ShortLived<Key, Value> {
   /** All that was there. */
   takeAll(): Value[] {
     const all = [...this.#items.values()]
-    this.#items = new Map()
+    this.clear()
     return all
+  }
+
+  clear(): void {
+    this.#items = new Map()
+    this.#added = 0
   }
 }
 

@@ -54,11 +54,11 @@ export class RecentItems<T> {
   /** The store has failed: what it refused may have happened all the same, and shows when it is opened again. */
   forget(): void {
     this.#age++
-    this.#items.takeAll()
+    this.#items.clear()
   }
 
   #remember(name: string, item: T): void {
-    if (this.#items.size >= MOST) this.#items.takeAll()
+    if (this.#items.size >= MOST) this.#items.clear()
     this.#items.set(name, item)
   }
 }

@@ -71,6 +71,36 @@ describe('frames', () => {
     )
   })
 
+  test('of one stream never come out of another', () => {
+    const size = fc.oneof(fc.nat(400), fc.integer({ min: 30_000, max: 90_000 }))
+    const cutFrame = fc.record({ size, cut: fc.nat(90_000) })
+    const streams = fc.array(fc.array(cutFrame, { maxLength: 6 }), { minLength: 2, maxLength: 5 })
+    fc.assert(
+      fc.property(streams, (sent) => {
+        const all = sent.map((frameSizes, i) => ({
+          pieces: frameSizes.flatMap(({ size: n, cut }) => {
+            const bytes = concat(frameHeader(n), new Uint8Array(n).fill(i))
+            return [bytes.subarray(0, cut), bytes.subarray(cut)]
+          }),
+          decoder: new FrameDecoder(90_000),
+          received: [] as string[],
+        }))
+        for (let turn = 0; turn < 12; turn++) {
+          for (const { pieces, decoder, received } of all) {
+            decoder.push(pieces[turn] ?? new Uint8Array(0))
+            for (let got = decoder.next(); got !== undefined; got = decoder.next()) {
+              received.push(`${got.length} of ${[...new Set(got)].join()}`)
+            }
+          }
+        }
+        const expected = sent.map((frameSizes, i) =>
+          frameSizes.map(({ size: n }) => `${n} of ${n === 0 ? '' : i}`),
+        )
+        expect(all.map(({ received }) => received)).toEqual(expected)
+      }),
+    )
+  })
+
   test('that are not whole are told from none', () => {
     const bytes = concat(frameHeader(200), new Uint8Array(200))
     for (let length = 1; length < bytes.length; length++) {
